@@ -1,0 +1,97 @@
+#include "kws_fastgrnn.h"
+
+#include <string.h>
+
+#include "kws_fixed.h"
+#include "kws_matrix.h"
+#include "kws_tables.h"
+
+/* Kusupati et al., NeurIPS 2018, equations 2 and 4, in integers:
+ *     pre = W x + U h                       q12, W = w1 w2 and U = u1 u2 where low-rank
+ *     FastGRNN  z = sigmoid(pre + b_gate), c = tanh(pre + b_update)          q15
+ *               h' = z h + (zeta (1 - z) + nu) c                            q15, saturated
+ *     FastRNN   h' = beta h + alpha tanh(pre + b_update)
+ * z < 1 (the table's end) and the saturation keep h in [-1, 1): nothing can drift out. */
+
+#define PRE_Q 12
+#define ONE_Q15 32768
+
+void kws_fastgrnn_reset(kws_fastgrnn *cell) { memset(cell, 0, sizeof *cell); }
+
+/* sigmoid: q12 in, q15 out, by linear interpolation between table entries 1/8 apart. */
+static int32_t sigmoid_q15(int32_t x_q12) {
+    int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
+    if (magnitude > 32767) magnitude = 32767; /* 8: the table's end */
+    unsigned index = (unsigned)magnitude >> 9;
+    int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
+    int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
+    return x_q12 < 0 ? ONE_Q15 - y : y;
+}
+
+/* tanh(x) = 2 sigmoid(2x) - 1 */
+static int32_t tanh_q15(int32_t x_q12) { return 2 * sigmoid_q15(2 * x_q12) - ONE_Q15; }
+
+/* Features to the network's int8 input: round((feature - 32 * offset) * scale / 2^9). */
+static void normalize(const kws_model *model, const int16_t *features_q7, int8_t *x) {
+    for (unsigned i = 0; i < model->features.n_features; i++) {
+        int32_t centred = features_q7[i] - 32 * (int32_t)(int8_t)model->input[2 * i];
+        x[i] = kws_sat8(kws_round_shift(centred * model->input[2 * i + 1], 9));
+    }
+}
+
+/* The right factor of a low-rank product: int8 [cols] to int8 [rows]. */
+static void project(const kws_matrix *matrix, const int8_t *x, int8_t *y) {
+    const uint8_t *row = matrix->data;
+    for (unsigned i = 0; i < matrix->rows; i++) y[i] = kws_sat8(kws_matrix_row(matrix, &row, x));
+}
+
+static int32_t bias_q12(const uint8_t *bias_q5, unsigned unit) {
+    return (int32_t)(int8_t)bias_q5[unit] * (1 << (PRE_Q - 5));
+}
+
+static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
+    int32_t c = tanh_q15(pre_q12 + bias_q12(model->bias_update, unit));
+    int32_t keep, write; /* q15, write up to twice 1: h' = keep h + write c */
+    if (model->cell == KWS_FASTGRNN) {
+        keep = sigmoid_q15(pre_q12 + bias_q12(model->bias_gate, unit));
+        write = kws_round_shift((ONE_Q15 - keep) * model->zeta_q8, 8) + model->nu_q8 * 128;
+    } else {
+        keep = model->nu_q8 * 128;
+        write = model->zeta_q8 * 128;
+    }
+    /* write * c would need 32 bits and a sign; halving write keeps it within 31 */
+    return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
+}
+
+static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, int8_t *h) {
+    for (unsigned i = 0; i < hidden; i++) h[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
+}
+
+void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t *features_q7,
+                       int16_t *logits_q10) {
+    int8_t x[KWS_MAX_FEATURES], h[KWS_MAX_HIDDEN], x_low[KWS_MAX_RANK], h_low[KWS_MAX_RANK];
+    const int8_t *w_in = x, *u_in = h;
+
+    normalize(model, features_q7, x);
+    hidden_to_int8(cell, model->hidden, h);
+    if (model->rank_w) {
+        project(&model->w2, x, x_low);
+        w_in = x_low;
+    }
+    if (model->rank_u) {
+        project(&model->u2, h, h_low);
+        u_in = h_low;
+    }
+    const uint8_t *w_row = model->w1.data, *u_row = model->u1.data;
+    for (unsigned unit = 0; unit < model->hidden; unit++) {
+        int32_t pre_q12 = kws_matrix_row(&model->w1, &w_row, w_in) + kws_matrix_row(&model->u1, &u_row, u_in);
+        cell->hidden_q15[unit] = update(model, unit, pre_q12, cell->hidden_q15[unit]);
+    }
+
+    hidden_to_int8(cell, model->hidden, h);
+    const uint8_t *row = model->classifier.data;
+    for (unsigned i = 0; i < model->classes; i++) {
+        int32_t bias = (int16_t)(uint16_t)(model->bias_class[2 * i] | (unsigned)model->bias_class[2 * i + 1] << 8);
+        logits_q10[i] = kws_sat16(kws_matrix_row(&model->classifier, &row, h) + bias);
+    }
+}

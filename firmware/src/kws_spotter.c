@@ -1,0 +1,52 @@
+/* The whole way of the data, in one function. */
+#include <string.h>
+
+#include "kws_detector.h"
+#include "kws_fastgrnn.h"
+#include "kws_mfcc.h"
+#include "kws_model.h"
+
+kws_status kws_spotter_init(kws_spotter *spotter, const void *model, size_t size) {
+    kws_status status = kws_model_read(&spotter->model, model, size);
+    if (status == KWS_OK) kws_spotter_reset(spotter);
+    return status;
+}
+
+void kws_spotter_reset(kws_spotter *spotter) {
+    kws_mfcc_reset(&spotter->mfcc);
+    kws_fastgrnn_reset(&spotter->fastgrnn);
+    kws_detector_reset(&spotter->detector);
+    spotter->frames = 0;
+}
+
+size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t count,
+                           kws_detection *detection) {
+    int16_t features_q7[KWS_MAX_FEATURES], logits_q10[KWS_MAX_CLASSES];
+    size_t used = 0;
+    detection->word = KWS_NO_WORD;
+    detection->frame = 0;
+    while (used < count) {
+        /* after a detection, only what cannot complete another frame */
+        if (detection->word != KWS_NO_WORD && count - used >= kws_mfcc_lacking(&spotter->mfcc)) break;
+        used += kws_mfcc_fill(&spotter->mfcc, samples + used, count - used);
+        if (kws_mfcc_lacking(&spotter->mfcc)) break;
+        kws_mfcc_compute(&spotter->mfcc, &spotter->model.features, features_q7);
+        kws_fastgrnn_step(&spotter->fastgrnn, &spotter->model, features_q7, logits_q10);
+        kws_detector_smooth(&spotter->detector, &spotter->model, logits_q10);
+        detection->word = kws_detector_decide(&spotter->detector, &spotter->model);
+        detection->frame = spotter->frames++;
+    }
+    detection->score_q10 = detection->word == KWS_NO_WORD ? 0 : spotter->detector.score_q10[detection->word];
+    return used;
+}
+
+void kws_spotter_set_threshold(kws_spotter *spotter, int16_t threshold_q10) {
+    kws_detector_settings *detector = &spotter->model.detector;
+    int32_t release = (int32_t)threshold_q10 - ((int32_t)detector->threshold_q10 - detector->release_q10);
+    detector->threshold_q10 = threshold_q10;
+    detector->release_q10 = (int16_t)(release < INT16_MIN ? INT16_MIN : release);
+}
+
+const char *kws_spotter_word(const kws_spotter *spotter, uint8_t word) {
+    return word < spotter->model.classes ? kws_model_name(&spotter->model, word) : "";
+}

@@ -1,0 +1,105 @@
+"""Settings: frozen, keyword-only, checked when they are made."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kws.errors import ConfigError
+from kws.frontend_spec import HOP_LENGTHS, N_MELS, SAMPLE_RATE_HZ
+
+MAX_MFCC = 32
+MAX_HIDDEN = 128
+MAX_CLASSES = 40
+LOGIT_ONE = 1024  # logits and scores are log-odds with 10 fractional bits
+WAKE_WORD_BYTES = 1_024
+COMMANDS_BYTES = 5_632
+
+
+def check(holds: bool, sentence: str) -> None:
+    """Raise ConfigError with `sentence` unless it holds."""
+    if not holds:
+        raise ConfigError(sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureConfig:
+    """The front end that a model asks for.
+
+    n_mfcc cepstral coefficients (1 to 32), or with n_mfcc=0 the n_mels log-mel bands themselves.
+    energy "absolute" leaves them as they are; "delta" subtracts the previous frame's level (from
+    coefficient 0, or from every band), after which a change of gain changes nothing.
+    """
+
+    hop_length: int = 320
+    n_mels: int = N_MELS
+    n_mfcc: int = 16
+    energy: str = "absolute"
+
+    ENERGIES: ClassVar[tuple[str, ...]] = ("absolute", "delta")
+
+    def __post_init__(self) -> None:
+        check(
+            self.hop_length in HOP_LENGTHS,
+            f"hop_length is {self.hop_length} samples; the engine has {HOP_LENGTHS}.",
+        )
+        check(self.n_mels == N_MELS, f"n_mels is {self.n_mels}; the engine has {N_MELS} bands.")
+        check(
+            0 <= self.n_mfcc <= MAX_MFCC,
+            f"n_mfcc is {self.n_mfcc}; choose 1 to {MAX_MFCC}, or 0 for log-mel bands.",
+        )
+        check(
+            self.energy in self.ENERGIES,
+            f"energy is {self.energy!r}; choose one of {', '.join(self.ENERGIES)}.",
+        )
+
+    @property
+    def n_features(self) -> int:
+        """Numbers in a frame."""
+        return self.n_mfcc or self.n_mels
+
+    @property
+    def hop_ms(self) -> int:
+        """The hop in milliseconds."""
+        return self.hop_length * 1000 // SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorConfig:
+    """How scores become detections.
+
+    threshold and release are posteriors in (0, 1): a word fires at or above `threshold` and is
+    armed again below `release`. smoothing_shift k averages exponentially with weight 2^-k.
+    """
+
+    threshold: float = 0.8
+    release: float = 0.5
+    smoothing_shift: int = 1
+    refractory_frames: int = 50
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "release"):
+            value = getattr(self, name)
+            check(0.0 < value < 1.0, f"{name} is {value}; it is a posterior between 0 and 1.")
+        check(
+            self.release <= self.threshold,
+            f"release {self.release} is above threshold {self.threshold}; lower it.",
+        )
+        check(
+            0 <= self.smoothing_shift <= 7,
+            f"smoothing_shift is {self.smoothing_shift}; choose 0 to 7.",
+        )
+        check(
+            0 <= self.refractory_frames <= 255,
+            f"refractory_frames is {self.refractory_frames}; choose 0 to 255.",
+        )
+
+
+def log_odds_q10(posterior: float) -> int:
+    """Return a posterior as the engine's log-odds with 10 fractional bits, saturated to int16."""
+    check(0.0 < posterior < 1.0, f"The threshold is {posterior}; choose between 0 and 1.")
+    return max(-32768, min(32767, round(math.log(posterior / (1.0 - posterior)) * LOGIT_ONE)))
+
+
+def posterior_of(score_q10: int) -> float:
+    """Return the posterior of a log-odds score with 10 fractional bits."""
+    return 1.0 / (1.0 + math.exp(-score_q10 / LOGIT_ONE))

@@ -1,0 +1,314 @@
+"""Read and write .kws files: every byte is specified in firmware/FORMAT.md.
+
+Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kws.config import (
+    DetectorConfig,
+    FeatureConfig,
+    log_odds_q10,
+    posterior_of,
+)
+from kws.errors import ModelError
+from kws.files import replacing
+from kws.frontend_spec import SAMPLE_RATE_HZ
+from kws.native._engine import ffi, lib
+
+MAGIC = b"kws\x1a"
+FORMAT_VERSION = 1
+FIXED_BYTES = 26
+CELLS = ("fastrnn", "fastgrnn")
+MATRIX_KINDS = ("int8", "int4", "sparse8")
+MODELS = Path("models")
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Integer weights and their scale: real value = weights * multiplier / 2^shift.
+
+    weights: (rows, cols) int8; int4 holds -8..7.
+    """
+
+    kind: str
+    weights: npt.NDArray[np.int8]
+    multiplier: int
+    shift: int
+
+    def pack(self) -> bytes:
+        """Return head and rows as the file holds them."""
+        head = bytes([MATRIX_KINDS.index(self.kind), self.multiplier, self.shift])
+        return head + {"int8": _pack8, "int4": _pack4, "sparse8": _pack_sparse8}[self.kind](
+            self.weights
+        )
+
+
+def _pack8(weights: npt.NDArray[np.int8]) -> bytes:
+    return weights.astype(np.int8).tobytes()
+
+
+def _pack4(weights: npt.NDArray[np.int8]) -> bytes:
+    """Two weights a byte, the even column in the low half; rows end on whole bytes."""
+    padded = np.pad(weights, ((0, 0), (0, weights.shape[1] % 2))).astype(np.int8).view(np.uint8)
+    return ((padded[:, 0::2] & 15) | (padded[:, 1::2] & 15) << 4).astype(np.uint8).tobytes()
+
+
+def _pack_sparse8(weights: npt.NDArray[np.int8]) -> bytes:
+    """A bitmap of the columns that hold a weight (lowest bit first), then these weights."""
+    rows = []
+    for row in weights:
+        rows.append(np.packbits(row != 0, bitorder="little").tobytes() + row[row != 0].tobytes())
+    return b"".join(rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """The integers of a network.
+
+    w and u hold one full matrix, or the low-rank pair (left, right) with W = left @ right.
+    input_offset: (n_features,) int8, units of 32; input_scale: (n_features,) uint8, 9 fractional
+    bits; biases of the cell: (hidden,) int8, 5 fractional bits; bias_class: (classes,) int16, 10.
+    """
+
+    input_offset: npt.NDArray[np.int8]
+    input_scale: npt.NDArray[np.uint8]
+    w: tuple[Matrix, ...]
+    u: tuple[Matrix, ...]
+    bias_gate: npt.NDArray[np.int8] | None
+    bias_update: npt.NDArray[np.int8]
+    zeta_q8: int
+    nu_q8: int
+    classifier: Matrix
+    bias_class: npt.NDArray[np.int16]
+
+    @property
+    def cell(self) -> str:
+        """fastgrnn where there is a gate, else fastrnn."""
+        return "fastrnn" if self.bias_gate is None else "fastgrnn"
+
+    @property
+    def hidden(self) -> int:
+        """Units of the hidden state."""
+        return len(self.bias_update)
+
+
+def encode(
+    features: FeatureConfig,
+    detector: DetectorConfig,
+    classes: tuple[str, ...],
+    weights: Weights,
+) -> bytes:
+    """Return the bytes of a .kws file; ModelError where they exceed the format."""
+    fixed = struct.pack(
+        "<12BhhBB",
+        *(SAMPLE_RATE_HZ // 1000, features.hop_ms, features.n_mels, features.n_mfcc),
+        FeatureConfig.ENERGIES.index(features.energy),
+        *(CELLS.index(weights.cell), weights.hidden, _rank(weights.w), _rank(weights.u)),
+        *(len(classes), weights.zeta_q8, weights.nu_q8),
+        *(log_odds_q10(detector.threshold), log_odds_q10(detector.release)),
+        *(detector.smoothing_shift, detector.refractory_frames),
+    )
+    interleaved = np.stack([weights.input_offset.view(np.uint8), weights.input_scale], axis=1)
+    sections = [interleaved.tobytes()]
+    sections += [matrix.pack() for matrix in (*weights.w[::-1], *weights.u[::-1])]
+    if weights.bias_gate is not None:
+        sections.append(weights.bias_gate.tobytes())
+    sections += [weights.bias_update.tobytes(), weights.classifier.pack()]
+    sections.append(weights.bias_class.astype("<i2").tobytes())
+    sections += [name.encode() + b"\0" for name in classes]
+    body = fixed + b"".join(sections)
+    size = len(MAGIC) + 4 + len(body) + 4
+    if size > 0xFFFF:
+        raise ModelError(f"The model takes {size} bytes; a .kws file holds at most 65,535.")
+    data = MAGIC + struct.pack("<BBH", FORMAT_VERSION, 0, size) + body
+    return data + struct.pack("<I", zlib.crc32(data))
+
+
+def _rank(factors: tuple[Matrix, ...]) -> int:
+    return factors[1].weights.shape[0] if len(factors) == 2 else 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model whose every field the engine has checked."""
+
+    data: bytes
+    path: Path | None
+    classes: tuple[str, ...]
+    features: FeatureConfig
+    detector: DetectorConfig
+    cell: str
+    hidden: int
+    ranks: tuple[int, int]
+    c: Any = field(repr=False, compare=False)  # the engine's kws_spotter, which points into `data`
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The classes that can be detected: those whose name does not open with '_'."""
+        return tuple(name for name in self.classes if not name.startswith("_"))
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix."""
+        return self.path.stem if self.path else "model"
+
+
+def parse(data: bytes, path: Path | None = None) -> Model:
+    """Check the bytes with the engine and return the model; ModelError names what is wrong."""
+    spotter = ffi.new("kws_spotter *")
+    buffer = ffi.from_buffer(data)
+    status = lib.kws_spotter_init(spotter, buffer, len(data))
+    if status != lib.KWS_OK:
+        reason = ffi.string(lib.kws_status_text(status)).decode()
+        where = f"{path}" if path else f"These {len(data)} bytes"
+        raise ModelError(
+            f"{where} cannot be used: {reason} (code {status}); export or train the model again."
+        )
+    m = spotter.model
+    try:
+        names = tuple(
+            ffi.string(lib.kws_spotter_word(spotter, i)).decode() for i in range(m.classes)
+        )
+    except UnicodeDecodeError:
+        raise ModelError(f"{path or 'The model'} has a class name that is not UTF-8.") from None
+    return Model(
+        data=data,
+        path=path,
+        classes=names,
+        features=FeatureConfig(
+            hop_length=m.features.hop_length,
+            n_mels=m.features.n_mels,
+            n_mfcc=m.features.n_mfcc,
+            energy=FeatureConfig.ENERGIES[m.features.energy],
+        ),
+        detector=DetectorConfig(
+            threshold=posterior_of(m.detector.threshold_q10),
+            release=posterior_of(m.detector.release_q10),
+            smoothing_shift=m.detector.smoothing_shift,
+            refractory_frames=m.detector.refractory_frames,
+        ),
+        cell=CELLS[m.cell],
+        hidden=m.hidden,
+        ranks=(m.rank_w, m.rank_u),
+        c=(spotter, buffer),
+    )
+
+
+def find(name: str | Path) -> Path:
+    """Return the .kws file that a user means: a file, a folder with one, a name under models/."""
+    path = Path(name)
+    for candidate in (path, MODELS / path):
+        if candidate.is_file():
+            return candidate
+        if candidate.is_dir():
+            found = sorted(candidate.glob("*.kws"))
+            if len(found) == 1:
+                return found[0]
+            if found:
+                names = ", ".join(file.name for file in found)
+                raise ModelError(f"{candidate} holds {len(found)} models ({names}): name one.")
+    known = ", ".join(sorted(p.parent.name for p in MODELS.glob("*/*.kws"))) or "none"
+    raise ModelError(f"There is no model {str(name)!r}: name a .kws file or one of models/: {known}.")
+
+
+def load(name: "str | Path | Model") -> Model:
+    """Return the checked model of a .kws file, a folder that holds one, or a name under models/."""
+    if isinstance(name, Model):
+        return name
+    path = find(name)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
+    return parse(data, path)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a model file whole or not at all, after the engine has accepted its bytes."""
+    parse(data)
+    with replacing(path, ModelError) as file:
+        file.write(data)
+
+
+def sections(model: Model) -> list[dict[str, Any]]:
+    """Return name, offset and bytes of every part of the file, in order, without gaps."""
+    spotter, buffer = model.c
+    m, base = spotter.model, ffi.cast("uintptr_t", buffer)
+
+    def offset(pointer: Any) -> int:
+        return int(ffi.cast("uintptr_t", pointer)) - int(base)
+
+    starts = {"header": 0, "features": 8, "network": 13, "detector": 20, "input": offset(m.input)}
+    for name, rank in (("w2", m.rank_w), ("w1", 1), ("u2", m.rank_u), ("u1", 1)):
+        if rank:
+            starts[name] = offset(getattr(m, name).data) - 3
+    if model.cell == "fastgrnn":
+        starts["bias_gate"] = offset(m.bias_gate)
+    starts["bias_update"] = offset(m.bias_update)
+    starts["classifier"] = offset(m.classifier.data) - 3
+    starts["bias_class"] = offset(m.bias_class)
+    starts["names"] = offset(m.names)
+    starts["checksum"] = len(model.data) - 4
+    ends = [*list(starts.values())[1:], len(model.data)]
+    return [
+        {"name": name, "offset": start, "bytes": end - start}
+        for (name, start), end in zip(starts.items(), ends, strict=True)
+    ]
+
+
+def inspect(name: str | Path) -> dict[str, Any]:
+    """Return every field of a model and every byte accounted for, as JSON-ready values."""
+    model = load(name)
+    m = model.c[0].model
+    layers = [
+        {
+            "name": name,
+            "kind": MATRIX_KINDS[matrix.kind],
+            "rows": matrix.rows,
+            "cols": matrix.cols,
+            "multiplier": matrix.multiplier,
+            "shift": matrix.shift,
+        }
+        for name, matrix in ((n, getattr(m, n)) for n in ("w2", "w1", "u2", "u1", "classifier"))
+        if matrix.rows
+    ]
+    biases = model.hidden * (2 if model.cell == "fastgrnn" else 1) + len(model.classes)
+    return {
+        "file": str(model.path),
+        "bytes": len(model.data),
+        "format_version": FORMAT_VERSION,
+        "words": list(model.words),
+        "classes": list(model.classes),
+        "features": {
+            "sample_rate_hz": SAMPLE_RATE_HZ,
+            "hop_length": model.features.hop_length,
+            "n_mels": model.features.n_mels,
+            "n_mfcc": model.features.n_mfcc,
+            "energy": model.features.energy,
+        },
+        "cell": model.cell,
+        "hidden": model.hidden,
+        "rank_w": model.ranks[0],
+        "rank_u": model.ranks[1],
+        "zeta": m.zeta_q8 / 256,
+        "nu": m.nu_q8 / 256,
+        "detector": {
+            "threshold": model.detector.threshold,
+            "release": model.detector.release,
+            "smoothing_shift": model.detector.smoothing_shift,
+            "refractory_frames": model.detector.refractory_frames,
+        },
+        "layers": layers,
+        "parameters": sum(layer["rows"] * layer["cols"] for layer in layers) + biases + 2,
+        "sections": sections(model),
+    }

@@ -1,0 +1,82 @@
+#include "batch.h"
+
+#include <string.h>
+
+#include "kws_detector.h"
+#include "kws_fastgrnn.h"
+#include "kws_mfcc.h"
+#include "kws_model.h"
+
+size_t kws_batch_frames(size_t samples, size_t hop_length) {
+    return samples < KWS_FRAME_LENGTH ? 0 : 1 + (samples - KWS_FRAME_LENGTH) / hop_length;
+}
+
+void kws_batch_features(const kws_feature_settings *settings, const int16_t *clips, size_t clip_count,
+                        size_t samples, int16_t *features_q7) {
+    kws_mfcc mfcc;
+    for (size_t clip = 0; clip < clip_count; clip++) {
+        const int16_t *at = clips + clip * samples, *end = at + samples;
+        kws_mfcc_reset(&mfcc);
+        for (;;) {
+            at += kws_mfcc_fill(&mfcc, at, (size_t)(end - at));
+            if (kws_mfcc_lacking(&mfcc)) break;
+            kws_mfcc_compute(&mfcc, settings, features_q7);
+            features_q7 += settings->n_features;
+        }
+    }
+}
+
+kws_status kws_batch_network(const void *model, size_t size, const int16_t *features_q7, size_t clip_count,
+                             size_t frames, int16_t *hidden_q15, int16_t *logits_q10) {
+    kws_model m;
+    kws_fastgrnn cell;
+    kws_status status = kws_model_read(&m, model, size);
+    if (status != KWS_OK) return status;
+    for (size_t clip = 0; clip < clip_count; clip++) {
+        kws_fastgrnn_reset(&cell);
+        for (size_t frame = 0; frame < frames; frame++) {
+            kws_fastgrnn_step(&cell, &m, features_q7, logits_q10);
+            features_q7 += m.features.n_features;
+            logits_q10 += m.classes;
+            if (hidden_q15 != NULL) {
+                memcpy(hidden_q15, cell.hidden_q15, m.hidden * sizeof *hidden_q15);
+                hidden_q15 += m.hidden;
+            }
+        }
+    }
+    return KWS_OK;
+}
+
+kws_status kws_batch_smooth(const void *model, size_t size, const int16_t *logits_q10, size_t frames,
+                            int16_t *scores_q10) {
+    kws_model m;
+    kws_detector detector;
+    kws_status status = kws_model_read(&m, model, size);
+    if (status != KWS_OK) return status;
+    kws_detector_reset(&detector);
+    for (size_t frame = 0; frame < frames; frame++, logits_q10 += m.classes, scores_q10 += m.classes) {
+        kws_detector_smooth(&detector, &m, logits_q10);
+        memcpy(scores_q10, detector.score_q10, m.classes * sizeof *scores_q10);
+    }
+    return KWS_OK;
+}
+
+long kws_batch_detect(const void *model, size_t size, int use_threshold, int16_t threshold_q10,
+                      const int16_t *scores_q10, size_t frames, kws_detection *detections, size_t capacity) {
+    kws_spotter spotter;
+    long count = 0;
+    kws_status status = kws_spotter_init(&spotter, model, size);
+    if (status != KWS_OK) return -(long)status;
+    if (use_threshold) kws_spotter_set_threshold(&spotter, threshold_q10);
+    for (size_t frame = 0; frame < frames; frame++, scores_q10 += spotter.model.classes) {
+        memcpy(spotter.detector.score_q10, scores_q10, spotter.model.classes * sizeof *scores_q10);
+        uint8_t word = kws_detector_decide(&spotter.detector, &spotter.model);
+        if (word == KWS_NO_WORD) continue;
+        if ((size_t)count < capacity) {
+            kws_detection found = {word, scores_q10[word], (uint32_t)frame};
+            detections[count] = found;
+        }
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,42 @@
+"""Describe the C engine to cffi: it becomes the extension module kws.native._engine."""
+
+import re
+from pathlib import Path
+
+from cffi import FFI
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINE = ROOT / "firmware"
+NATIVE = ROOT / "kws" / "native"
+
+
+def declarations(header: Path) -> str:
+    """Return a header without what cffi cannot read: the preprocessor, comments, attributes."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    text = re.sub(r'#ifdef __cplusplus.*?#endif|^extern "C".*$', "", text, flags=re.S | re.M)
+    constants = re.findall(r"^#define (KWS_[A-Z_]+) +\d+", text, flags=re.M)
+    text = re.sub(r"^#.*$", "", text, flags=re.M)
+    text = text.replace("KWS_MUST_USE", "")
+    for name in ("KWS_FRAME_LENGTH / 2", "KWS_FRAME_LENGTH - KWS_MIN_HOP"):
+        text = text.replace(f"[{name}]", "[...]")
+    text = re.sub(r"\[KWS_[A-Z_]+\]", "[...]", text)
+    return "".join(f"#define {name} ...\n" for name in constants) + text
+
+
+def relative(path: Path) -> str:
+    """Setuptools wants paths relative to the project's root."""
+    return str(path.relative_to(ROOT))
+
+
+ffi = FFI()
+ffi.cdef(declarations(ENGINE / "include" / "kws.h"))
+ffi.cdef(declarations(NATIVE / "batch.h"))
+ffi.set_source(
+    "kws.native._engine",
+    '#include "batch.h"',
+    sources=[relative(p) for p in sorted((ENGINE / "src").glob("*.c"))]
+    + [relative(NATIVE / "batch.c")],
+    include_dirs=[relative(ENGINE / "include"), relative(ENGINE / "src"), relative(NATIVE)],
+    extra_compile_args=["-O3", "-std=c99"],
+    py_limited_api=True,
+)

@@ -1,0 +1,111 @@
+"""The keyword task: which of the command words is in this clip, an unknown word, or silence."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kws import engine, model_file
+from kws.augment import Augment
+from kws.corpus import (
+    SILENCE,
+    UNKNOWN,
+    LabelledClips,
+    background_noise,
+    command_task,
+    silence_clips,
+    speech_commands,
+)
+from kws.evaluate import clip_report
+from kws.recipe import Recipe
+from kws.trainer import Examples, Run
+
+BATCH_CLIPS = 512  # augmented and featurized at a time
+
+
+class CommandTask:
+    """Clips of Speech Commands; a clip's logits are the maximum over its frames."""
+
+    def __init__(self, recipe: Recipe, cache: Path | None) -> None:
+        """CorpusError where the folder lacks a word."""
+        self.recipe = recipe
+        root = Path(recipe.data.corpus)
+        clips = speech_commands(root)
+        words = recipe.words or None
+        self.noise = background_noise(root, "train")
+        self.train = command_task(clips, words, "train", noise=self.noise, cache=cache)
+        self.validation = self._split(clips, "validation", root, cache)
+        self.testing = self._split(clips, "testing", root, cache)
+        self.classes = self.train.classes
+        self._augment = Augment(recipe.augment, self.noise)
+        self._validation_features = engine.features_batch(self.validation.samples, recipe.features)
+
+    def _split(
+        self, clips: list[Any], split: str, root: Path, cache: Path | None
+    ) -> LabelledClips:
+        noise = background_noise(root, split)
+        return command_task(clips, self.recipe.words or None, split, noise=noise, cache=cache)
+
+    def version(self, index: int) -> Examples:
+        """Draw this version's unknown and silent clips, augment all, and featurize them."""
+        rng = np.random.default_rng([self.recipe.seed, 1, index])
+        rows = self._rows(rng)
+        labels = self.train.labels[rows]
+        silence = self._silence(rng)
+        features = [
+            self._featurize(self.train.samples[rows[i : i + BATCH_CLIPS]], rng)
+            for i in range(0, len(rows), BATCH_CLIPS)
+        ]
+        if len(silence):
+            features.append(self._featurize(silence, rng))
+            silent = np.full(len(silence), self.classes.index(SILENCE), np.int64)
+            labels = np.concatenate([labels, silent])
+        return np.concatenate(features), labels
+
+    def _featurize(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return engine.features_batch(self._augment(clips, rng), self.recipe.features)
+
+    def _rows(self, rng: np.random.Generator) -> np.ndarray:
+        """All clips of the words, and a draw from the pool of unknown ones."""
+        labels = self.train.labels
+        if UNKNOWN not in self.classes:
+            return np.arange(len(labels))
+        unknown, silence = self.classes.index(UNKNOWN), self.classes.index(SILENCE)
+        pool = np.flatnonzero(labels == unknown)
+        spoken = np.flatnonzero((labels != unknown) & (labels != silence))
+        share = self.recipe.data.unknown_share * len(spoken) / (len(self.classes) - 2)
+        drawn = rng.choice(pool, min(len(pool), round(share)), replace=False)
+        return np.sort(np.concatenate([spoken, drawn]))
+
+    def _silence(self, rng: np.random.Generator) -> np.ndarray:
+        if SILENCE not in self.classes or not self.noise:
+            return np.empty((0, self.train.samples.shape[1]), np.int16)
+        labels, words = self.train.labels, len(self.classes) - 2
+        spoken = np.count_nonzero(np.isin(self.classes, (UNKNOWN, SILENCE), invert=True)[labels])
+        count = round(self.recipe.data.silence_share * spoken / words)
+        return silence_clips(self.noise, count, self.train.samples.shape[1], int(rng.integers(2**31)))
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of the clip's logits."""
+        return torch.nn.functional.cross_entropy(logits.amax(1), labels)
+
+    def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
+        """Accuracy and loss on the validation split, of what `run` is."""
+        logits = torch.from_numpy(run(self._validation_features)).amax(1)
+        labels = torch.from_numpy(self.validation.labels)
+        accuracy = (logits.argmax(1) == labels).double().mean().item()
+        loss = torch.nn.functional.cross_entropy(logits, labels).item()
+        kind = "accuracy_float" if model is None else "accuracy_quantized"
+        return {"score": accuracy, kind: accuracy, "validation_loss": loss}
+
+
+def clip_figures(model: bytes, clips: LabelledClips) -> dict[str, Any]:
+    """Return accuracy, per-class figures and confusion of a model file, by the C engine."""
+    logits = engine.clip_logits(model_file.parse(model), clips.samples)
+    predicted = logits.argmax(1)
+    named = zip(clips.labels, predicted, strict=True)
+    pairs = Counter((clips.classes[a], clips.classes[b]) for a, b in named)
+    return clip_report(pairs, clips.classes, len(model))

@@ -1,0 +1,224 @@
+"""From float to the engine's integers: sparsity by iterative hard thresholding, learned step sizes.
+
+Fine-tuning runs the C engine in its forward pass, on the very bytes that would ship, and the float
+cell around the engine's states in its backward pass (a straight-through estimate). So the loss that
+training lowers is the loss of the shipped integers.
+
+Sources: Kusupati et al., NeurIPS 2018, section 3.2 (thresholding); Esser et al., "Learned Step Size
+Quantization", ICLR 2020; Bengio et al., arXiv:1308.3432 (straight-through).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kws import engine, model_file
+from kws.config import LOGIT_ONE, DetectorConfig, FeatureConfig, check
+from kws.fastgrnn import FastCell, Network
+from kws.model_file import Matrix, Weights
+
+INPUT_ONE = 32  # the network's int8 input has 5 fractional bits: standard deviations
+STATE_ONE = 128  # the int8 copy of the state that is multiplied with U and the classifier
+PRE_ONE = 4096
+BIAS_ONE = 32
+LEVELS = {"int8": (-127, 127), "int4": (-8, 7), "sparse8": (-127, 127)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressionConfig:
+    """How each matrix is stored: int8, int4 or sparse8 (int8 behind a bitmap); densities for sparse8."""
+
+    w: str = "int4"
+    u: str = "int4"
+    classifier: str = "int4"
+    density_w: float = 1.0
+    density_u: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("w", "u", "classifier"):
+            kind = getattr(self, name)
+            check(kind in LEVELS, f"{name} is {kind!r}; choose one of {', '.join(LEVELS)}.")
+        for name in ("density_w", "density_u"):
+            check(0 < getattr(self, name) <= 1, f"{name} is not in (0, 1].")
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Engine features to the network's int8 input: round((feature - 32 offset) scale / 512).
+
+    offset: (n_features,) int8; scale: (n_features,) uint8.
+    """
+
+    offset: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> "Normalization":
+        """Fit to training features (..., n_features) int16: zero mean, unit deviation = 32 steps."""
+        flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
+        offset = np.clip(np.round(flat.mean(0) / 32), -128, 127)
+        scale = np.clip(np.round(INPUT_ONE * 512 / (flat.std(0) + 1e-9)), 1, 255)
+        return cls(offset.astype(np.int8), scale.astype(np.uint8))
+
+    def __call__(self, features: np.ndarray) -> Tensor:
+        """Return what the engine feeds its network: (..., n_features) float32, int8 steps / 32."""
+        centred = features.astype(np.int32) - 32 * self.offset.astype(np.int32)
+        steps = np.clip((centred * self.scale.astype(np.int32) + 256) >> 9, -128, 127)
+        return torch.from_numpy(steps.astype(np.float32) / INPUT_ONE)
+
+
+def straight_through(value: Tensor, shipped: Tensor) -> Tensor:
+    """`shipped` in the forward pass, the gradient of `value` in the backward pass."""
+    return value + (shipped - value).detach()
+
+
+class Quantizer(nn.Module):
+    """One matrix in integers with a learned step, which is always one that the file can hold.
+
+    The engine scales a row's sum by multiplier / 2^shift; `unit` is the real value of one step of
+    the input times that of the output, so that step = multiplier / 2^shift / unit.
+    """
+
+    def __init__(self, weight: Tensor, kind: str, unit: float) -> None:
+        """Start from the step with the least squared error."""
+        super().__init__()
+        self.kind, self.unit = kind, unit
+        self.low, self.high = LEVELS[kind]
+        self.log_step = nn.Parameter(torch.tensor(math.log(self._best_step(weight.detach()))))
+
+    def _best_step(self, weight: Tensor) -> float:
+        largest = max(weight.abs().max().item(), 1e-4) / self.high
+        steps = [largest * ratio for ratio in np.linspace(0.3, 1.1, 33)]
+        errors = [
+            ((weight / s).round().clamp(self.low, self.high) * s - weight).square().sum().item()
+            for s in steps
+        ]
+        return float(steps[int(np.argmin(errors))])
+
+    def scale(self) -> tuple[int, int]:
+        """Return multiplier (128..255, or less for tiny scales) and shift (0..30) of the step."""
+        value = math.exp(self.log_step.item()) * self.unit
+        shift = min(30, max(0, 7 - math.floor(math.log2(value))))
+        multiplier = round(value * 2**shift)
+        if multiplier > 255 and shift > 0:
+            multiplier, shift = multiplier // 2, shift - 1
+        return min(255, max(1, multiplier)), shift
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the shipped real values; gradients reach the weight and the step."""
+        multiplier, shift = self.scale()
+        step = straight_through(self.log_step.exp(), torch.tensor(multiplier / 2**shift / self.unit))
+        # LSQ: the step's gradient is scaled to the size of the weights' own
+        damping = 1.0 / math.sqrt(weight.numel() * self.high)
+        step = step * damping + (step * (1 - damping)).detach()
+        ratio = (weight / step).clamp(self.low, self.high)
+        return straight_through(ratio, ratio.round()) * step
+
+    def integers(self, weight: Tensor) -> Matrix:
+        """Return the matrix as the file holds it."""
+        multiplier, shift = self.scale()
+        step = torch.tensor(multiplier / 2**shift / self.unit)
+        steps = (weight.detach() / step).clamp(self.low, self.high).round()
+        return Matrix(self.kind, steps.numpy().astype(np.int8), multiplier, shift)
+
+
+
+class QuantizedNetwork(nn.Module):
+    """A network whose forward pass is the C engine on its own current bytes."""
+
+    def __init__(
+        self,
+        network: Network,
+        normalization: Normalization,
+        config: CompressionConfig,
+        *,
+        features: FeatureConfig,
+        classes: tuple[str, ...],
+        calibration: np.ndarray,
+    ) -> None:
+        """calibration: (clips, frames, n_features) int16 features, to size the low-rank middles."""
+        super().__init__()
+        assert isinstance(network.cell, FastCell)
+        self.network, self.cell = network, network.cell
+        self.normalization, self.features, self.classes = normalization, features, classes
+        self.detector = DetectorConfig()
+        with torch.no_grad():
+            x = normalization(calibration)
+            self.w = self._product(self.cell.W, config.w, x, 1 / INPUT_ONE)
+            self.u = self._product(self.cell.U, config.u, self.cell(x), 1 / STATE_ONE)
+        unit = LOGIT_ONE / STATE_ONE
+        self.v = Quantizer(network.classifier.weight, config.classifier, unit)
+
+    @staticmethod
+    def _product(
+        factors: nn.ParameterList, kind: str, inputs: Tensor, input_step: float
+    ) -> nn.ModuleList:
+        """Quantizers for one full matrix, or for (left, right) with an int8 vector in between."""
+        quantizers = []
+        if len(factors) == 2:
+            middle = (inputs @ factors[1].t()).abs().flatten()
+            largest = max(middle.max().item(), 1e-3)
+            middle_step = 2.0 ** math.ceil(math.log2(largest / 127))
+            quantizers.append(Quantizer(factors[1], kind, input_step / middle_step))
+            input_step = middle_step
+        return nn.ModuleList([Quantizer(factors[0], kind, input_step * PRE_ONE), *quantizers])
+
+    def weights(self) -> Weights:
+        """Return the integers of this moment."""
+        cell, gate = self.cell, self.cell.bias_gate
+
+        def product(quantizers: nn.ModuleList, factors: nn.ParameterList) -> tuple[Matrix, ...]:
+            return tuple(q.integers(f) for q, f in zip(quantizers, factors, strict=True))
+
+        return Weights(
+            input_offset=self.normalization.offset,
+            input_scale=self.normalization.scale,
+            w=product(self.w, cell.W),
+            u=product(self.u, cell.U),
+            bias_gate=None if gate is None else _bias(gate),
+            bias_update=_bias(cell.bias_update),
+            zeta_q8=_scalar_q8(cell.zeta),
+            nu_q8=_scalar_q8(cell.nu),
+            classifier=self.v.integers(self.network.classifier.weight),
+            bias_class=_steps(self.network.classifier.bias, LOGIT_ONE, 32767).astype(np.int16),
+        )
+
+    def encode(self) -> bytes:
+        """Return the bytes of the model file at this moment."""
+        return model_file.encode(self.features, self.detector, self.classes, self.weights())
+
+    def forward(self, clip_features: np.ndarray) -> Tensor:
+        """Engine features (clips, frames, n_features) int16 to the engine's logits, as float32."""
+        model = model_file.parse(self.encode())
+        threads = torch.get_num_threads()
+        logits, states = engine.network_batch(model, clip_features, hidden=True, threads=threads)
+        given = torch.from_numpy(states.astype(np.float32) / 32768)
+        w = [q(f) for q, f in zip(self.w, self.cell.W, strict=True)]
+        u = [q(f) for q, f in zip(self.u, self.cell.U, strict=True)]
+        h = self.cell.scan_with(self.normalization(clip_features), w, u, given)
+        estimate = torch.nn.functional.linear(
+            h, self.v(self.network.classifier.weight), self.network.classifier.bias
+        )
+        return straight_through(estimate, torch.from_numpy(logits.astype(np.float32) / LOGIT_ONE))
+
+
+def _steps(value: Tensor, one: int, limit: int) -> np.ndarray:
+    return (value.detach() * one).round().clamp(-limit, limit).numpy()
+
+
+def _bias(value: Tensor) -> np.ndarray:
+    return _steps(value, BIAS_ONE, 127).astype(np.int8)
+
+
+def _scalar_q8(value: Tensor) -> int:
+    return min(255, max(0, round(torch.sigmoid(value).item() * 256)))
+
+
+def keep_largest(weight: Tensor, density: float) -> Tensor:
+    """Return the mask of the `density` share of largest weights (hard thresholding)."""
+    kept = max(1, round(density * weight.numel()))
+    threshold = weight.detach().abs().flatten().kthvalue(weight.numel() - kept + 1).values
+    return (weight.detach().abs() >= threshold).to(weight.dtype)

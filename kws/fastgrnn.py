@@ -1,0 +1,134 @@
+"""FastRNN and FastGRNN (Kusupati et al., NeurIPS 2018), with their peers behind one interface.
+
+Shapes: features (clips, frames, n_features), states (clips, frames, hidden),
+logits (clips, frames, classes); all float32.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from kws.errors import ConfigError
+from kws.kernels.scan import STATE_BOUND, scan
+
+PEERS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+CELLS = ("fastgrnn", "fastrnn", *PEERS)
+
+
+class FastCell(nn.Module):
+    """FastGRNN, or FastRNN where gated is false: W and U full, or low-rank products.
+
+    FastGRNN: z = sigmoid(W x + U h + bias_gate), c = tanh(W x + U h + bias_update),
+              h' = z h + (sigmoid(zeta) (1 - z) + sigmoid(nu)) c            (equation 4)
+    FastRNN:  h' = sigmoid(nu) h + sigmoid(zeta) c                          (equation 2)
+    Beyond the paper, h' is clamped to the engine's [-1, 1): z near 1 would make it drift.
+    """
+
+    def __init__(
+        self, n_features: int, hidden: int, ranks: tuple[int, int] = (0, 0), *, gated: bool = True
+    ) -> None:
+        """Ranks of W and U; 0 makes the matrix full. Initial values are the paper's."""
+        super().__init__()
+        self.hidden, self.gated = hidden, gated
+        self.W = _factors(hidden, ranks[0], n_features)
+        self.U = _factors(hidden, ranks[1], hidden)
+        self.bias_update = nn.Parameter(torch.ones(hidden))
+        self.bias_gate = nn.Parameter(torch.ones(hidden)) if gated else None
+        # the paper: zeta starts at 1.0 and nu at -4.0; FastRNN's alpha and beta at -3 and 3
+        self.zeta = nn.Parameter(torch.tensor(1.0 if gated else -3.0))
+        self.nu = nn.Parameter(torch.tensor(-4.0 if gated else 3.0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return all states, by the fused scan on the processor and eagerly elsewhere."""
+        if features.device.type != "cpu":
+            return self.eager(features)
+        return self.scan_with(features, list(self.W), list(self.U))
+
+    def scan_with(
+        self, inputs: Tensor, w: list[Tensor], u: list[Tensor], given: Tensor | None = None
+    ) -> Tensor:
+        """The fused scan with these factors in place of the cell's own (quantized ones)."""
+        wx = inputs
+        for factor in reversed(w):
+            wx = wx @ factor.t()
+        recurrent = u[0] if len(u) == 1 else u[0] @ u[1]
+        scalars = (torch.sigmoid(self.zeta), torch.sigmoid(self.nu))
+        return scan(wx, recurrent.t(), (self.bias_gate, self.bias_update), scalars, given)
+
+    def eager(self, features: Tensor) -> Tensor:
+        """The readable reference: the paper's equations, one frame after another."""
+        zeta, nu = torch.sigmoid(self.zeta), torch.sigmoid(self.nu)
+        h = features.new_zeros(features.shape[0], self.hidden)
+        states = []
+        for x in features.unbind(1):
+            pre = _apply(self.W, x) + _apply(self.U, h)
+            c = torch.tanh(pre + self.bias_update)
+            if self.bias_gate is not None:
+                z = torch.sigmoid(pre + self.bias_gate)
+                h = z * h + (zeta * (1 - z) + nu) * c
+            else:
+                h = nu * h + zeta * c
+            h = h.clamp(-STATE_BOUND, STATE_BOUND)
+            states.append(h)
+        return torch.stack(states, 1)
+
+
+def _factors(rows: int, rank: int, cols: int) -> nn.ParameterList:
+    shapes = [(rows, rank), (rank, cols)] if rank else [(rows, cols)]
+    return nn.ParameterList([nn.Parameter(torch.randn(s) / math.sqrt(s[1])) for s in shapes])
+
+
+def _apply(factors: nn.ParameterList, x: Tensor) -> Tensor:
+    for factor in reversed(list(factors)):
+        x = x @ factor.t()
+    return x
+
+
+class PeerCell(nn.Module):
+    """nn.GRU, nn.LSTM or nn.RNN behind the interface of FastCell."""
+
+    def __init__(self, kind: str, n_features: int, hidden: int) -> None:
+        """Kind: gru, lstm or rnn."""
+        super().__init__()
+        self.hidden = hidden
+        self.rnn = PEERS[kind](n_features, hidden, batch_first=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return all states."""
+        states: Tensor = self.rnn(features)[0]
+        return states
+
+
+class Network(nn.Module):
+    """A cell and a linear classifier that reads every state; a clip's logit is the maximum."""
+
+    def __init__(
+        self,
+        *,
+        cell: str = "fastgrnn",
+        n_features: int,
+        hidden: int,
+        classes: int,
+        ranks: tuple[int, int] = (0, 0),
+    ) -> None:
+        """ConfigError on an unknown cell."""
+        super().__init__()
+        if cell not in CELLS:
+            raise ConfigError(f"The cell is {cell!r}; choose one of {', '.join(CELLS)}.")
+        self.cell: FastCell | PeerCell
+        if cell in PEERS:
+            self.cell = PeerCell(cell, n_features, hidden)
+        else:
+            self.cell = FastCell(n_features, hidden, ranks, gated=cell == "fastgrnn")
+        self.classifier = nn.Linear(hidden, classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features to the logits of every frame."""
+        logits: Tensor = self.classifier(self.cell(features))
+        return logits
+
+
+def parameters(network: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(p.numel() for p in network.parameters())

@@ -1,0 +1,83 @@
+"""The largest network that fits in a number of bytes."""
+
+import dataclasses
+
+import numpy as np
+
+from kws import model_file
+from kws.compress import CompressionConfig
+from kws.config import MAX_HIDDEN, DetectorConfig
+from kws.errors import ConfigError
+from kws.model_file import Matrix, Weights
+from kws.recipe import NetworkConfig, Recipe
+
+RANK_W_SHARE, RANK_U_SHARE = 0.2, 0.25  # of the hidden units; the paper's lie around these
+MIN_HIDDEN = 4
+
+
+def file_bytes(recipe: Recipe, network: NetworkConfig, classes: tuple[str, ...]) -> int:
+    """Return the size of the model file, exactly; sparse matrices at their full density."""
+    config, n_features = recipe.compression, recipe.features.n_features
+
+    def product(kind: str, density: float, rank: int, cols: int) -> tuple[Matrix, ...]:
+        shapes = [(network.hidden, rank), (rank, cols)] if rank else [(network.hidden, cols)]
+        return tuple(Matrix(kind, _filled(shape, density), 128, 7) for shape in shapes)
+
+    gated = network.cell == "fastgrnn"
+    bias = np.zeros(network.hidden, np.int8)
+    weights = Weights(
+        input_offset=np.zeros(n_features, np.int8),
+        input_scale=np.ones(n_features, np.uint8),
+        w=product(config.w, config.density_w, network.rank_w, n_features),
+        u=product(config.u, config.density_u, network.rank_u, network.hidden),
+        bias_gate=bias if gated else None,
+        bias_update=bias,
+        zeta_q8=1,
+        nu_q8=1,
+        classifier=Matrix(config.classifier, _filled((len(classes), network.hidden), 1.0), 128, 7),
+        bias_class=np.zeros(len(classes), np.int16),
+    )
+    return len(model_file.encode(recipe.features, DetectorConfig(), classes, weights))
+
+
+def _filled(shape: tuple[int, int], density: float) -> np.ndarray:
+    """Weights of which `density` are not zero."""
+    weights = np.zeros(shape[0] * shape[1], np.int8)
+    weights[: round(density * weights.size)] = 1
+    return weights.reshape(shape)
+
+
+def fit(recipe: Recipe, classes: tuple[str, ...]) -> NetworkConfig:
+    """Return the recipe's network, its sizes chosen where hidden is 0.
+
+    ConfigError where even the smallest, or the one asked for, does not fit in max_bytes.
+    """
+    network = recipe.network
+    if network.hidden:
+        size = file_bytes(recipe, network, classes)
+        if size > recipe.max_bytes:
+            raise ConfigError(
+                f"A network with {network.hidden} units takes {size} bytes, more than max_bytes "
+                f"{recipe.max_bytes}; lower hidden or the ranks, or set hidden to 0."
+            )
+        return network
+    for hidden in range(MAX_HIDDEN, MIN_HIDDEN - 1, -1):
+        candidate = _with_hidden(network, hidden, recipe.features.n_features, recipe.compression)
+        if file_bytes(recipe, candidate, classes) <= recipe.max_bytes:
+            return candidate
+    raise ConfigError(
+        f"{len(classes)} classes do not fit in {recipe.max_bytes} bytes with any network; "
+        "raise max_bytes or name fewer words."
+    )
+
+
+def _with_hidden(
+    network: NetworkConfig, hidden: int, n_features: int, compression: CompressionConfig
+) -> NetworkConfig:
+    rank_w = network.rank_w or round(hidden * RANK_W_SHARE)
+    rank_u = network.rank_u or round(hidden * RANK_U_SHARE)
+    if rank_w * (hidden + n_features) >= hidden * n_features:
+        rank_w = 0
+    if rank_u * 2 >= hidden:
+        rank_u = 0
+    return dataclasses.replace(network, hidden=hidden, rank_w=rank_w, rank_u=rank_u)

@@ -1,0 +1,233 @@
+"""`kws train`: from a recipe to a folder with the model, its figures, its card and its curves."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kws import model_file, report, sizes
+from kws.command_task import CommandTask, clip_figures
+from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, check
+from kws.errors import ConfigError, KwsError, ModelError
+from kws.evaluate import evaluate_stream
+from kws.fastgrnn import Network, parameters
+from kws.files import replacing
+from kws.recipe import DataConfig, Recipe, load_recipe
+from kws.trainer import Trainer
+from kws.wake_task import WakeTask
+
+CACHE = Path("~/.cache/kws").expanduser()  # decoded clips; safe to delete
+Say = Callable[[str], None]
+
+
+def name_of(phrase: str) -> str:
+    """Return a phrase as a file's name: `Hey Cortana` becomes hey_cortana."""
+    name = "_".join("".join(c if c.isalnum() else " " for c in phrase.lower()).split())
+    check(bool(name), f"The phrase {phrase!r} has no letters; give the words to listen for.")
+    return name
+
+
+def train_commands(
+    data: Path | str,
+    out: Path | str,
+    *,
+    words: Sequence[str] = (),
+    max_bytes: int = COMMANDS_BYTES,
+    seed: int = 0,
+    say: Say = print,
+) -> dict[str, Any]:
+    """Train a keyword classifier on Speech Commands; no words means every word of the corpus."""
+    recipe = Recipe(
+        task="commands",
+        name=Path(out).name,
+        words=tuple(words),
+        seed=seed,
+        max_bytes=max_bytes,
+        data=DataConfig(corpus=str(data)),
+    )
+    return train(recipe, Path(out), say=say)
+
+
+def train_wake(
+    phrase: str,
+    positives: Sequence[Path | str],
+    negatives: Sequence[Path | str],
+    out: Path | str,
+    *,
+    noise: Sequence[Path | str] = (),
+    max_bytes: int = WAKE_WORD_BYTES,
+    seed: int = 0,
+    say: Say = print,
+) -> dict[str, Any]:
+    """Train a wake word on folders of clips with the phrase and without it."""
+    recipe = Recipe(
+        task="wake",
+        name=name_of(phrase),
+        words=(phrase,),
+        seed=seed,
+        max_bytes=max_bytes,
+        data=DataConfig(
+            positives=tuple(map(str, positives)),
+            negatives=tuple(map(str, negatives)),
+            noise=tuple(map(str, noise)),
+        ),
+    )
+    return train(recipe, Path(out), say=say)
+
+
+def train_recipe(path: Path | str, out: Path | str | None = None, *, say: Say = print) -> dict[str, Any]:
+    """Train from a recipe file, into its own folder unless another is named."""
+    recipe = load_recipe(path)
+    return train(recipe, Path(out) if out else Path(path).parent, say=say)
+
+
+def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
+    """Train, choose the threshold, measure, and write everything; returns the metrics.
+
+    A run that was killed goes on where it was. Errors leave the last checkpoint in place.
+    """
+    _make_folder(out)
+    torch.manual_seed(recipe.seed)
+    task: CommandTask | WakeTask
+    task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
+    sized = dataclasses.replace(recipe, network=sizes.fit(recipe, task.classes))
+    network = Network(
+        cell=sized.network.cell,
+        n_features=sized.features.n_features,
+        hidden=sized.network.hidden,
+        classes=len(task.classes),
+        ranks=(sized.network.rank_w, sized.network.rank_u),
+    )
+    say(
+        f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
+        f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
+    )
+    with _TensorBoard(out) as board:
+        trainer = Trainer(sized, task, network, out, log=lambda row: _log(row, board, say))
+        data = trainer.run()
+    if data is None:
+        raise ConfigError("The recipe has no quantized stage, so there is no model to ship.")
+    detector = _choose_detector(recipe, task, data)
+    data = _with_detector(trainer, detector)
+    if len(data) > recipe.max_bytes:
+        raise ModelError(
+            f"The model takes {len(data)} bytes, more than max_bytes {recipe.max_bytes}; "
+            "lower the densities or sizes."
+        )
+    model_file.save(out / f"{recipe.name}.kws", data)
+    metrics = _measure(sized, task, trainer, out / f"{recipe.name}.kws")
+    _write_results(sized, trainer, metrics, out)
+    say(f"Wrote {out / recipe.name}.kws: {len(data)} bytes.")
+    return metrics
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"The folder {out} cannot be made: {error.strerror}.") from None
+
+
+class _TensorBoard:
+    """TensorBoard's log, imported only when training begins."""
+
+    def __init__(self, out: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(out / "tensorboard"))
+
+    def __enter__(self) -> "_TensorBoard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def write(self, row: dict[str, Any]) -> None:
+        for key, value in row.items():
+            if isinstance(value, float):
+                self._writer.add_scalar(key, value, row["epoch"])
+
+
+def _log(row: dict[str, Any], board: _TensorBoard, say: Say) -> None:
+    board.write(row)
+    if sys.stderr.isatty() and row["epoch"] % 10:
+        return  # the progress bar tells the rest
+    figures = ", ".join(
+        f"{key.replace('_', ' ')} {value:.4f}"
+        for key, value in row.items()
+        if key not in ("epoch", "stage", "score", "learning_rate")
+    )
+    if row["epoch"] % 10 == 0:
+        say(f"epoch {row['epoch']:4d} ({row['stage']}): {figures}")
+
+
+def _choose_detector(recipe: Recipe, task: CommandTask | WakeTask, data: bytes) -> Any:
+    """For a wake word, the threshold that validation asks for at the recipe's false-accept rate."""
+    if isinstance(task, CommandTask):
+        return recipe.detector
+    chosen = task.choose_threshold(data, recipe.data.false_accepts_per_hour)
+    release = min(recipe.detector.release, chosen)
+    return dataclasses.replace(recipe.detector, threshold=chosen, release=release)
+
+
+def _with_detector(trainer: Trainer, detector: Any) -> bytes:
+    assert trainer.quantized is not None
+    trainer.quantized.detector = detector
+    return trainer.quantized.encode()
+
+
+def _measure(
+    recipe: Recipe, task: CommandTask | WakeTask, trainer: Trainer, path: Path
+) -> dict[str, Any]:
+    """Return the figures of the shipped bytes, through the C engine."""
+    data = path.read_bytes()
+    best = trainer.best["figures"]
+    metrics: dict[str, Any] = {
+        "model_bytes": len(data),
+        "parameters": parameters(trainer.network),
+        "seed": recipe.seed,
+        "training_seconds": round(trainer.seconds),
+        "seconds_waiting_for_features": round(trainer.versions.waited_s),
+        "validation": {key: value for key, value in best.items() if key != "score"},
+        "epochs": len(trainer.history),
+    }
+    floats = [row["accuracy_float"] for row in trainer.history if "accuracy_float" in row]
+    if floats:
+        metrics["float_accuracy"] = max(floats)
+    if isinstance(task, CommandTask):
+        evaluations = [
+            {"name": name, **clip_figures(data, clips)}
+            for name, clips in (("validation", task.validation), ("testing", task.testing))
+        ]
+    else:
+        figures = evaluate_stream(path, task.positives["testing"], task.negatives["testing"])
+        evaluations = [{"name": "held-out clips", **figures}]
+    metrics["evaluations"] = evaluations
+    return metrics
+
+
+def _write_results(
+    recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path
+) -> None:
+    config = recipe.to_toml()
+    card_config = {**dataclasses.asdict(recipe), "phrase": recipe.words[0] if recipe.words else ""}
+    for name, text in {
+        "config.toml": config,
+        "metrics.json": json.dumps(metrics, indent=1) + "\n",
+        "README.md": report.model_card(metrics, card_config),
+    }.items():
+        with replacing(out / name, KwsError) as file:
+            file.write(text.encode())
+    report.training_curves(trainer.history, out / "training.png")
+    if recipe.task == "commands":
+        validation = metrics["evaluations"][0]
+        classes = list(validation["per_class"])
+        report.confusion_matrix(validation["confusion"], classes, out / "confusion.png")
+    else:
+        report.detection_curve({recipe.name: metrics["evaluations"][0]}, out / "detection.png")
+
+

@@ -1,0 +1,321 @@
+"""The training loop: stages, checkpoints that survive a kill, the choice of the best epoch.
+
+A task brings data, loss and validation; the loop neither knows words nor files. Everything random
+is drawn from (seed, epoch), so a run that was killed and resumed ends with the same bytes.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kws.compress import Normalization, QuantizedNetwork, keep_largest
+from kws.errors import ConfigError, CorpusError
+from kws.fastgrnn import FastCell, Network
+from kws.files import replacing
+from kws.progress import progress
+from kws.recipe import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+GRADIENT_NORM = 1.0
+WARM_UP_SHARE = 0.15  # of the one-cycle schedule
+STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
+
+Examples = tuple[np.ndarray, np.ndarray]  # features (n, frames, n_features) int16, labels (n,)
+Run = Callable[[np.ndarray], np.ndarray]  # features -> logits (n, frames, classes), float32
+
+
+class Task(Protocol):
+    """What the loop asks of a task."""
+
+    classes: tuple[str, ...]
+
+    def version(self, index: int) -> Examples:
+        """Return one augmented copy of the training set; the same index gives the same copy."""
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of (batch, frames, classes) logits."""
+
+    def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
+        """Return validation figures: `score` (higher is better) and others to log.
+
+        `run` gives logits; `model` is the file, once there is one.
+        """
+
+
+class Versions:
+    """Augmented copies of the training set, made once each, the next one while training goes on."""
+
+    def __init__(self, task: Task, count: int) -> None:
+        self._task, self._count = task, count
+        self._made: dict[int, Future[Examples]] = {}
+        self._pool = ThreadPoolExecutor(1)
+        self.waited_s = 0.0
+
+    def __call__(self, epoch: int) -> Examples:
+        """Return the copy for an epoch, and begin the next."""
+        started = time.perf_counter()
+        for index in (epoch % self._count, (epoch + 1) % self._count):
+            if index not in self._made:
+                self._made[index] = self._pool.submit(self._task.version, index)
+        examples = self._made[epoch % self._count].result()
+        self.waited_s += time.perf_counter() - started
+        return examples
+
+    def close(self) -> None:
+        """Give up copies that nobody waits for any more."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the schedule."""
+
+    name: str
+    epochs: int
+    learning_rate: float
+    density_w: float = 1.0
+    density_u: float = 1.0
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the forward pass is the engine's."""
+        return self.name == "quantized"
+
+
+def stages_of(recipe: Recipe) -> list[Stage]:
+    """Return the stages of a recipe, in order; peers such as GRU have only the float one."""
+    schedule, compression = recipe.schedule, recipe.compression
+    densities = (compression.density_w, compression.density_u)
+    stages = [Stage("float", schedule.float_epochs, schedule.learning_rate)]
+    if min(densities) < 1:
+        rate = schedule.learning_rate
+        stages.append(Stage("thresholding", schedule.thresholding_epochs, rate / 3, *densities))
+        stages.append(Stage("fixed support", schedule.fixed_support_epochs, rate / 10, *densities))
+    if recipe.network.cell in ("fastgrnn", "fastrnn"):
+        rate = schedule.quantized_learning_rate
+        stages.append(Stage("quantized", schedule.quantized_epochs, rate, *densities))
+    return [stage for stage in stages if stage.epochs]
+
+
+class Trainer:
+    """Trains one network through all stages of a recipe, into a folder."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        task: Task,
+        network: Network,
+        folder: Path,
+        *,
+        log: Callable[[dict[str, Any]], None] = lambda row: None,
+    ) -> None:
+        """`log` gets one row per epoch."""
+        self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
+        self.log = log
+        self.versions = Versions(task, recipe.schedule.versions)
+        first_features = self.versions(0)[0]
+        self.normalization = Normalization.of(first_features)
+        self.calibration = first_features[:: max(1, len(first_features) // 512)]
+        self.quantized: QuantizedNetwork | None = None
+        self.masks: dict[str, Tensor] = {}
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {}
+        self.seconds = 0.0
+
+    def run(self) -> bytes | None:
+        """Train to the end, from the checkpoint where there is one; return the best model file."""
+        stages = stages_of(self.recipe)
+        kept = self._read_checkpoint()
+        position = (kept["stage"], kept["epoch"] + 1) if kept else (0, 0)
+        total = sum(stage.epochs for stage in stages)
+        bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
+        for _ in range(len(self.history)):
+            next(bar, None)
+        for number in range(position[0], len(stages)):
+            first = position[1] if number == position[0] else 0
+            self._stage(number, stages[number], first, kept if number == position[0] else None, bar)
+        for _ in bar:
+            pass
+        self.versions.close()
+        return self.best.get("model")
+
+    def _stage(
+        self, number: int, stage: Stage, first: int, kept: dict[str, Any] | None, bar: Iterator[int]
+    ) -> None:
+        if first == 0:
+            self.best = {}
+        if stage.quantized and self.quantized is None:
+            self.quantized = self._quantizer()
+        steps = stage.epochs * (len(self.versions(first)[1]) // self._batch_size(first))
+        optimizer, scheduler = self._optimizer(stage, max(1, steps))
+        if kept is not None:
+            self._restore(kept, optimizer, scheduler)
+        for epoch in range(first, stage.epochs):
+            if self._is_stalled(epoch):
+                break
+            started = time.perf_counter()
+            loss = self._epoch(stage, len(self.history), optimizer, scheduler)
+            figures = self._validate(stage)
+            self.seconds += time.perf_counter() - started
+            row = {
+                "epoch": len(self.history) + 1,
+                "stage": stage.name,
+                "loss": loss,
+                "learning_rate": scheduler.get_last_lr()[0],
+                **figures,
+            }
+            self.history.append(row)
+            self._remember_best(epoch, figures)
+            self._write_checkpoint(number, epoch, optimizer, scheduler)
+            self.log(row)
+            next(bar, None)
+        self._state().load_state_dict(self.best["state"])
+
+    def _is_stalled(self, epoch: int) -> bool:
+        patience = self.recipe.schedule.patience
+        return bool(patience and self.best and epoch - self.best["epoch"] > patience)
+
+    def _quantizer(self) -> QuantizedNetwork:
+        quantized = QuantizedNetwork(
+            self.network,
+            self.normalization,
+            self.recipe.compression,
+            features=self.recipe.features,
+            classes=self.task.classes,
+            calibration=self.calibration,
+        )
+        quantized.detector = self.recipe.detector
+        return quantized
+
+    def _state(self) -> nn.Module:
+        return self.quantized if self.quantized is not None else self.network
+
+    def _batch_size(self, epoch: int) -> int:
+        size = self.recipe.schedule.batch_size
+        examples = len(self.versions(epoch)[1])
+        if examples == 0:
+            raise CorpusError("There is not one training clip; name folders that hold some.")
+        return min(size, examples)
+
+    def _optimizer(self, stage: Stage, steps: int) -> tuple[Any, Any]:
+        schedule, rate = self.recipe.schedule, stage.learning_rate
+        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        if stage.quantized:
+            assert self.quantized is not None
+            log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
+            groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
+        optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay)
+        scheduler: Any
+        if stage.name == "float":
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, rate, total_steps=steps + 1, pct_start=WARM_UP_SHARE
+            )
+        else:
+            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps + 1)
+        return optimizer, scheduler
+
+    def _epoch(self, stage: Stage, epoch: int, optimizer: Any, scheduler: Any) -> float:
+        features, labels = self.versions(epoch)
+        size = self._batch_size(epoch)
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
+        total = 0.0
+        for first in range(0, len(order) - size + 1, size):
+            rows = np.sort(order[first : first + size])
+            loss = self.task.loss(self._logits(stage, features[rows]), torch.from_numpy(labels[rows]))
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+            optimizer.step()
+            scheduler.step()
+            self._sparsify(stage)
+            total += loss.item()
+        return total / max(1, len(order) // size)
+
+    def _logits(self, stage: Stage, features: np.ndarray) -> Tensor:
+        if stage.quantized:
+            assert self.quantized is not None
+            logits: Tensor = self.quantized(features)
+            return logits
+        logits = self.network(self.normalization(features))
+        return logits
+
+    def _sparsify(self, stage: Stage) -> None:
+        """Iterative hard thresholding; afterwards the support that it found stays fixed."""
+        cell = self.network.cell
+        if min(stage.density_w, stage.density_u) == 1.0 or not isinstance(cell, FastCell):
+            return
+        for kind, factors, density in (("W", cell.W, stage.density_w), ("U", cell.U, stage.density_u)):
+            for i, factor in enumerate(factors):
+                if stage.name == "thresholding" or f"{kind}{i}" not in self.masks:
+                    self.masks[f"{kind}{i}"] = keep_largest(factor, density)
+                factor.data.mul_(self.masks[f"{kind}{i}"])
+
+    def _validate(self, stage: Stage) -> dict[str, float]:
+        def run(features: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                parts = [self._logits(stage, part) for part in np.array_split(features, pieces(features))]
+                return torch.cat(parts).numpy()
+
+        model = self.quantized.encode() if stage.quantized and self.quantized else None
+        return self.task.validate(run, model)
+
+    def _remember_best(self, epoch: int, figures: dict[str, float]) -> None:
+        if not self.best or figures["score"] > self.best["figures"]["score"]:
+            state = {k: v.detach().clone() for k, v in self._state().state_dict().items()}
+            model = self.quantized.encode() if self.quantized is not None else None
+            self.best = {"epoch": epoch, "figures": figures, "state": state, "model": model}
+
+    def _write_checkpoint(self, stage: int, epoch: int, optimizer: Any, scheduler: Any) -> None:
+        content = {
+            "recipe": self.recipe.to_toml(),
+            "stage": stage,
+            "epoch": epoch,
+            "is_quantized": self.quantized is not None,
+            "state": self._state().state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scheduler": scheduler.state_dict(),
+            "masks": self.masks,
+            "best": self.best,
+            "history": self.history,
+            "seconds": self.seconds,
+        }
+        with replacing(self.folder / CHECKPOINT, ConfigError) as file:
+            torch.save(content, file)
+
+    def _read_checkpoint(self) -> dict[str, Any] | None:
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            kept: dict[str, Any] = torch.load(path, weights_only=True)
+        except Exception as error:  # torch raises whatever the damaged pickle makes it raise
+            raise ConfigError(f"{path} is damaged ({error}); delete it to train anew.") from None
+        if kept["recipe"] != self.recipe.to_toml():
+            raise ConfigError(
+                f"{self.folder} holds a training with other settings; choose another --out, "
+                f"or delete {path} to train anew."
+            )
+        self.history, self.best = kept["history"], kept["best"]
+        self.masks, self.seconds = kept["masks"], kept["seconds"]
+        if kept["is_quantized"]:
+            self.quantized = self._quantizer()
+        self._state().load_state_dict(kept["state"])
+        return kept
+
+    def _restore(self, kept: dict[str, Any], optimizer: Any, scheduler: Any) -> None:
+        optimizer.load_state_dict(kept["optimizer"])
+        scheduler.load_state_dict(kept["scheduler"])
+
+
+def pieces(features: np.ndarray) -> int:
+    """Return in how many parts to run features, to bound the memory of the fused scan."""
+    return max(1, features.shape[0] * features.shape[1] // 50_000)
+
+

@@ -1,0 +1,206 @@
+"""The wake-word task: one phrase against everything else, in windows cut from streams."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kws import engine
+from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio
+from kws.augment import Augment
+from kws.clip_cache import read_streams
+from kws.errors import CorpusError
+from kws.evaluate import stream_verdict
+from kws.model_file import parse
+from kws.recipe import Recipe
+from kws.splits import SPLITS, split_paths
+from kws.stream import Stream, build_stream, speech_span
+from kws.trainer import Examples, Run
+
+BATCH_WINDOWS = 256
+BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
+AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
+TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech around them
+PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
+PARTIAL_LENGTH = (0.25, 0.55)
+TEST_NAMES = {"train": "train", "validation": "validation", "testing": "testing", "test": "testing"}
+# Log-odds at which validation weighs misses against false accepts, and the rates it looks at.
+TRIED_LOG_ODDS = np.arange(-3.0, 10.01, 0.5)
+TRIED_RATES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def split_folders(folders: Sequence[str], validation: float, testing: float) -> dict[str, list[Path]]:
+    """Give every file of the folders its split.
+
+    A folder with train/ and validation/ below it (test/ or testing/ if it likes) is taken as it is
+    split; any other is split by its files' names, equal contents together.
+    """
+    parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    loose: list[Path] = []
+    for folder in map(Path, folders):
+        if (folder / "train").is_dir() and (folder / "validation").is_dir():
+            for name, split in TEST_NAMES.items():
+                if (folder / name).is_dir():
+                    parts[split] += find_audio(folder / name)
+        else:
+            loose += [folder] if folder.is_file() else find_audio(folder)
+    if loose:
+        for split, paths in split_paths(loose, validation, testing).items():
+            parts[split] += paths
+    return parts
+
+
+class WakeTask:
+    """Windows with the phrase and without it; the highest logit of a window decides."""
+
+    def __init__(self, recipe: Recipe, cache: Path | None) -> None:
+        """CorpusError where there are no positives or no negatives."""
+        self.recipe = recipe
+        self.classes = recipe.words
+        data = recipe.data
+        for name in ("positives", "negatives"):
+            if not getattr(data, name):
+                raise CorpusError(f"A wake word needs --{name} DIR: folders of clips.")
+        self.positives = split_folders(data.positives, 0.15, 0.2)
+        self.negatives = split_folders(data.negatives, 0.1, 0.1)
+        noise = split_folders(data.noise, 0.1, 0.1) if data.noise else {"train": []}
+        self._noise = read_streams(noise["train"], cache)
+        self._phrases = [_trimmed(x) for x in read_streams(self.positives["train"], cache)]
+        talk = read_streams(self.negatives["train"], cache)
+        self._talk = np.concatenate([*talk, np.zeros(self._window, np.int16)])
+        self._augment = Augment(recipe.augment, self._noise)
+        self._stream: Stream | None = None
+
+    @property
+    def _window(self) -> int:
+        return round(self.recipe.data.window_s * SAMPLE_RATE_HZ)
+
+    def version(self, index: int) -> Examples:
+        """Cut, mix, augment and featurize one set of windows."""
+        rng = np.random.default_rng([self.recipe.seed, 2, index])
+        data = self.recipe.data
+        features = []
+        for count, cut in (
+            (data.positive_windows, self._positive_window),
+            (data.negative_windows, self._negative_window),
+        ):
+            for first in range(0, count, BATCH_WINDOWS):
+                size = min(BATCH_WINDOWS, count - first)
+                windows = np.stack([cut(rng) for _ in range(size)])
+                varied = self._augment(windows, rng)
+                features.append(engine.features_batch(varied, self.recipe.features))
+        labels = np.repeat([1, 0], [data.positive_windows, data.negative_windows])
+        return np.concatenate(features), labels.astype(np.int64)
+
+    def _positive_window(self, rng: np.random.Generator) -> Samples:
+        phrase = self._phrases[rng.integers(len(self._phrases))]
+        window = np.zeros(self._window, np.int16)
+        after = round(rng.uniform(*AFTER_S) * SAMPLE_RATE_HZ)
+        phrase = phrase[: self._window]
+        end = max(len(phrase), self._window - after)
+        start = end - len(phrase)
+        window[start:end] = phrase
+        pause = round(rng.uniform(*BEFORE_S) * SAMPLE_RATE_HZ)
+        if rng.random() < TALK_BEFORE and start > pause:
+            window[: start - pause] = self._crop(start - pause, rng)
+        if rng.random() < TALK_AFTER:
+            window[end:] = self._crop(self._window - end, rng)
+        return window
+
+    def _negative_window(self, rng: np.random.Generator) -> Samples:
+        window = self._crop(self._window, rng)
+        if rng.random() < PARTIAL_SHARE:
+            phrase = self._phrases[rng.integers(len(self._phrases))][: self._window]
+            part = phrase[: round(rng.uniform(*PARTIAL_LENGTH) * len(phrase))]
+            start = rng.integers(self._window - len(part) + 1)
+            window = np.zeros(self._window, np.int16)
+            window[start : start + len(part)] = part
+        return window
+
+    def _crop(self, length: int, rng: np.random.Generator) -> Samples:
+        start = rng.integers(len(self._talk) - length + 1)
+        return np.array(self._talk[start : start + length])
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Binary cross-entropy of the window's highest logit."""
+        highest = logits[:, :, 0].amax(1)
+        return torch.nn.functional.binary_cross_entropy_with_logits(highest, labels.float())
+
+    def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
+        """How well the validation windows part, and for a model file its misses on a stream."""
+        features, labels = self._validation_windows()
+        highest = torch.from_numpy(run(features))[:, :, 0].amax(1)
+        truth = torch.from_numpy(labels)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(highest, truth.float()).item()
+        figures = {"score": -loss, "validation_loss": loss}
+        if model is not None:
+            miss_rate = float(np.mean([row["miss_rate"] for row in self.operating_points(model)]))
+            figures |= {"score": -miss_rate - 0.01 * loss, "validation_miss_rate": miss_rate}
+        return figures
+
+    def _validation_windows(self) -> Examples:
+        """Every validation positive, and the negatives cut one window after the other."""
+        if not hasattr(self, "_validation"):
+            stream = self.stream("validation")
+            tail = np.zeros(self._window, np.int16)
+            samples = np.concatenate([stream.samples, tail])
+            starts, labels = [], []
+            for clip in stream.clips:
+                if clip.word is not None:
+                    starts.append(max(0, clip.end - self._window + SAMPLE_RATE_HZ // 4))
+                    labels.append(1)
+                else:
+                    cuts = list(range(clip.start, clip.end, self._window))
+                    starts += cuts
+                    labels += [0] * len(cuts)
+            windows = np.stack([samples[s : s + self._window] for s in starts])
+            features = engine.features_batch(windows, self.recipe.features)
+            self._validation = features, np.array(labels, np.int64)
+        return self._validation
+
+    def stream(self, split: str) -> Stream:
+        """All clips of a split as one stream, as `kws evaluate` plays them."""
+        if split != "validation":
+            return build_stream(self.positives[split], self.negatives[split], self.classes)
+        if self._stream is None:
+            self._stream = build_stream(self.positives[split], self.negatives[split], self.classes)
+        return self._stream
+
+    def choose_threshold(self, model: bytes, rate: float) -> float:
+        """Return the posterior at which validation misses least within `rate` accepts an hour."""
+        return self.operating_points(model, (rate,))[0]["threshold"]
+
+    def operating_points(
+        self, model: bytes, rates: Sequence[float] = TRIED_RATES
+    ) -> list[dict[str, float]]:
+        """For each false-accept rate an hour, the threshold with the fewest misses within it."""
+        stream, loaded = self.stream("validation"), parse(model)
+        scores = engine.scores(loaded, stream.samples)
+        rows = []
+        for log_odds in TRIED_LOG_ODDS:
+            threshold = 1 / (1 + math.exp(-log_odds))
+            verdict = stream_verdict(loaded, stream, scores, threshold)
+            rows.append(
+                {
+                    "threshold": threshold,
+                    "miss_rate": len(verdict.missed) / len(stream.positives),
+                    "false_accepts": float(len(verdict.false_accepts)),
+                }
+            )
+        return [
+            min(
+                (row for row in rows if row["false_accepts"] <= rate * stream.negative_hours),
+                key=lambda row: (row["miss_rate"], -row["threshold"]),
+                default={"threshold": rows[-1]["threshold"], "miss_rate": 1.0, "false_accepts": 0.0},
+            )
+            for rate in rates
+        ]
+
+
+def _trimmed(samples: Samples) -> Samples:
+    """A recording from the first to the last sound within 30 dB of its loudest."""
+    first, last = speech_span(samples)
+    return samples[first:last]

@@ -1,0 +1,123 @@
+"""The commands that make models: fetch a corpus, speak one, train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kws.cli_options import (
+    EngineName,
+    MaxBytes,
+    Negatives,
+    Noise,
+    OutputFolder,
+    Part,
+    Phrase,
+    Positives,
+    Seed,
+)
+from kws.cli_support import ListCommand, RecipeGroup
+
+download_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+train_app = typer.Typer(cls=RecipeGroup, no_args_is_help=True, rich_markup_mode=None)
+
+
+@download_app.command("speech-commands")
+def download_speech_commands(
+    version: Annotated[str, typer.Option(metavar="VERSION", help="v0.01 or v0.02.")] = "v0.02",
+    to: OutputFolder = Path("data/raw"),
+) -> None:
+    """Fetch Google Speech Commands (2.4 GB); interrupted, it goes on where it stopped.
+
+    \b
+    Example: kws download speech-commands --to data/raw
+    """
+    from kws.download import download_speech_commands
+
+    print(download_speech_commands(version, to))
+
+
+def synthesize(
+    phrase: Phrase,
+    to: OutputFolder,
+    clips: Annotated[int, typer.Option(metavar="N", min=1, help="How many clips.")] = 1000,
+    engine: Annotated[
+        EngineName, typer.Option(help="The program that speaks.")
+    ] = EngineName.kokoro,
+    part: Annotated[Part, typer.Option(help="Only the voices of this part.")] = Part.all,
+    seed: Seed = 0,
+) -> None:
+    """Speak a phrase into clips, in many voices, speeds and pitches.
+
+    \b
+    Example: kws synthesize "hey cortana" --to data/raw/hey_cortana --clips 2000 --engine kokoro
+    """
+    from kws.synthesize import synthesize
+
+    name, voices = engine.value, part.value
+    paths = synthesize(phrase, to, clips=clips, engine=name, part=voices, seed=seed)
+    print(f"{len(paths)} clips in {to}")
+
+
+@train_app.command("commands")
+def train_commands(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The Speech Commands folder.")],
+    out: OutputFolder,
+    words: Annotated[
+        str, typer.Option(metavar="A,B,...", help="The words; without: the ten standard ones.")
+    ] = "",
+    max_bytes: MaxBytes = 5632,
+    seed: Seed = 0,
+) -> None:
+    """Train a model that tells command words apart.
+
+    \b
+    Example: kws train commands --data data/raw/speech_commands --words yes,no --out runs/yes_no
+    """
+    from kws import train
+
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    train.train_commands(data=data, words=names or None, out=out, max_bytes=max_bytes, seed=seed)
+
+
+@train_app.command("wake", cls=ListCommand)
+def train_wake(
+    phrase: Phrase,
+    positives: Positives,
+    negatives: Negatives,
+    out: OutputFolder,
+    noise: Noise = None,
+    max_bytes: MaxBytes = 1024,
+    seed: Seed = 0,
+) -> None:
+    """Train a wake-word model of at most 1,024 bytes.
+
+    \b
+    Example: kws train wake "hey cortana" --positives data/raw/hey_cortana \\
+                 --negatives data/raw/talk data/raw/near_misses --out runs/hey_cortana
+    """
+    from kws import train
+
+    train.train_wake(
+        phrase=phrase,
+        positives=positives,
+        negatives=negatives,
+        noise=noise or [],
+        out=out,
+        max_bytes=max_bytes,
+        seed=seed,
+    )
+
+
+@train_app.command("recipe", hidden=True)
+def train_recipe(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file.")],
+) -> None:
+    """Train what a recipe describes.
+
+    \b
+    Example: kws train models/hey_cortana/config.toml
+    """
+    from kws import train
+
+    train.train_recipe(recipe)

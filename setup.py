@@ -1,8 +1,14 @@
 """Build the C engine with the package; everything else stands in pyproject.toml."""
 
+import shutil
+from pathlib import Path
+
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, ExecError, PlatformError
+
+ENGINE = ("firmware/include/*.h", "firmware/src/*.[ch]")
 
 
 class BuildEngine(build_ext):
@@ -19,8 +25,22 @@ class BuildEngine(build_ext):
             ) from None
 
 
+class BuildPackage(build_py):
+    """Puts the engine's C sources into the package, where `kws export` takes them from."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        for pattern in ENGINE:
+            for file in Path().glob(pattern):
+                target = Path(self.build_lib) / "kws" / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+
+
 setup(
     cffi_modules=["kws/native/build.py:ffi", "kws/kernels/build.py:ffi"],
-    cmdclass={"build_ext": BuildEngine},
+    cmdclass={"build_ext": BuildEngine, "build_py": BuildPackage},
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
 )

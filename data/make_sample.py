@@ -42,11 +42,11 @@ SAMPLE = {
     "negatives/{part}/speech": ((56, 13, 11), (18, 4, 3), (21, 5, 4)),
 }
 LARGE = {
-    "positives/{part}/hey_cortana": ((1200, 240, 60), (240, 48, 12)),
-    "negatives/{part}/near_misses": ((720, 144, 36), (216, 43, 11)),
-    "negatives/{part}/partial": ((80, 16, 4), (24, 5, 1)),
-    "negatives/{part}/nonsense": ((160, 32, 8), (32, 6, 2)),
-    "negatives/{part}/speech": ((480, 96, 24), (80, 16, 4)),
+    "positives/{part}/hey_cortana": ((400, 80, 20), (100, 20, 5)),
+    "negatives/{part}/near_misses": ((300, 60, 15), (90, 18, 5)),
+    "negatives/{part}/partial": ((60, 12, 3), (16, 3, 1)),
+    "negatives/{part}/nonsense": ((80, 16, 4), (24, 5, 1)),
+    "negatives/{part}/speech": ((200, 40, 10), (40, 8, 2)),
 }
 
 
@@ -222,7 +222,7 @@ def main() -> None:
     """Read the command line, and print a KwsError as one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--to", type=Path, default=HERE / "sample", help="folder to write")
-    parser.add_argument("--large", action="store_true", help="make ten times as much, as FLAC")
+    parser.add_argument("--large", action="store_true", help="make three times as much, as FLAC")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=HERE / "raw" / "sample_work")
     parser.add_argument("--kokoro-dir", type=Path, help="Kokoro's model and voices")

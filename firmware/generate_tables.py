@@ -27,8 +27,8 @@ extern const uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
 typedef struct {
     uint8_t n_mels;
     int16_t scale_first, scale_other; /* sqrt(1/n) ln 2 and sqrt(2/n) ln 2, q17 */
-    const uint8_t *edges;     /* [n_mels + 2] first FFT bin of each interval between band centres */
-    const uint16_t *rise_q15; /* per bin from edges[0] on: its weight in the upper of its two bands */
+    const uint8_t *edges;      /* [n_mels + 2] first FFT bin of each interval between centres */
+    const uint16_t *rise_q15;  /* per bin from edges[0] on: its weight in the upper of its bands */
     const int16_t *cosine_q11; /* [4 n_mels] one full wave */
 } kws_mel_table;
 

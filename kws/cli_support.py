@@ -83,9 +83,9 @@ class RecipeGroup(TyperGroup):
     """Takes a `.toml` file in the place of a sub-command, and gives it to `recipe`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `recipe` before a file's name."""
-        first = next((arg for arg in args if not arg.startswith("-")), "")
-        if first.endswith(".toml") and first not in self.commands:
+        """Put `recipe` before a file's name and its options."""
+        is_recipe = any(arg.endswith(".toml") for arg in args)
+        if is_recipe and not any(arg in self.commands for arg in args):
             args = ["recipe", *args]
         return list(super().parse_args(ctx, args))
 

@@ -64,7 +64,10 @@ def train_commands(
     data: Annotated[Path, typer.Option(metavar="DIR", help="The Speech Commands folder.")],
     out: OutputFolder,
     words: Annotated[
-        str, typer.Option(metavar="A,B,...", help="The words; without: the ten standard ones.")
+        str,
+        typer.Option(
+            metavar="A,B,...", help="The words; by default the ten standard ones; `all`: all."
+        ),
     ] = "",
     max_bytes: MaxBytes = 5632,
     seed: Seed = 0,
@@ -112,12 +115,15 @@ def train_wake(
 @train_app.command("recipe", hidden=True)
 def train_recipe(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another folder to write than its own.")
+    ] = None,
 ) -> None:
     """Train what a recipe describes.
 
     \b
-    Example: kws train models/hey_cortana/config.toml
+    Example: kws train models/hey_cortana/config.toml --out runs/hey_cortana
     """
     from kws import train
 
-    train.train_recipe(recipe)
+    train.train_recipe(recipe, out)

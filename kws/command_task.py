@@ -43,9 +43,7 @@ class CommandTask:
         self._augment = Augment(recipe.augment, self.noise)
         self._validation_features = engine.features_batch(self.validation.samples, recipe.features)
 
-    def _split(
-        self, clips: list[Any], split: str, root: Path, cache: Path | None
-    ) -> LabelledClips:
+    def _split(self, clips: list[Any], split: str, root: Path, cache: Path | None) -> LabelledClips:
         noise = background_noise(root, split)
         return command_task(clips, self.recipe.words or None, split, noise=noise, cache=cache)
 
@@ -86,7 +84,9 @@ class CommandTask:
         labels, words = self.train.labels, len(self.classes) - 2
         spoken = np.count_nonzero(np.isin(self.classes, (UNKNOWN, SILENCE), invert=True)[labels])
         count = round(self.recipe.data.silence_share * spoken / words)
-        return silence_clips(self.noise, count, self.train.samples.shape[1], int(rng.integers(2**31)))
+        return silence_clips(
+            self.noise, count, self.train.samples.shape[1], int(rng.integers(2**31))
+        )
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of the clip's logits."""

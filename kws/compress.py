@@ -10,6 +10,7 @@ Quantization", ICLR 2020; Bengio et al., arXiv:1308.3432 (straight-through).
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ LEVELS = {"int8": (-127, 127), "int4": (-8, 7), "sparse8": (-127, 127)}
 
 @dataclass(frozen=True, kw_only=True)
 class CompressionConfig:
-    """How each matrix is stored: int8, int4 or sparse8 (int8 behind a bitmap); densities for sparse8."""
+    """How a matrix is stored: int8, int4, or sparse8 (int8 behind a bitmap) with its density."""
 
     w: str = "int4"
     u: str = "int4"
@@ -47,7 +48,7 @@ class CompressionConfig:
 
 @dataclass(frozen=True)
 class Normalization:
-    """Engine features to the network's int8 input: round((feature - 32 offset) scale / 512).
+    """Engine features to the network's int8 input: (feature - 32 offset) scale / 512, rounded.
 
     offset: (n_features,) int8; scale: (n_features,) uint8.
     """
@@ -57,7 +58,7 @@ class Normalization:
 
     @classmethod
     def of(cls, features: np.ndarray) -> "Normalization":
-        """Fit to training features (..., n_features) int16: zero mean, unit deviation = 32 steps."""
+        """Fit to training features (..., n_features) int16: mean 0, deviation 1, which is 32 steps."""
         flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
         offset = np.clip(np.round(flat.mean(0) / 32), -128, 127)
         scale = np.clip(np.round(INPUT_ONE * 512 / (flat.std(0) + 1e-9)), 1, 255)
@@ -85,9 +86,17 @@ class Quantizer(nn.Module):
     def __init__(self, weight: Tensor, kind: str, unit: float) -> None:
         """Start from the step with the least squared error."""
         super().__init__()
-        self.kind, self.unit = kind, unit
+        self.kind = kind
+        # In the state, since what it was calibrated on is gone when a checkpoint is read.
+        self._unit: Tensor
+        self.register_buffer("_unit", torch.tensor(unit, dtype=torch.float64))
         self.low, self.high = LEVELS[kind]
         self.log_step = nn.Parameter(torch.tensor(math.log(self._best_step(weight.detach()))))
+
+    @property
+    def unit(self) -> float:
+        """The real value of one step of the input times that of the output."""
+        return float(self._unit.item())
 
     def _best_step(self, weight: Tensor) -> float:
         largest = max(weight.abs().max().item(), 1e-4) / self.high
@@ -110,7 +119,9 @@ class Quantizer(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Return the shipped real values; gradients reach the weight and the step."""
         multiplier, shift = self.scale()
-        step = straight_through(self.log_step.exp(), torch.tensor(multiplier / 2**shift / self.unit))
+        step = straight_through(
+            self.log_step.exp(), torch.tensor(multiplier / 2**shift / self.unit)
+        )
         # LSQ: the step's gradient is scaled to the size of the weights' own
         damping = 1.0 / math.sqrt(weight.numel() * self.high)
         step = step * damping + (step * (1 - damping)).detach()
@@ -123,7 +134,6 @@ class Quantizer(nn.Module):
         step = torch.tensor(multiplier / 2**shift / self.unit)
         steps = (weight.detach() / step).clamp(self.low, self.high).round()
         return Matrix(self.kind, steps.numpy().astype(np.int8), multiplier, shift)
-
 
 
 class QuantizedNetwork(nn.Module):
@@ -171,7 +181,8 @@ class QuantizedNetwork(nn.Module):
         cell, gate = self.cell, self.cell.bias_gate
 
         def product(quantizers: nn.ModuleList, factors: nn.ParameterList) -> tuple[Matrix, ...]:
-            return tuple(q.integers(f) for q, f in zip(quantizers, factors, strict=True))
+            pairs = zip(quantizers, factors, strict=True)
+            return tuple(cast(Quantizer, q).integers(f) for q, f in pairs)
 
         return Weights(
             input_offset=self.normalization.offset,
@@ -195,6 +206,7 @@ class QuantizedNetwork(nn.Module):
         model = model_file.parse(self.encode())
         threads = torch.get_num_threads()
         logits, states = engine.network_batch(model, clip_features, hidden=True, threads=threads)
+        assert states is not None
         given = torch.from_numpy(states.astype(np.float32) / 32768)
         w = [q(f) for q, f in zip(self.w, self.cell.W, strict=True)]
         u = [q(f) for q, f in zip(self.u, self.cell.U, strict=True)]
@@ -220,5 +232,7 @@ def _scalar_q8(value: Tensor) -> int:
 def keep_largest(weight: Tensor, density: float) -> Tensor:
     """Return the mask of the `density` share of largest weights (hard thresholding)."""
     kept = max(1, round(density * weight.numel()))
-    threshold = weight.detach().abs().flatten().kthvalue(weight.numel() - kept + 1).values
-    return (weight.detach().abs() >= threshold).to(weight.dtype)
+    mask = torch.zeros_like(weight.detach())
+    # By place, not by a limit, which would keep every one of many equal weights (zeros).
+    mask.view(-1)[weight.detach().abs().flatten().topk(kept).indices] = 1.0
+    return mask

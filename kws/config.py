@@ -73,7 +73,7 @@ class DetectorConfig:
 
     threshold: float = 0.8
     release: float = 0.5
-    smoothing_shift: int = 1
+    smoothing_shift: int = 2
     refractory_frames: int = 50
 
     def __post_init__(self) -> None:

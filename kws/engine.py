@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from kws.audio import to_int16
 from kws.config import FeatureConfig, log_odds_q10, posterior_of
+from kws.errors import AudioError
 from kws.frontend_spec import N_FFT, SAMPLE_RATE_HZ
 from kws.model_file import Model, load
 from kws.native._engine import ffi, lib
@@ -50,6 +51,20 @@ def time_of(frame: int, hop_length: int) -> float:
 
 def _pointer(array: Int16Array) -> Any:
     return ffi.cast("int16_t *", array.ctypes.data)
+
+
+def _int16(array: npt.ArrayLike, shape: tuple[int | None, ...], what: str) -> Int16Array:
+    """Return `array` contiguous; anything but int16 of this shape would make C read astray."""
+    given = np.asarray(array)
+    fits = given.ndim == len(shape) and all(
+        wanted in (None, size) for wanted, size in zip(shape, given.shape, strict=True)
+    )
+    if given.dtype != np.int16 or not fits:
+        wanted_shape = ", ".join("any" if size is None else str(size) for size in shape)
+        raise AudioError(
+            f"The {what} are {given.dtype} of shape {given.shape}: give int16 ({wanted_shape})."
+        )
+    return np.ascontiguousarray(given)
 
 
 class Spotter:
@@ -140,10 +155,10 @@ def features_batch(
     """Return the engine's features of many clips of one length.
 
     clips: (clips, samples) int16 -> (clips, frames, n_features) int16, natural log with 7
-    fractional bits. A clip below 512 samples has no frame.
+    fractional bits. A clip below 512 samples has no frame. AudioError on other types and shapes.
     """
     config = config or FeatureConfig()
-    clips = np.ascontiguousarray(clips, dtype=np.int16)
+    clips = _int16(clips, (None, None), "clips")
     count, samples = clips.shape
     frames = lib.kws_batch_frames(samples, config.hop_length)
     out = np.empty((count, frames, config.n_features), np.int16)
@@ -177,7 +192,7 @@ def network_batch(
     10 fractional bits, and with `hidden` the states (clips, frames, hidden) int16 with 15.
     """
     model = load(model)
-    clip_features = np.ascontiguousarray(clip_features, dtype=np.int16)
+    clip_features = _int16(clip_features, (None, None, model.features.n_features), "features")
     count, frames, _ = clip_features.shape
     logits = np.empty((count, frames, len(model.classes)), np.int16)
     states = np.empty((count, frames, model.hidden), np.int16) if hidden else None
@@ -226,7 +241,7 @@ def detect(
     stream_scores: (frames, classes) int16 as `scores` returns them; threshold: a posterior.
     """
     model = load(model)
-    stream_scores = np.ascontiguousarray(stream_scores, dtype=np.int16)
+    stream_scores = _int16(stream_scores, (None, len(model.classes)), "scores")
     threshold_q10 = 0 if threshold is None else log_odds_q10(threshold)
     capacity = len(stream_scores)
     found = ffi.new("kws_detection[]", max(1, capacity))

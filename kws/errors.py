@@ -1,4 +1,4 @@
-"""The errors that a person can mend: each message is one sentence naming the value and the remedy."""
+"""The errors that a person can mend: one sentence that names the value and the remedy."""
 
 
 class KwsError(Exception):

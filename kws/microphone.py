@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kws.errors import MicrophoneError
 
 SAMPLE_RATE_HZ = 16_000
-BLOCK_MS = 40
+BLOCK_MS = 80
 BUFFER_S = 10.0  # what a program that looks away may miss before samples are lost
 # A sound server may take seconds to wake a sleeping card; one that runs delivers every block.
 FIRST_BLOCK_TIMEOUT_S = 10.0

@@ -25,7 +25,7 @@ from kws.native._engine import ffi, lib
 
 MAGIC = b"kws\x1a"
 FORMAT_VERSION = 1
-FIXED_BYTES = 26
+LARGEST_FILE = 0xFFFF  # its size stands in 16 bits
 CELLS = ("fastrnn", "fastgrnn")
 MATRIX_KINDS = ("int8", "int4", "sparse8")
 MODELS = Path("models")
@@ -109,6 +109,21 @@ def encode(
     weights: Weights,
 ) -> bytes:
     """Return the bytes of a .kws file; ModelError where they exceed the format."""
+    try:
+        data = _encode(features, detector, classes, weights)
+    except (struct.error, ValueError) as error:
+        raise ModelError(f"The model does not fit the .kws format: {error}.") from None
+    if len(data) > LARGEST_FILE:
+        raise ModelError(f"The model takes {len(data)} bytes; a .kws file holds at most 65,535.")
+    return data
+
+
+def _encode(
+    features: FeatureConfig,
+    detector: DetectorConfig,
+    classes: tuple[str, ...],
+    weights: Weights,
+) -> bytes:
     fixed = struct.pack(
         "<12BhhBB",
         *(SAMPLE_RATE_HZ // 1000, features.hop_ms, features.n_mels, features.n_mfcc),
@@ -128,9 +143,7 @@ def encode(
     sections += [name.encode() + b"\0" for name in classes]
     body = fixed + b"".join(sections)
     size = len(MAGIC) + 4 + len(body) + 4
-    if size > 0xFFFF:
-        raise ModelError(f"The model takes {size} bytes; a .kws file holds at most 65,535.")
-    data = MAGIC + struct.pack("<BBH", FORMAT_VERSION, 0, size) + body
+    data = MAGIC + struct.pack("<BBH", FORMAT_VERSION, 0, min(size, LARGEST_FILE)) + body
     return data + struct.pack("<I", zlib.crc32(data))
 
 

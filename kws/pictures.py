@@ -120,16 +120,20 @@ def _mark_spoken(wave: Any, score: Any, spoken: Sequence[tuple[float, str]]) -> 
 
 
 def _mark_detections(wave: Any, score: Any, detections: Sequence[Heard]) -> None:
+    # One word needs no labels: the legend says what the marks are.
+    is_labelled = len({detection.word for detection in detections}) > 1
     for detection in detections:
         for axis in (wave, score):
             axis.axvline(detection.time_s, color=RED, linewidth=1.0, alpha=0.5, zorder=1)
         height = min(1.0, max(0.0, detection.score))
         score.plot(detection.time_s, height, "o", color=RED, zorder=3)
-        if len(detections) <= LABELLED_DETECTIONS:
+        if is_labelled and len(detections) <= LABELLED_DETECTIONS:
             wave.annotate(
                 detection.word.replace("_", " "), (detection.time_s, 1.0), (0, 3),
                 xycoords=("data", "axes fraction"), textcoords="offset points",
                 ha="center", fontsize=9, color=RED, annotation_clip=False,
             )  # fmt: skip
     if detections:
-        score.plot([], [], "o", color=RED, label=f"detections ({len(detections)})")
+        words = ", ".join(sorted({detection.word.replace("_", " ") for detection in detections}))
+        what = "detections" if is_labelled else f"“{words}” detected"
+        score.plot([], [], "o", color=RED, label=f"{what} ({len(detections)})")

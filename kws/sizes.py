@@ -43,7 +43,7 @@ def file_bytes(recipe: Recipe, network: NetworkConfig, classes: tuple[str, ...])
 def _filled(shape: tuple[int, int], density: float) -> np.ndarray:
     """Weights of which `density` are not zero."""
     weights = np.zeros(shape[0] * shape[1], np.int8)
-    weights[: round(density * weights.size)] = 1
+    weights[: max(1, round(density * weights.size))] = 1
     return weights.reshape(shape)
 
 

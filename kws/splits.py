@@ -27,10 +27,10 @@ def split_paths(
 ) -> dict[str, list[Path]]:
     """Split files into "train", "validation" and "testing", always in the same way.
 
-    A file goes by the hash of its name (stem) and the seed, so that files added later move no
-    other (but the copies of their content); order and folder do not matter.  Files of one speaker (`<speaker>_nohash_<n>`), of
-    the same name, and of the same content stay together.  Every part with a fraction above 0
-    gets at least one file.  Raises CorpusError when there are too few different files for that.
+    A file goes by the hash of its name (stem) and the seed: order and folder do not matter, and
+    files added later move no other (but copies of themselves).  Files of one speaker
+    (`<speaker>_nohash_<n>`), of one name, and of equal content stay together.  Every part with a
+    fraction above 0 gets a file.  Raises CorpusError if there are too few different files for that.
     """
     if not (0 <= validation < 1 and 0 <= testing < 1 and validation + testing < 1):
         raise CorpusError(

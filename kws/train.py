@@ -12,6 +12,7 @@ import torch
 from kws import model_file, report, sizes
 from kws.command_task import CommandTask, clip_figures
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, check
+from kws.corpus import COMMAND_WORDS_10
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream
 from kws.fastgrnn import Network, parameters
@@ -35,16 +36,22 @@ def train_commands(
     data: Path | str,
     out: Path | str,
     *,
-    words: Sequence[str] = (),
+    words: Sequence[str] | None = None,
     max_bytes: int = COMMANDS_BYTES,
     seed: int = 0,
     say: Say = print,
 ) -> dict[str, Any]:
-    """Train a keyword classifier on Speech Commands; no words means every word of the corpus."""
+    """Train a keyword classifier on Speech Commands.
+
+    words: the command words, by default the ten standard ones; ["all"] makes every word of the
+    corpus a class of its own, without unknown and silence (the 35-word task).
+    """
+    if words is None:
+        words = COMMAND_WORDS_10
     recipe = Recipe(
         task="commands",
         name=Path(out).name,
-        words=tuple(words),
+        words=() if list(words) == ["all"] else tuple(words),
         seed=seed,
         max_bytes=max_bytes,
         data=DataConfig(corpus=str(data)),
@@ -79,7 +86,9 @@ def train_wake(
     return train(recipe, Path(out), say=say)
 
 
-def train_recipe(path: Path | str, out: Path | str | None = None, *, say: Say = print) -> dict[str, Any]:
+def train_recipe(
+    path: Path | str, out: Path | str | None = None, *, say: Say = print
+) -> dict[str, Any]:
     """Train from a recipe file, into its own folder unless another is named."""
     recipe = load_recipe(path)
     return train(recipe, Path(out) if out else Path(path).parent, say=say)
@@ -166,10 +175,10 @@ def _log(row: dict[str, Any], board: _TensorBoard, say: Say) -> None:
 
 
 def _choose_detector(recipe: Recipe, task: CommandTask | WakeTask, data: bytes) -> Any:
-    """For a wake word, the threshold that validation asks for at the recipe's false-accept rate."""
+    """For a wake word, the threshold that costs least on validation."""
     if isinstance(task, CommandTask):
         return recipe.detector
-    chosen = task.choose_threshold(data, recipe.data.false_accepts_per_hour)
+    chosen, _ = task.choose_threshold(data)
     release = min(recipe.detector.release, chosen)
     return dataclasses.replace(recipe.detector, threshold=chosen, release=release)
 
@@ -210,9 +219,7 @@ def _measure(
     return metrics
 
 
-def _write_results(
-    recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path
-) -> None:
+def _write_results(recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path) -> None:
     config = recipe.to_toml()
     card_config = {**dataclasses.asdict(recipe), "phrase": recipe.words[0] if recipe.words else ""}
     for name, text in {
@@ -229,5 +236,3 @@ def _write_results(
         report.confusion_matrix(validation["confusion"], classes, out / "confusion.png")
     else:
         report.detection_curve({recipe.name: metrics["evaluations"][0]}, out / "detection.png")
-
-

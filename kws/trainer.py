@@ -4,6 +4,7 @@ A task brings data, loss and validation; the loop neither knows words nor files.
 is drawn from (seed, epoch), so a run that was killed and resumed ends with the same bytes.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kws.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from kws.compress import Normalization, QuantizedNetwork, keep_largest
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
-from kws.files import replacing
 from kws.progress import progress
 from kws.recipe import Recipe
 
@@ -94,11 +95,12 @@ def stages_of(recipe: Recipe) -> list[Stage]:
     schedule, compression = recipe.schedule, recipe.compression
     densities = (compression.density_w, compression.density_u)
     stages = [Stage("float", schedule.float_epochs, schedule.learning_rate)]
-    if min(densities) < 1:
+    is_fast = recipe.network.cell in ("fastgrnn", "fastrnn")
+    if is_fast and min(densities) < 1:
         rate = schedule.learning_rate
         stages.append(Stage("thresholding", schedule.thresholding_epochs, rate / 3, *densities))
         stages.append(Stage("fixed support", schedule.fixed_support_epochs, rate / 10, *densities))
-    if recipe.network.cell in ("fastgrnn", "fastrnn"):
+    if is_fast:
         rate = schedule.quantized_learning_rate
         stages.append(Stage("quantized", schedule.quantized_epochs, rate, *densities))
     return [stage for stage in stages if stage.epochs]
@@ -120,7 +122,12 @@ class Trainer:
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
         self.log = log
         self.versions = Versions(task, recipe.schedule.versions)
-        first_features = self.versions(0)[0]
+        first_features, labels = self.versions(0)
+        if len(labels) == 0:
+            raise CorpusError("There is not one training clip; name folders that hold some.")
+        self.batch_size = min(recipe.schedule.batch_size, len(labels))
+        self.batches = len(labels) // self.batch_size
+        self.examples = fingerprint(first_features, labels)
         self.normalization = Normalization.of(first_features)
         self.calibration = first_features[:: max(1, len(first_features) // 512)]
         self.quantized: QuantizedNetwork | None = None
@@ -135,15 +142,18 @@ class Trainer:
         kept = self._read_checkpoint()
         position = (kept["stage"], kept["epoch"] + 1) if kept else (0, 0)
         total = sum(stage.epochs for stage in stages)
-        bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
+        bar: Iterator[int] = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
         for _ in range(len(self.history)):
             next(bar, None)
-        for number in range(position[0], len(stages)):
-            first = position[1] if number == position[0] else 0
-            self._stage(number, stages[number], first, kept if number == position[0] else None, bar)
+        try:
+            for number in range(position[0], len(stages)):
+                is_begun = kept is not None and number == position[0]
+                first = position[1] if is_begun else 0
+                self._stage(number, stages[number], first, kept if is_begun else None, bar)
+        finally:
+            self.versions.close()
         for _ in bar:
             pass
-        self.versions.close()
         return self.best.get("model")
 
     def _stage(
@@ -153,8 +163,7 @@ class Trainer:
             self.best = {}
         if stage.quantized and self.quantized is None:
             self.quantized = self._quantizer()
-        steps = stage.epochs * (len(self.versions(first)[1]) // self._batch_size(first))
-        optimizer, scheduler = self._optimizer(stage, max(1, steps))
+        optimizer, scheduler = self._optimizer(stage, stage.epochs * self.batches)
         if kept is not None:
             self._restore(kept, optimizer, scheduler)
         for epoch in range(first, stage.epochs):
@@ -177,6 +186,9 @@ class Trainer:
             self.log(row)
             next(bar, None)
         self._state().load_state_dict(self.best["state"])
+        if stage.name == "thresholding":
+            self.masks = {}  # those of the last step: the best epoch has a support of its own
+            self._sparsify(stage)
 
     def _is_stalled(self, epoch: int) -> bool:
         patience = self.recipe.schedule.patience
@@ -197,13 +209,6 @@ class Trainer:
     def _state(self) -> nn.Module:
         return self.quantized if self.quantized is not None else self.network
 
-    def _batch_size(self, epoch: int) -> int:
-        size = self.recipe.schedule.batch_size
-        examples = len(self.versions(epoch)[1])
-        if examples == 0:
-            raise CorpusError("There is not one training clip; name folders that hold some.")
-        return min(size, examples)
-
     def _optimizer(self, stage: Stage, steps: int) -> tuple[Any, Any]:
         schedule, rate = self.recipe.schedule, stage.learning_rate
         groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
@@ -213,7 +218,7 @@ class Trainer:
             groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
         optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay)
         scheduler: Any
-        if stage.name == "float":
+        if stage.name == "float" and schedule.annealing == "one-cycle":
             scheduler = torch.optim.lr_scheduler.OneCycleLR(
                 optimizer, rate, total_steps=steps + 1, pct_start=WARM_UP_SHARE
             )
@@ -223,19 +228,26 @@ class Trainer:
 
     def _epoch(self, stage: Stage, epoch: int, optimizer: Any, scheduler: Any) -> float:
         features, labels = self.versions(epoch)
-        size = self._batch_size(epoch)
+        size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
         total = 0.0
         for first in range(0, len(order) - size + 1, size):
             rows = np.sort(order[first : first + size])
-            loss = self.task.loss(self._logits(stage, features[rows]), torch.from_numpy(labels[rows]))
+            loss = self.task.loss(
+                self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
+            )
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
             optimizer.step()
             scheduler.step()
             self._sparsify(stage)
             total += loss.item()
+            if not math.isfinite(total):
+                raise ConfigError(
+                    f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
+                    "lower learning_rate or quantized_learning_rate."
+                )
         return total / max(1, len(order) // size)
 
     def _logits(self, stage: Stage, features: np.ndarray) -> Tensor:
@@ -251,7 +263,10 @@ class Trainer:
         cell = self.network.cell
         if min(stage.density_w, stage.density_u) == 1.0 or not isinstance(cell, FastCell):
             return
-        for kind, factors, density in (("W", cell.W, stage.density_w), ("U", cell.U, stage.density_u)):
+        for kind, factors, density in (
+            ("W", cell.W, stage.density_w),
+            ("U", cell.U, stage.density_u),
+        ):
             for i, factor in enumerate(factors):
                 if stage.name == "thresholding" or f"{kind}{i}" not in self.masks:
                     self.masks[f"{kind}{i}"] = keep_largest(factor, density)
@@ -260,7 +275,9 @@ class Trainer:
     def _validate(self, stage: Stage) -> dict[str, float]:
         def run(features: np.ndarray) -> np.ndarray:
             with torch.no_grad():
-                parts = [self._logits(stage, part) for part in np.array_split(features, pieces(features))]
+                parts = [
+                    self._logits(stage, part) for part in np.array_split(features, pieces(features))
+                ]
                 return torch.cat(parts).numpy()
 
         model = self.quantized.encode() if stage.quantized and self.quantized else None
@@ -272,9 +289,12 @@ class Trainer:
             model = self.quantized.encode() if self.quantized is not None else None
             self.best = {"epoch": epoch, "figures": figures, "state": state, "model": model}
 
+    def _identity(self) -> dict[str, str]:
+        return {"recipe": self.recipe.to_toml(), "examples": self.examples}
+
     def _write_checkpoint(self, stage: int, epoch: int, optimizer: Any, scheduler: Any) -> None:
         content = {
-            "recipe": self.recipe.to_toml(),
+            **self._identity(),
             "stage": stage,
             "epoch": epoch,
             "is_quantized": self.quantized is not None,
@@ -286,22 +306,12 @@ class Trainer:
             "history": self.history,
             "seconds": self.seconds,
         }
-        with replacing(self.folder / CHECKPOINT, ConfigError) as file:
-            torch.save(content, file)
+        write_checkpoint(self.folder / CHECKPOINT, content)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
-        path = self.folder / CHECKPOINT
-        if not path.exists():
+        kept = read_checkpoint(self.folder / CHECKPOINT, self._identity())
+        if kept is None:
             return None
-        try:
-            kept: dict[str, Any] = torch.load(path, weights_only=True)
-        except Exception as error:  # torch raises whatever the damaged pickle makes it raise
-            raise ConfigError(f"{path} is damaged ({error}); delete it to train anew.") from None
-        if kept["recipe"] != self.recipe.to_toml():
-            raise ConfigError(
-                f"{self.folder} holds a training with other settings; choose another --out, "
-                f"or delete {path} to train anew."
-            )
         self.history, self.best = kept["history"], kept["best"]
         self.masks, self.seconds = kept["masks"], kept["seconds"]
         if kept["is_quantized"]:
@@ -316,6 +326,4 @@ class Trainer:
 
 def pieces(features: np.ndarray) -> int:
     """Return in how many parts to run features, to bound the memory of the fused scan."""
-    return max(1, features.shape[0] * features.shape[1] // 50_000)
-
-
+    return max(1, int(features.shape[0]) * int(features.shape[1]) // 50_000)

@@ -27,24 +27,25 @@ TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech aroun
 PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
 PARTIAL_LENGTH = (0.25, 0.55)
 TEST_NAMES = {"train": "train", "validation": "validation", "testing": "testing", "test": "testing"}
-# Log-odds at which validation weighs misses against false accepts, and the rates it looks at.
-TRIED_LOG_ODDS = np.arange(-3.0, 10.01, 0.5)
-TRIED_RATES = (0.5, 1.0, 2.0, 4.0, 8.0)
+# Log-odds of the thresholds at which validation weighs misses against false accepts.
+TRIED_LOG_ODDS = np.arange(-2.0, 10.01, 0.25)
 
 
-def split_folders(folders: Sequence[str], validation: float, testing: float) -> dict[str, list[Path]]:
+def split_folders(
+    folders: Sequence[str], validation: float, testing: float
+) -> dict[str, list[Path]]:
     """Give every file of the folders its split.
 
-    A folder with train/ and validation/ below it (test/ or testing/ if it likes) is taken as it is
-    split; any other is split by its files' names, equal contents together.
+    A folder with train/ and any of validation/, test/, testing/ below it is taken as it is split;
+    any other is split by its files' names, equal contents together.
     """
     parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
     loose: list[Path] = []
     for folder in map(Path, folders):
-        if (folder / "train").is_dir() and (folder / "validation").is_dir():
-            for name, split in TEST_NAMES.items():
-                if (folder / name).is_dir():
-                    parts[split] += find_audio(folder / name)
+        present = [name for name in TEST_NAMES if (folder / name).is_dir()]
+        if "train" in present and len(present) > 1:
+            for name in present:
+                parts[TEST_NAMES[name]] += find_audio(folder / name)
         else:
             loose += [folder] if folder.is_file() else find_audio(folder)
     if loose:
@@ -79,23 +80,25 @@ class WakeTask:
         return round(self.recipe.data.window_s * SAMPLE_RATE_HZ)
 
     def version(self, index: int) -> Examples:
-        """Cut, mix, augment and featurize one set of windows."""
+        """Cut, mix, augment and featurize one set of windows.
+
+        A label is 0 for a window without the phrase, else the frame at the phrase's middle.
+        """
         rng = np.random.default_rng([self.recipe.seed, 2, index])
         data = self.recipe.data
-        features = []
+        features, labels = [], []
         for count, cut in (
             (data.positive_windows, self._positive_window),
             (data.negative_windows, self._negative_window),
         ):
             for first in range(0, count, BATCH_WINDOWS):
-                size = min(BATCH_WINDOWS, count - first)
-                windows = np.stack([cut(rng) for _ in range(size)])
-                varied = self._augment(windows, rng)
+                cuts = [cut(rng) for _ in range(min(BATCH_WINDOWS, count - first))]
+                varied = self._augment(np.stack([window for window, _ in cuts]), rng)
                 features.append(engine.features_batch(varied, self.recipe.features))
-        labels = np.repeat([1, 0], [data.positive_windows, data.negative_windows])
-        return np.concatenate(features), labels.astype(np.int64)
+                labels += [frame for _, frame in cuts]
+        return np.concatenate(features), np.array(labels, np.int64)
 
-    def _positive_window(self, rng: np.random.Generator) -> Samples:
+    def _positive_window(self, rng: np.random.Generator) -> tuple[Samples, int]:
         phrase = self._phrases[rng.integers(len(self._phrases))]
         window = np.zeros(self._window, np.int16)
         after = round(rng.uniform(*AFTER_S) * SAMPLE_RATE_HZ)
@@ -108,9 +111,9 @@ class WakeTask:
             window[: start - pause] = self._crop(start - pause, rng)
         if rng.random() < TALK_AFTER:
             window[end:] = self._crop(self._window - end, rng)
-        return window
+        return window, max(1, (start + end) // 2 // self.recipe.features.hop_length)
 
-    def _negative_window(self, rng: np.random.Generator) -> Samples:
+    def _negative_window(self, rng: np.random.Generator) -> tuple[Samples, int]:
         window = self._crop(self._window, rng)
         if rng.random() < PARTIAL_SHARE:
             phrase = self._phrases[rng.integers(len(self._phrases))][: self._window]
@@ -118,27 +121,39 @@ class WakeTask:
             start = rng.integers(self._window - len(part) + 1)
             window = np.zeros(self._window, np.int16)
             window[start : start + len(part)] = part
-        return window
+        return window, 0
 
     def _crop(self, length: int, rng: np.random.Generator) -> Samples:
         start = rng.integers(len(self._talk) - length + 1)
         return np.array(self._talk[start : start + length])
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Binary cross-entropy of the window's highest logit."""
-        highest = logits[:, :, 0].amax(1)
-        return torch.nn.functional.binary_cross_entropy_with_logits(highest, labels.float())
+        """Binary cross-entropy of the window's highest logit, of a phrase's from its middle on.
+
+        Where the phrase's maximum may lie anywhere, it can lie where nothing was heard yet, for
+        every window alike; the loss then stays at the entropy of the labels for ever.
+        """
+        return _loss(self._highest(logits, labels), labels)
+
+    def _highest(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The highest smoothed logit (batch,) of (batch, frames, 1), from the label's frame on."""
+        scores = smoothed(logits[:, :, 0], self.recipe.detector.smoothing_shift)
+        is_early = torch.arange(logits.shape[1])[None, :] < labels[:, None]
+        return scores.masked_fill(is_early, -math.inf).amax(1)
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
         """How well the validation windows part, and for a model file its misses on a stream."""
         features, labels = self._validation_windows()
-        highest = torch.from_numpy(run(features))[:, :, 0].amax(1)
         truth = torch.from_numpy(labels)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(highest, truth.float()).item()
+        loss = _loss(self._highest(torch.from_numpy(run(features)), truth), truth).item()
         figures = {"score": -loss, "validation_loss": loss}
         if model is not None:
-            miss_rate = float(np.mean([row["miss_rate"] for row in self.operating_points(model)]))
-            figures |= {"score": -miss_rate - 0.01 * loss, "validation_miss_rate": miss_rate}
+            _, found = self.choose_threshold(model)
+            figures |= {
+                "score": -found["cost"] - 0.1 * loss,
+                "validation_miss_rate": found["miss_rate"],
+                "validation_false_accepts_per_hour": found["per_hour"],
+            }
         return figures
 
     def _validation_windows(self) -> Examples:
@@ -169,35 +184,44 @@ class WakeTask:
             self._stream = build_stream(self.positives[split], self.negatives[split], self.classes)
         return self._stream
 
-    def choose_threshold(self, model: bytes, rate: float) -> float:
-        """Return the posterior at which validation misses least within `rate` accepts an hour."""
-        return self.operating_points(model, (rate,))[0]["threshold"]
+    def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
+        """Return the posterior at which the validation stream costs least, and the figures there.
 
-    def operating_points(
-        self, model: bytes, rates: Sequence[float] = TRIED_RATES
-    ) -> list[dict[str, float]]:
-        """For each false-accept rate an hour, the threshold with the fewest misses within it."""
+        The cost is the miss rate plus `false_accept_cost` for each false accept an hour; where
+        several thresholds in a row cost the same, the middle one has the most room on both sides.
+        """
         stream, loaded = self.stream("validation"), parse(model)
         scores = engine.scores(loaded, stream.samples)
         rows = []
         for log_odds in TRIED_LOG_ODDS:
             threshold = 1 / (1 + math.exp(-log_odds))
             verdict = stream_verdict(loaded, stream, scores, threshold)
-            rows.append(
-                {
-                    "threshold": threshold,
-                    "miss_rate": len(verdict.missed) / len(stream.positives),
-                    "false_accepts": float(len(verdict.false_accepts)),
-                }
-            )
-        return [
-            min(
-                (row for row in rows if row["false_accepts"] <= rate * stream.negative_hours),
-                key=lambda row: (row["miss_rate"], -row["threshold"]),
-                default={"threshold": rows[-1]["threshold"], "miss_rate": 1.0, "false_accepts": 0.0},
-            )
-            for rate in rates
-        ]
+            miss_rate = len(verdict.missed) / len(stream.positives)
+            rate = len(verdict.false_accepts) / stream.negative_hours
+            cost = miss_rate + self.recipe.data.false_accept_cost * rate
+            rows.append((threshold, {"cost": cost, "miss_rate": miss_rate, "per_hour": rate}))
+        least = min(figures["cost"] for _, figures in rows)
+        best = [row for row in rows if row[1]["cost"] <= least + 1e-9]
+        return best[len(best) // 2]
+
+
+def smoothed(logits: Tensor, shift: int) -> Tensor:
+    """Exponential smoothing over time as the detector does it: (batch, frames), weight 2^-shift.
+
+    The first logit stands for what came before it.
+    """
+    if shift == 0:
+        return logits
+    weight = 2.0**-shift
+    taps = weight * (1 - weight) ** torch.arange(6 * 2**shift, dtype=logits.dtype)
+    taps = (taps / taps.sum()).flip(0)[None, None, :]
+    padded = torch.nn.functional.pad(logits[:, None, :], (taps.shape[2] - 1, 0), mode="replicate")
+    return torch.nn.functional.conv1d(padded, taps)[:, 0, :]
+
+
+def _loss(highest: Tensor, labels: Tensor) -> Tensor:
+    truth = (labels > 0).to(highest.dtype)
+    return torch.nn.functional.binary_cross_entropy_with_logits(highest, truth)
 
 
 def _trimmed(samples: Samples) -> Samples:

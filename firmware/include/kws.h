@@ -4,7 +4,7 @@
  *     extern const unsigned char hey_cortana[];      // from `kws export --format c`
  *     extern const unsigned int hey_cortana_size;
  *     static kws_spotter spotter;
- *     int start(void) { return kws_spotter_init(&spotter, hey_cortana, hey_cortana_size); }
+ *     kws_status start(void) { return kws_spotter_init(&spotter, hey_cortana, hey_cortana_size); }
  *     int heard(const int16_t *samples, size_t count) {           // any count, 16 kHz mono
  *         int words = 0;
  *         for (kws_detection detection; count > 0; words += detection.word != KWS_NO_WORD) {
@@ -15,8 +15,9 @@
  *     }
  *
  * The caller owns all memory: one kws_spotter, static or on the stack, and the model bytes, which
- * are read in place (flash will do) and must outlive it. No heap, no floating point, no libc beyond
- * memcpy/memmove/memset. The integers are the same on every machine and for every split into chunks.
+ * are read in place (flash will do) and must outlive it. No heap, no floating point, of libc only
+ * memcpy, memset, memcmp, memchr and strlen. The integers are the same on every machine and for
+ * every split into chunks.
  *
  * `_qN` in a name means N fractional bits. Formats: firmware/FORMAT.md (file), DESIGN.md (numbers). */
 #ifndef KWS_H
@@ -179,7 +180,7 @@ size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t 
                            kws_detection *detection);
 
 /* A new threshold as log-odds * 1024 (posterior p: ln(p / (1 - p)) * 1024), until the next init.
- * The release level moves along. */
+ * The release level stays as the model has it, but never above the threshold. */
 void kws_spotter_set_threshold(kws_spotter *spotter, int16_t threshold_q10);
 
 /* The name of a class, NUL-terminated UTF-8, or "" where there is no such class. */

@@ -38,9 +38,11 @@ size_t kws_matrix_bytes(const kws_matrix *matrix, size_t available) {
     return total <= available ? total : 0;
 }
 
-static int32_t dot8(const uint8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
+/* Reads the bytes as signed: with a conversion of each instead, GCC 12 for x86 with VNNI takes its
+ * unsigned dot product and the wrong sums (-O3 -march=native). */
+static int32_t dot8(const int8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
     int32_t sum = 0;
-    for (unsigned i = 0; i < cols; i++) sum += (int8_t)weights[i] * x[i];
+    for (unsigned i = 0; i < cols; i++) sum += weights[i] * x[i];
     return sum;
 }
 
@@ -70,7 +72,7 @@ static int32_t dot_sparse8(const uint8_t **row, const int8_t *x, size_t bitmap) 
 int32_t kws_matrix_row(const kws_matrix *matrix, const uint8_t **row, const int8_t *x) {
     int32_t sum;
     if (matrix->kind == KWS_MATRIX_INT8) {
-        sum = dot8(*row, x, matrix->cols);
+        sum = dot8((const int8_t *)*row, x, matrix->cols);
         *row += matrix->cols;
     } else if (matrix->kind == KWS_MATRIX_INT4) {
         sum = dot4(*row, x, matrix->cols);

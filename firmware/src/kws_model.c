@@ -175,6 +175,12 @@ kws_status kws_model_read(kws_model *model, const void *bytes, size_t size) {
     return read_sections(model, &c);
 }
 
+void kws_model_set_threshold(kws_model *model, int16_t threshold_q10) {
+    int16_t release = (int16_t)(uint16_t)read_u16(model->bytes + AT_RELEASE);
+    model->detector.threshold_q10 = threshold_q10;
+    model->detector.release_q10 = release < threshold_q10 ? release : threshold_q10;
+}
+
 const char *kws_model_name(const kws_model *model, unsigned class_index) {
     const char *name = model->names;
     while (class_index--) name += strlen(name) + 1;

@@ -6,6 +6,9 @@
 
 KWS_MUST_USE kws_status kws_model_read(kws_model *model, const void *bytes, size_t size);
 
+/* Another threshold; the release level stays the file's, or comes down to the threshold. */
+void kws_model_set_threshold(kws_model *model, int16_t threshold_q10);
+
 /* CRC-32 (IEEE 802.3) of the bytes. */
 uint32_t kws_model_crc32(const uint8_t *bytes, size_t size);
 

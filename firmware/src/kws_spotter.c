@@ -41,10 +41,7 @@ size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t 
 }
 
 void kws_spotter_set_threshold(kws_spotter *spotter, int16_t threshold_q10) {
-    kws_detector_settings *detector = &spotter->model.detector;
-    int32_t release = (int32_t)threshold_q10 - ((int32_t)detector->threshold_q10 - detector->release_q10);
-    detector->threshold_q10 = threshold_q10;
-    detector->release_q10 = (int16_t)(release < INT16_MIN ? INT16_MIN : release);
+    kws_model_set_threshold(&spotter->model, threshold_q10);
 }
 
 const char *kws_spotter_word(const kws_spotter *spotter, uint8_t word) {

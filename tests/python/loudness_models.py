@@ -55,12 +55,12 @@ def _model(classes, classifier, detector):
 
 def wake_word(word="hey_noise", threshold=0.8):
     """Return the bytes of a model that fires when it becomes loud."""
-    detector = DetectorConfig(threshold=threshold, release=0.4, refractory_frames=25)
+    detector = DetectorConfig(smoothing_shift=1, threshold=threshold, release=0.4, refractory_frames=25)
     return _model((word,), [[127, 0]], detector)
 
 
 def two_words():
     """Return the bytes of a model with the classes low, high and _silence_."""
     classifier = [[64, 127], [64, -127], [-127, 0]]
-    detector = DetectorConfig(threshold=0.8, release=0.4, refractory_frames=25)
+    detector = DetectorConfig(smoothing_shift=1, threshold=0.8, release=0.4, refractory_frames=25)
     return _model(("low", "high", "_silence_"), classifier, detector)

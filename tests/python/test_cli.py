@@ -344,7 +344,11 @@ def test_train_commands_splits_its_words(fake_train):
 
 def test_train_takes_a_recipe_in_the_place_of_a_command(fake_train):
     assert run("train", "models/x/config.toml").exit_code == 0
-    assert fake_train == [("train_recipe", (Path("models/x/config.toml"),), {})]
+    assert run("train", "--out", "runs/x", "x.toml").exit_code == 0
+    assert fake_train == [
+        ("train_recipe", (Path("models/x/config.toml"), None), {}),
+        ("train_recipe", (Path("x.toml"), Path("runs/x")), {}),
+    ]
 
 
 def test_doctor_fails_where_something_required_is_missing(monkeypatch):

@@ -97,8 +97,10 @@ def test_the_lists_decide_whatever_the_suffix(corpus: Path) -> None:
     splits = {(clip.word, clip.path.name): clip.split for clip in speech_commands(corpus)}
     assert splits["yes", "e_nohash_0.flac"] == "validation"
     assert splits["no", "f_nohash_0.wav"] == "testing"
-    # In neither list: the speaker's hash, here against the list's alphabet on purpose.
-    assert splits["no", "a_nohash_0.wav"] == speaker_split("a")
+    assert speaker_split("e") == speaker_split("f") == "train"  # the lists overrule the hash
+    # In neither list: by the speaker's hash.
+    assert splits["no", "a_nohash_0.wav"] == "train"
+    assert splits["no", "b_nohash_0.wav"] == "testing"
 
 
 def test_without_lists_the_speaker_hash_decides(corpus: Path) -> None:

@@ -1,0 +1,52 @@
+"""What a training run must know to go on after a kill, in one file that is whole or not there."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kws.errors import ConfigError
+from kws.files import replacing
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """Return a hash of a training set, by which its checkpoint is known."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Save tensors, numbers and text in place of the checkpoint before; ConfigError on failure."""
+    buffer = io.BytesIO()  # torch.save itself reports a full disk as a fault of its format
+    torch.save(content, buffer)
+    with replacing(path, ConfigError) as file:
+        file.write(buffer.getbuffer())
+
+
+def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | None:
+    """Return the content of a checkpoint, None where there is none.
+
+    expected: the entries `recipe` and `examples` that it must have. ConfigError where they differ
+    (to go on with other settings or clips would give a model of neither) and on a damaged file.
+    """
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=True)
+        found = {key: content[key] for key in expected}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except Exception:  # torch raises whatever the damaged pickle makes it raise
+        raise ConfigError(f"{path} is damaged; delete it to train anew.") from None
+    for key, what in (("recipe", "other settings"), ("examples", "other clips")):
+        if found[key] != expected[key]:
+            raise ConfigError(
+                f"{path.parent} holds a training with {what}; choose another --out, "
+                f"or delete {path} to train anew."
+            )
+    return content

@@ -1,0 +1,72 @@
+#include "check.h"
+#include "kws_mfcc.h"
+#include "signal.h"
+
+static kws_mfcc mfcc;
+static int16_t features[KWS_MAX_FEATURES];
+
+static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings, unsigned samples) {
+    kws_mfcc_reset(&mfcc);
+    for (unsigned n = 0; n < samples; n++) {
+        int16_t x = sample(n);
+        CHECK_EQUAL(kws_mfcc_fill(&mfcc, &x, 1), 1);
+        if (kws_mfcc_lacking(&mfcc) == 0) kws_mfcc_compute(&mfcc, settings, features);
+    }
+}
+
+static int16_t silence(unsigned n) { return (int16_t)(n * 0); }
+static int16_t lowest(unsigned n) { return (int16_t)(n * 0 - 32768); }
+static int16_t one_impulse(unsigned n) { return n == 600 ? -32768 : 0; }
+static int16_t fastest(unsigned n) { return n & 1 ? 32767 : -32768; }
+static int16_t tone(unsigned n) { return n / 8 & 1 ? 32767 : -32768; }
+
+void test_mfcc_of_silence_is_the_floor(void) {
+    kws_feature_settings settings = {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE};
+    feed(silence, &settings, 832);
+    CHECK_EQUAL(features[0], -12906); /* ln(2^-23) sqrt(40) * 128 */
+    for (unsigned i = 1; i < 16; i++) CHECK_EQUAL(features[i], 0);
+    settings.n_mfcc = 0;
+    settings.n_features = 40;
+    feed(silence, &settings, 832);
+    for (unsigned i = 0; i < 40; i++) CHECK_EQUAL(features[i], -2041); /* ln(2^-23) * 128 */
+}
+
+void test_mfcc_of_full_scale_stays_in_range(void) {
+    static int16_t (*const signals[])(unsigned) = {lowest, one_impulse, fastest, tone};
+    kws_feature_settings settings = {320, 40, 0, 40, KWS_ENERGY_ABSOLUTE};
+    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+        feed(signals[i], &settings, 1152);
+        for (unsigned band = 0; band < 40; band++) {
+            CHECK(features[band] >= -2041);
+            CHECK(features[band] < 1600); /* e^12.5: all of a full-scale frame in one band */
+        }
+    }
+    /* 1 kHz is bin 32, between the centres of bands 12 and 13 (edges_40); by hand, the square wave's
+     * fundamental has the amplitude 4 / pi, hence ln((4 / pi * 128)^2 + its two neighbours) = 10.6 */
+    CHECK(features[12] > 1200 && features[12] < 1360);
+    CHECK(features[13] > 1200 && features[13] < 1360);
+    CHECK(features[11] < 700);
+    CHECK(features[16] < 0);
+}
+
+/* The same noise at two gains 16 apart. */
+static int16_t loud(unsigned n) { return (int16_t)((int32_t)(n * 2654435761u >> 16) - 32768); }
+static int16_t quiet(unsigned n) { return (int16_t)(loud(n) / 16); }
+
+void test_mfcc_delta_ignores_the_gain(void) {
+    kws_feature_settings settings = {320, 40, 13, 13, KWS_ENERGY_DELTA};
+    int16_t first[13];
+    feed(loud, &settings, 1152);
+    for (unsigned i = 0; i < 13; i++) first[i] = features[i];
+    feed(quiet, &settings, 1152);
+    for (unsigned i = 0; i < 13; i++) {
+        int32_t difference = first[i] - features[i];
+        CHECK(difference >= -10 && difference <= 10); /* 0.08 nat, of which 16-bit rounding makes most */
+    }
+    /* whereas the absolute level is there without delta: ln(16^2) sqrt(40) */
+    settings.energy = KWS_ENERGY_ABSOLUTE;
+    feed(loud, &settings, 1152);
+    first[0] = features[0];
+    feed(quiet, &settings, 1152);
+    CHECK(first[0] - features[0] > 4400 && first[0] - features[0] < 4600);
+}

@@ -67,7 +67,8 @@ def mel_table(n_mels: int) -> str:
         + c_array(f"static const uint16_t rise_{n_mels}[{len(rise)}]", rise)
         + c_array(f"static const int16_t cosine_{n_mels}[{4 * n_mels}]", wave)
         + f"static const kws_mel_table mel_{n_mels} = {{{n_mels}, {fixed(scale, 17)}, "
-        + f"{fixed(scale * math.sqrt(2), 17)}, edges_{n_mels}, rise_{n_mels}, cosine_{n_mels}}};\n\n"
+        + f"{fixed(scale * math.sqrt(2), 17)}, edges_{n_mels}, rise_{n_mels}, "
+        + f"cosine_{n_mels}}};\n\n"
     )
 
 

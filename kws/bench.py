@@ -1,96 +1,244 @@
-"""The engine's speed on this machine, on one core: `python -m kws.bench [MODEL ...]`."""
+"""The speed figures of the README, measured here: engine, front end, listening, training, batches.
 
-import json
-import platform
-import sys
+Every figure of a benchmark comes from the same run, in CPU time on one thread (the batches alone in
+wall time), as the median of interleaved rounds; ratios are taken within a round.
+"""
+
+import struct
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kws import engine, model_file
-from kws.errors import KwsError
+from kws.config import WAKE_WORD_BYTES, DetectorConfig, FeatureConfig, check
 from kws.frontend_spec import SAMPLE_RATE_HZ
-from kws.model_file import MODELS, Model
-from kws.native._engine import ffi
+from kws.model_file import Matrix, Model, Weights
 from kws.text import table
+from kws.timing import machine, measure, median, ratio
 
-SIGNAL_S = 60
-ROUNDS = 5
+HOPS = (320, 160)
 
 
-def bench(model: str | Path | Model) -> dict[str, Any]:
-    """Measure a model: how many times faster than real time each stage runs, and its memory.
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much to measure; the defaults take about five minutes.
 
-    Each figure is the best of five rounds over a minute of noise in bursts, in CPU time.
+    clips: one-second clips of the front-end and batch benchmarks; batch and frames: of training;
+    listen_s: the recordings whose difference in CPU time is the price of listening, in seconds.
     """
-    loaded = model_file.load(model)
-    samples = _signal()
-    features = engine.features(samples, loaded.features)[None]
-    spotter = engine.Spotter(loaded)
-    hops = [
-        samples[at : at + loaded.features.hop_length]
-        for at in range(0, len(samples), loaded.features.hop_length)
-    ]
+
+    rounds: int = 9
+    audio_s: int = 60
+    clips: int = 64
+    batch: int = 128
+    frames: int = 99
+    listen_rounds: int = 5
+    listen_s: tuple[int, int] = (60, 600)
+    listen_slow_s: tuple[int, int] = (10, 40)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number: value in unit; `times` as good as what `against` names, where given."""
+
+    name: str
+    value: float
+    unit: str
+    times: float | None = None
+    against: str = ""
+
+
+def run(
+    only: Sequence[str] = (),
+    *,
+    model: str | Path | None = None,
+    peers: str = "",
+    effort: Effort | None = None,
+) -> dict[str, Any]:
+    """Measure, and return `machine`, `model` and the figures and notes of each benchmark.
+
+    model: a .kws file; else the shipped wake word, or where there is none a random one of its
+    size. peers: a Python in which other detectors may be installed. ConfigError on another name.
+    """
+    for name in only:
+        known = f"choose from {', '.join(BENCHMARKS)}"
+        check(name in BENCHMARKS, f"There is no benchmark {name!r}; {known}.")
+    effort = effort or Effort()
+    loaded = model_file.load(model) if model else shipped_model()
+    results = {
+        name: BENCHMARKS[name](loaded, effort, peers)
+        for name in BENCHMARKS
+        if name in (only or BENCHMARKS)
+    }
     return {
-        "model": loaded.name,
-        "model_bytes": len(loaded.data),
-        "mfcc_times_real_time": _speed(lambda: engine.features(samples, loaded.features)),
-        "network_times_real_time": _speed(
-            lambda: engine.network_batch(loaded, features, threads=1)
-        ),
-        "spotter_times_real_time": _speed(lambda: spotter.process(samples)),
-        "spotter_by_hop_times_real_time": _speed(lambda: [spotter.process(hop) for hop in hops]),
-        "spotter_ram_bytes": int(ffi.sizeof("kws_spotter")),
-        "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
+        "machine": machine(),
+        "model": {"name": loaded.name, "bytes": len(loaded.data)},
+        "benchmarks": {
+            name: {"figures": [asdict(figure) for figure in figures], "notes": notes}
+            for name, (figures, notes) in results.items()
+        },
     }
 
 
-def _signal() -> np.ndarray:
-    rng = np.random.default_rng(0)
-    loudness = np.repeat(2.0 ** rng.uniform(3, 13, SIGNAL_S * 4), SAMPLE_RATE_HZ // 4)
-    noise: np.ndarray = np.rint(loudness * rng.uniform(-1, 1, len(loudness))).astype(np.int16)
-    return noise
+def to_text(result: dict[str, Any]) -> str:
+    """Return the result of `run` as a table for each benchmark, under the line of the machine."""
+    about, model = result["machine"], result["model"]
+    lines = [
+        ", ".join(
+            [about["processor"], f"{about['cores']} cores", about["system"], about["compiler"]]
+            + [about["instructions"], f"Python {about['python']}"]
+            + [f"{name} {about[name]}" for name in ("numpy", "torch", "torchaudio", "librosa")]
+        ),
+        f"model {model['name']}, {model['bytes']:,} bytes",
+    ]
+    for name, benchmark in result["benchmarks"].items():
+        header = (name, "value", "unit", "times", "against")
+        rows = [_row(figure) for figure in benchmark["figures"]]
+        lines += ["", table(header, rows), *benchmark["notes"]]
+    return "\n".join(lines)
 
 
-def _speed(work: Callable[[], object]) -> int:
-    best_s = float("inf")
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        work()
-        best_s = min(best_s, time.process_time() - start)
-    return round(SIGNAL_S / max(best_s, 1e-9))
-
-
-def main(arguments: list[str]) -> int:
-    """Print a line per model, or with --json one document; all of models/ where none is named."""
-    names = [name for name in arguments if name != "--json"]
-    models: list[str | Path] = [*names] or [*sorted(MODELS.glob("*/*.kws"))]
-    try:
-        if not models:
-            raise KwsError("There is no model under models/: name a .kws file.")
-        rows = [bench(model) for model in models]
-    except KwsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if "--json" in arguments:
-        print(json.dumps(rows, indent=2))
-        return 0
-    columns = ("mfcc", "network", "spotter", "spotter_by_hop")
-    header = ("model", "bytes", *(f"{name} (x real time)" for name in columns))
-    print(
-        table(
-            header,
-            [
-                (row["model"], row["model_bytes"], *(row[f"{c}_times_real_time"] for c in columns))
-                for row in rows
-            ],
-        )
+def _row(figure: dict[str, Any]) -> tuple[str, ...]:
+    value, times = figure["value"], figure["times"]
+    shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return (
+        *(figure["name"], shown, figure["unit"]),
+        *("" if times is None else f"{times:.2f}", figure["against"]),
     )
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+Found = tuple[list[Figure], list[str]]
+
+
+def bench_engine(model: Model, effort: Effort, peers: str = "") -> Found:
+    """MFCC, network and detector on one core, whole and apart, at both hops."""
+    samples = speech_like(effort.audio_s)
+    works: dict[str, Callable[[], object]] = {}
+    frames = {}
+    for hop in HOPS:
+        at_hop = with_hop(model, hop)
+        spotter = engine.Spotter(at_hop)
+        features = engine.features(samples, at_hop.features)
+        frames[hop] = len(features)
+        works |= {
+            f"all {hop}": lambda spotter=spotter: spotter.process(samples),
+            f"mfcc {hop}": lambda config=at_hop.features: engine.features(samples, config),
+            f"network {hop}": lambda m=at_hop, f=features[None]: engine.network_batch(
+                m, f, threads=1
+            ),
+        }
+    taken = measure(works, effort.rounds, label="engine")
+    figures = []
+    for hop in HOPS:
+        ms = hop * 1000 // SAMPLE_RATE_HZ
+        speed = effort.audio_s / median(taken, f"all {hop}")
+        figures.append(Figure(f"whole engine, {ms} ms hop", speed, "x real time"))
+        for stage in ("mfcc", "network"):
+            per_frame = median(taken, f"{stage} {hop}") / frames[hop] * 1e6
+            figures.append(Figure(f"{stage}, {ms} ms hop", per_frame, "us per frame"))
+    return figures, [f"{effort.audio_s} s of synthetic speech; the same weights at both hops."]
+
+
+def bench_batch(model: Model, effort: Effort, peers: str = "") -> Found:
+    """Scoring many one-second clips in one call, in wall time, with one thread and with two."""
+    samples = speech_like(effort.clips).reshape(effort.clips, SAMPLE_RATE_HZ)
+    works = {
+        f"{threads} threads": lambda threads=threads: engine.clip_logits(
+            model, samples, threads=threads
+        )
+        for threads in (1, 2)
+    }
+    taken = measure(works, effort.rounds, label="batch", clock=time.perf_counter)
+    one, two = (effort.clips / median(taken, name) for name in works)
+    gain = ratio(taken, "2 threads", "1 threads")
+    return [
+        Figure("clip_logits, 1 thread", one, "clips per s"),
+        Figure("clip_logits, 2 threads", two, "clips per s", gain, "1 thread"),
+    ], ["Wall time: other programs on the machine lower these figures."]
+
+
+def _mfcc(model: Model, effort: Effort, peers: str) -> Found:
+    from kws.bench_mfcc import bench_mfcc
+
+    return bench_mfcc(speech_like(effort.clips).reshape(effort.clips, -1), effort.rounds)
+
+
+def _listen(model: Model, effort: Effort, peers: str) -> Found:
+    from kws.bench_listen import bench_listen
+
+    lengths = (effort.listen_s, effort.listen_slow_s)
+    return bench_listen(model, speech_like, lengths, effort.listen_rounds, peers)
+
+
+def _training(model: Model, effort: Effort, peers: str) -> Found:
+    from kws.bench_training import bench_training
+
+    return bench_training(effort.batch, effort.frames, effort.rounds)
+
+
+BENCHMARKS: dict[str, Callable[[Model, Effort, str], Found]] = {
+    "engine": bench_engine,
+    "mfcc": _mfcc,
+    "listen": _listen,
+    "training": _training,
+    "batch": bench_batch,
+}
+
+
+def speech_like(seconds: int, seed: int = 0) -> npt.NDArray[np.int16]:
+    """Return syllables of a voice that glides, with pauses and a little noise: int16 at 16 kHz."""
+    rng = np.random.default_rng(seed)
+    count = seconds * SAMPLE_RATE_HZ
+    time_s = np.arange(count) / SAMPLE_RATE_HZ
+    syllables = np.interp(time_s, np.arange(4 * seconds + 1) / 4, rng.random(4 * seconds + 1))
+    pitch_hz = 90 + 120 * np.interp(time_s, np.arange(seconds + 1), rng.random(seconds + 1))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ
+    voice = sum(np.sin(k * phase) / k for k in range(1, 12))
+    loudness = 6000 * np.maximum(syllables - 0.3, 0)
+    return np.rint(loudness * voice + rng.normal(0, 30, count)).astype(np.int16)
+
+
+def shipped_model() -> Model:
+    """Return the first model of models/ of at most 1,024 bytes, or a random one of that size."""
+    for path in sorted(model_file.MODELS.glob("*/*.kws")):
+        if path.stat().st_size <= WAKE_WORD_BYTES:
+            return model_file.load(path)
+    return random_model()
+
+
+def random_model() -> Model:
+    """Return a model of nearly 1,024 bytes: 44 units, ranks 9 and 12, int4, random weights."""
+    rng = np.random.default_rng(0)
+    units, rank_w, rank_u, inputs = 44, 9, 12, 16
+
+    def matrix(rows: int, cols: int, multiplier: int, shift: int) -> Matrix:
+        weights = rng.integers(-7, 8, (rows, cols)).astype(np.int8)
+        return Matrix("int4", weights, multiplier, shift)
+
+    weights = Weights(
+        input_offset=np.zeros(inputs, np.int8),
+        input_scale=np.full(inputs, 64, np.uint8),
+        w=(matrix(units, rank_w, 160, 4), matrix(rank_w, inputs, 160, 12)),
+        u=(matrix(units, rank_u, 160, 4), matrix(rank_u, units, 160, 12)),
+        bias_gate=rng.integers(-32, 32, units).astype(np.int8),
+        bias_update=rng.integers(-32, 32, units).astype(np.int8),
+        zeta_q8=187,
+        nu_q8=5,
+        classifier=matrix(1, units, 128, 5),
+        bias_class=np.array([-2000], np.int16),
+    )
+    features, detector = FeatureConfig(n_mfcc=inputs), DetectorConfig(threshold=0.99)
+    return model_file.parse(model_file.encode(features, detector, ("random",), weights))
+
+
+def with_hop(model: Model, hop_length: int) -> Model:
+    """Return the model with another hop: the same bytes but for that field and the checksum."""
+    data = bytearray(model.data[:-4])
+    data[9] = hop_length * 1000 // SAMPLE_RATE_HZ
+    return model_file.parse(bytes(data) + struct.pack("<I", zlib.crc32(data)))

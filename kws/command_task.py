@@ -19,6 +19,7 @@ from kws.corpus import (
     silence_clips,
     speech_commands,
 )
+from kws.errors import CorpusError
 from kws.evaluate import clip_report
 from kws.recipe import Recipe
 from kws.trainer import Examples, Run
@@ -31,6 +32,8 @@ class CommandTask:
 
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where the folder lacks a word."""
+        if not recipe.data.corpus:
+            raise CorpusError("Command words need --data DIR: the Speech Commands folder.")
         self.recipe = recipe
         root = Path(recipe.data.corpus)
         clips = speech_commands(root)

@@ -58,7 +58,7 @@ class Normalization:
 
     @classmethod
     def of(cls, features: np.ndarray) -> "Normalization":
-        """Fit to training features (..., n_features) int16: mean 0, deviation 1, which is 32 steps."""
+        """Fit to training features (..., n_features) int16: mean 0, deviation 1 (32 steps)."""
         flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
         offset = np.clip(np.round(flat.mean(0) / 32), -128, 127)
         scale = np.clip(np.round(INPUT_ONE * 512 / (flat.std(0) + 1e-9)), 1, 255)

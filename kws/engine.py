@@ -3,6 +3,7 @@
 Nothing here computes: every number comes from firmware/src through kws.native._engine.
 """
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -141,7 +142,7 @@ def _in_threads(work: Callable[[slice], None], items: int, threads: int) -> None
     """Run `work` on slices of `items`; the engine's calls release the GIL."""
     threads = max(1, min(threads, items))
     bounds = [items * i // threads for i in range(threads + 1)]
-    slices = [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    slices = [slice(a, b) for a, b in itertools.pairwise(bounds)]
     if threads == 1:
         work(slices[0])
         return
@@ -166,17 +167,16 @@ def features_batch(
 
     def work(part: slice) -> None:
         size = part.stop - part.start
-        lib.kws_batch_features(
-            settings, _pointer(clips[part]), size, samples, _pointer(out[part])
-        )
+        lib.kws_batch_features(settings, _pointer(clips[part]), size, samples, _pointer(out[part]))
 
     _in_threads(work, count, threads)
     return out
 
 
 def features(samples: npt.ArrayLike, config: FeatureConfig | None = None) -> Int16Array:
-    """Return the engine's features of one signal: (frames, n_features) int16, value / 128 in nats."""
-    return features_batch(to_int16(samples)[None, :], config, threads=1)[0]
+    """Return the engine's features of one signal: (frames, n_features) int16; 128 is one nat."""
+    frames: Int16Array = features_batch(to_int16(samples)[None, :], config, threads=1)[0]
+    return frames
 
 
 def network_batch(
@@ -202,9 +202,7 @@ def network_batch(
         to = _pointer(states[part]) if states is not None else ffi.NULL
         at = _pointer(clip_features[part])
         size = part.stop - part.start
-        lib.kws_batch_network(
-            data, len(model.data), at, size, frames, to, _pointer(logits[part])
-        )
+        lib.kws_batch_network(data, len(model.data), at, size, frames, to, _pointer(logits[part]))
 
     _in_threads(work, count, threads)
     return logits, states
@@ -262,4 +260,5 @@ def clip_logits(
     model = load(model)
     clip_features = features_batch(clips, model.features, threads=threads)
     logits, _ = network_batch(model, clip_features, threads=threads)
-    return logits.max(axis=1)
+    best: Int16Array = logits.max(axis=1)
+    return best

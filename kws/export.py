@@ -11,14 +11,15 @@ from kws.model_file import Model
 
 BYTES_A_LINE = 16
 # Words that a C or C++ compiler would not take as a variable's name.
-RESERVED = frozenset(
-    "alignas and asm auto bool break case catch char class compl concept const continue default "
-    "delete do double else enum explicit export extern false float for friend goto if inline int "
-    "kws long main mutable namespace new noexcept not nullptr operator or private protected "
-    "public register requires restrict return short signed sizeof static struct switch template "
-    "this throw true try typedef typeid typename union unsigned using virtual void volatile while "
-    "xor".split()
-)
+RESERVED_WORDS = """
+    alignas and asm auto bool break case catch char class compl concept const continue default
+    delete do double else enum explicit export extern false float for friend goto if inline int
+    kws long main mutable namespace new noexcept not nullptr operator or private protected
+    public register requires restrict return short signed sizeof static struct switch template
+    this throw true try typedef typeid typename union unsigned using virtual void volatile while
+    xor
+"""
+RESERVED = frozenset(RESERVED_WORDS.split())
 
 
 def export(model: str | Path | Model, to: Path, format: str) -> list[Path]:

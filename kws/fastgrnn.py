@@ -49,12 +49,8 @@ class FastCell(nn.Module):
         self, inputs: Tensor, w: list[Tensor], u: list[Tensor], given: Tensor | None = None
     ) -> Tensor:
         """The fused scan with these factors in place of the cell's own (quantized ones)."""
-        wx = inputs
-        for factor in reversed(w):
-            wx = wx @ factor.t()
-        recurrent = u[0] if len(u) == 1 else u[0] @ u[1]
         scalars = (torch.sigmoid(self.zeta), torch.sigmoid(self.nu))
-        return scan(wx, recurrent.t(), (self.bias_gate, self.bias_update), scalars, given)
+        return scan(inputs, w, u, (self.bias_gate, self.bias_update), scalars, given)
 
     def eager(self, features: Tensor) -> Tensor:
         """The readable reference: the paper's equations, one frame after another."""

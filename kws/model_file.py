@@ -3,6 +3,7 @@
 Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
 """
 
+import difflib
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ FORMAT_VERSION = 1
 LARGEST_FILE = 0xFFFF  # its size stands in 16 bits
 CELLS = ("fastrnn", "fastgrnn")
 MATRIX_KINDS = ("int8", "int4", "sparse8")
-MODELS = Path("models")
+# Where a model goes by its name alone: below this folder, or in the checkout that kws runs from.
+MODELS = (Path("models"), Path(__file__).resolve().parents[1] / "models")
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -217,10 +219,15 @@ def parse(data: bytes, path: Path | None = None) -> Model:
     )
 
 
+def shipped() -> list[Path]:
+    """Return the model files below the first models/ folder that holds any, by name."""
+    return next((files for m in MODELS if (files := sorted(m.glob("*/*.kws")))), [])
+
+
 def find(name: str | Path) -> Path:
     """Return the .kws file that a user means: a file, a folder with one, a name under models/."""
     path = Path(name)
-    for candidate in (path, MODELS / path):
+    for candidate in (path, *(models / path for models in MODELS)):
         if candidate.is_file():
             return candidate
         if candidate.is_dir():
@@ -230,8 +237,11 @@ def find(name: str | Path) -> Path:
             if found:
                 names = ", ".join(file.name for file in found)
                 raise ModelError(f"{candidate} holds {len(found)} models ({names}): name one.")
-    known = ", ".join(sorted(p.parent.name for p in MODELS.glob("*/*.kws"))) or "none"
-    raise ModelError(f"There is no model {str(name)!r}: name a .kws file or one of models/: {known}.")
+    known = [file.parent.name for file in shipped()]
+    close = difflib.get_close_matches(path.name, known, 1)
+    hint = f"did you mean {close[0]}" if close else "name a .kws file or one of models/"
+    listed = f": {', '.join(known)}" if known and not close else ""
+    raise ModelError(f"There is no model {str(name)!r}: {hint}{listed}.")
 
 
 def load(name: "str | Path | Model") -> Model:
@@ -279,7 +289,7 @@ def sections(model: Model) -> list[dict[str, Any]]:
     ]
 
 
-def inspect(name: str | Path) -> dict[str, Any]:
+def inspect(name: str | Path | Model) -> dict[str, Any]:
     """Return every field of a model and every byte accounted for, as JSON-ready values."""
     model = load(name)
     m = model.c[0].model

@@ -80,7 +80,7 @@ def product(factors: tuple[Matrix, ...], x: Tensor) -> Tensor:
 
 
 def rows(matrix: Matrix, x: Tensor) -> Tensor:
-    """Return round(matrix @ x * multiplier / 2^shift) for each clip: (clips, cols) to (clips, rows)."""
+    """Return round(matrix @ x * multiplier / 2^shift): (clips, cols) to (clips, rows)."""
     weights = torch.as_tensor(matrix.weights, dtype=torch.float64, device=x.device)
     sums = (x.to(torch.float64) @ weights.t()).to(torch.int64)
     scaled = round_shift(sums * matrix.multiplier, matrix.shift)

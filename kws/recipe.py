@@ -2,7 +2,7 @@
 
 import math
 import sys
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -102,7 +102,7 @@ class DataConfig:
     positives: tuple[str, ...] = ()
     negatives: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
-    unknown_share: float = 1.0
+    unknown_share: float = 2.0
     silence_share: float = 1.0
     positive_windows: int = 1500
     negative_windows: int = 4500
@@ -184,33 +184,39 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _build(kind: type, table: dict[str, Any], where: str) -> Any:
-    """Make a config dataclass of a TOML table; ConfigError names the setting that is amiss."""
+def _build(kind: Any, table: dict[str, Any], where: str, base: Any = None) -> Any:
+    """Make a config dataclass of a TOML table, over `base`; ConfigError names what is amiss."""
     known = {setting.name: setting for setting in fields(kind)}
-    for key in table:
+    values = {}
+    for key, value in table.items():
         if key not in known:
             raise ConfigError(f"{where} has no setting {key!r}; it has {', '.join(known)}.")
+        values[key] = _value(known[key], value, f"{where}: {key}")
+    if base is not None:
+        return replace(base, **values)
     for key, setting in known.items():
-        optional = setting.default is not MISSING or setting.default_factory is not MISSING
-        check(optional or key in table, f"{where} lacks the setting {key!r}; add it.")
-    return kind(**{key: _value(known[key].type, table[key], f"{where}: {key}") for key in table})
+        is_needed = setting.default is MISSING and setting.default_factory is MISSING
+        check(key in table or not is_needed, f"{where} lacks the setting {key!r}; add it.")
+    return kind(**values)
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
-    """Return a TOML value as the type of its setting: a table, a number, text or a list of them."""
-    if is_dataclass(kind):
+def _value(setting: Field[Any], value: Any, where: str) -> Any:
+    """Return a TOML value as the type of its setting: a table, a list, or a single value."""
+    if is_dataclass(setting.type):
         check(isinstance(value, dict), f"{where} is {value!r}; it must be a table.")
-        assert isinstance(kind, type)
-        return _build(kind, value, where)
-    of = get_args(kind)
-    if of:
-        check(isinstance(value, list), f"{where} is {value!r}; it must be a list.")
-        any_length = of[-1] is ...
-        check(
-            any_length or len(value) == len(of),
-            f"{where} is {value!r}; it must have {len(of)} values.",
-        )
-        return tuple(_value(of[0], item, where) for item in value)
+        # Over the recipe's own default, which need not be that of the table's class.
+        assert setting.default_factory is not MISSING
+        return _build(setting.type, value, where, setting.default_factory())
+    kinds = get_args(setting.type)
+    if not kinds:
+        return _single(setting.type, value, where)
+    check(isinstance(value, list), f"{where} is {value!r}; it must be a list.")
+    size = len(value) if kinds[-1] is ... else len(kinds)
+    check(len(value) == size, f"{where} is {value!r}; it must have {size} values.")
+    return tuple(_single(kinds[0], item, where) for item in value)
+
+
+def _single(kind: Any, value: Any, where: str) -> Any:
     name = {int: "a whole number", float: "a number", str: "text in quotes"}[kind]
     fits = type(value) is kind or (kind is float and type(value) is int)
     check(fits, f"{where} has {value!r}; it must be {name}.")

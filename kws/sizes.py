@@ -74,7 +74,7 @@ def fit(recipe: Recipe, classes: tuple[str, ...]) -> NetworkConfig:
 def _with_hidden(
     network: NetworkConfig, hidden: int, n_features: int, compression: CompressionConfig
 ) -> NetworkConfig:
-    rank_w = network.rank_w or round(hidden * RANK_W_SHARE)
+    rank_w = network.rank_w or round(min(hidden * RANK_W_SHARE, n_features / 2))
     rank_u = network.rank_u or round(hidden * RANK_U_SHARE)
     if rank_w * (hidden + n_features) >= hidden * n_features:
         rank_w = 0

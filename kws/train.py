@@ -1,5 +1,6 @@
 """`kws train`: from a recipe to a folder with the model, its figures, its card and its curves."""
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -18,7 +19,7 @@ from kws.evaluate import evaluate_stream
 from kws.fastgrnn import Network, parameters
 from kws.files import replacing
 from kws.recipe import DataConfig, Recipe, load_recipe
-from kws.trainer import Trainer
+from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
 CACHE = Path("~/.cache/kws").expanduser()  # decoded clips; safe to delete
@@ -50,7 +51,7 @@ def train_commands(
         words = COMMAND_WORDS_10
     recipe = Recipe(
         task="commands",
-        name=Path(out).name,
+        name=Path(out).resolve().name,  # of `--out .` too
         words=() if list(words) == ["all"] else tuple(words),
         seed=seed,
         max_bytes=max_bytes,
@@ -99,6 +100,11 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
 
     A run that was killed goes on where it was. Errors leave the last checkpoint in place.
     """
+    check(
+        any(stage.quantized for stage in stages_of(recipe)),
+        "The recipe has no quantized stage, so there would be no model to ship; choose the cell "
+        "fastgrnn or fastrnn and quantized_epochs above 0.",
+    )
     _make_folder(out)
     torch.manual_seed(recipe.seed)
     task: CommandTask | WakeTask
@@ -118,8 +124,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     with _TensorBoard(out) as board:
         trainer = Trainer(sized, task, network, out, log=lambda row: _log(row, board, say))
         data = trainer.run()
-    if data is None:
-        raise ConfigError("The recipe has no quantized stage, so there is no model to ship.")
+    assert data is not None  # there was a quantized stage
     detector = _choose_detector(recipe, task, data)
     data = _with_detector(trainer, detector)
     if len(data) > recipe.max_bytes:
@@ -142,23 +147,32 @@ def _make_folder(out: Path) -> None:
 
 
 class _TensorBoard:
-    """TensorBoard's log, imported only when training begins."""
+    """TensorBoard's log, imported only when training begins.
+
+    It is a convenience: once it is open, a log that cannot be written ends no training.
+    """
 
     def __init__(self, out: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(out / "tensorboard"))
+        folder = out / "tensorboard"
+        try:
+            self._writer = SummaryWriter(str(folder))
+        except OSError as error:
+            raise ConfigError(f"The log {folder} cannot be made: {error.strerror}.") from None
 
     def __enter__(self) -> "_TensorBoard":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        with contextlib.suppress(OSError):
+            self._writer.close()
 
     def write(self, row: dict[str, Any]) -> None:
-        for key, value in row.items():
-            if isinstance(value, float):
-                self._writer.add_scalar(key, value, row["epoch"])
+        with contextlib.suppress(OSError):
+            for key, value in row.items():
+                if isinstance(value, float):
+                    self._writer.add_scalar(key, value, row["epoch"])
 
 
 def _log(row: dict[str, Any], board: _TensorBoard, say: Say) -> None:

@@ -54,11 +54,27 @@ def split_folders(
     return parts
 
 
+def _check_splits(positives: dict[str, list[Path]], negatives: dict[str, list[Path]]) -> None:
+    """Refuse at the start what would end the training at its end."""
+    for split in SPLITS:
+        for kind, parts in (("positives", positives), ("negatives", negatives)):
+            if not parts[split]:
+                raise CorpusError(
+                    f"There are no {kind} for {split}; name a folder with train/, validation/ and "
+                    "test/, or one without any of them, which is split by the files' names."
+                )
+    files = [
+        {path.absolute() for paths in p.values() for path in paths} for p in (positives, negatives)
+    ]
+    for path in files[0] & files[1]:
+        raise CorpusError(f"{path} is a positive and a negative; keep the folders apart.")
+
+
 class WakeTask:
     """Windows with the phrase and without it; the highest logit of a window decides."""
 
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
-        """CorpusError where there are no positives or no negatives."""
+        """CorpusError where a split has no positives or no negatives, or a clip is both."""
         self.recipe = recipe
         self.classes = recipe.words
         data = recipe.data
@@ -67,6 +83,7 @@ class WakeTask:
                 raise CorpusError(f"A wake word needs --{name} DIR: folders of clips.")
         self.positives = split_folders(data.positives, 0.15, 0.2)
         self.negatives = split_folders(data.negatives, 0.1, 0.1)
+        _check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, 0.1, 0.1) if data.noise else {"train": []}
         self._noise = read_streams(noise["train"], cache)
         self._phrases = [_trimmed(x) for x in read_streams(self.positives["train"], cache)]

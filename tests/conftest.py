@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_models import ALL, RandomModel
 
 from kws import model_file
 from kws.clip_cache import read_clips
 from kws.clip_lists import speech_commands
-from random_models import ALL, RandomModel
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ONE_SECOND = 16_000

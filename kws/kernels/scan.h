@@ -1,33 +1,48 @@
-/* The recurrence of FastGRNN and FastRNN over a batch, forward and backward, in float32.
+/* The recurrence of FastGRNN and FastRNN over a batch of sequences, forward and backward, in float32.
  *
- * Layout [time][unit][clip], clips innermost and a multiple of 16, so that one vector holds one unit
- * of 16 clips. Each call does the clips first..last-1 (multiples of 16): callers split a batch among
- * threads. wx is W x; U is [unit in][unit out]. With `gated` (FastGRNN)
- *     z = sigmoid(wx + U h + bias_gate), c = tanh(wx + U h + bias_update)
- *     h' = z h + (zeta (1 - z) + nu) c
- * and without (FastRNN) h' = nu h + zeta c; then h' is clamped to [-bound, bound], as the engine's
- * state is, and passes no gradient where it was. The best vector instructions are chosen at run time. */
+ *     a = W x + U h,  U full or left * right
+ *     z = sigmoid(a + bias_gate), c = tanh(a + bias_update)
+ *     h' = z h + (zeta (1 - z) + nu) c                       (FastGRNN: `gated`)
+ *     h' = nu h + zeta c                                     (FastRNN)
+ * and h' is clamped to [-bound, bound], as the engine's state is, and passes no gradient where it was.
+ *
+ * Sequences are [clip][frame][value], as everywhere else. Inside, a vector holds one value of several
+ * clips, and two vectors (a group of kws_scan_group() clips) go through all frames together. A call
+ * does the clips first..last-1, first being a multiple of the group: callers split a batch among
+ * threads. The best vector instructions are chosen at run time. */
 #ifndef KWS_SCAN_H
 #define KWS_SCAN_H
 
 #include <stddef.h>
 
 typedef struct {
-    int frames, units, clips, first, last, gated;
-    const float *u;      /* [units][units] forward; its transpose backward */
+    int frames, inputs, units, first, last, gated;
+    int rank;                                /* of U; 0: full */
+    const float *w;                          /* forward: W as [inputs][units] */
+    const float *u, *u_right;                /* forward: U or left as [units or rank][units], right as [units][rank];
+                                                backward: U or left as [units][units or rank], right as [rank][units] */
     const float *bias_gate, *bias_update;
     float zeta, nu, bound;
+    const float *x;                          /* [clips][frames][inputs] */
+    const float *given;                      /* NULL, or states to go along in place of the float ones */
+    float *states;                           /* [clips][frames][units] */
+    float *kept;                             /* kws_scan_kept() floats, for the way back */
+    const float *state_grads;                /* [clips][frames][units] */
+    float *sum_grads;                        /* NULL, or to write: of W x + U h, [clips][frames][units] */
+    float *weight_grads;                     /* to write: of W, U or left, right (all as [out][in]),
+                                                bias_gate, bias_update, zeta and nu, over these clips */
 } kws_scan;
 
-/* states, gates, candidates: [frames][units][clips]; the last two are kept for the way back. */
-void kws_scan_forward(const kws_scan *scan, const float *wx, float *states, float *gates, float *candidates);
+void kws_scan_forward(const kws_scan *scan);
+void kws_scan_backward(const kws_scan *scan);
 
-/* state_grads -> wx_grads [frames][units][clips], and into sums [2 units + 2] the gradients of
- * bias_gate, bias_update, zeta and nu over these clips. */
-void kws_scan_backward(const kws_scan *scan, const float *state_grads, const float *states,
-                       const float *gates, const float *candidates, float *wx_grads, float *sums);
+/* Clips in a group; floats that a batch keeps for the way back. */
+int kws_scan_group(void);
+size_t kws_scan_kept(const kws_scan *scan, int clips);
 
-/* The instruction set in use: "avx512f", "avx2" or "baseline". */
+/* The instruction set in use: "avx512f", "avx2" or "baseline". The limit (2, 1, 0) is for tests of the
+ * lesser ones; what is under way or kept by then must be finished first. */
 const char *kws_scan_isa(void);
+void kws_scan_limit(int level);
 
 #endif

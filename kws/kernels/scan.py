@@ -1,152 +1,167 @@
 """The fused recurrence as a PyTorch operator: FastGRNN and FastRNN, forward and backward.
 
+Shapes: inputs (clips, frames, inputs), states (clips, frames, units), W (units, inputs),
+U (units, units) or its factors (units, rank) and (rank, units); all float32.
+
 Source of the equations: Kusupati et al., NeurIPS 2018, equations 2 and 4.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kws.kernels._scan import ffi, lib
 
-LANES = 16  # clips in one vector
 STATE_BOUND = 32767 / 32768  # the engine's state is int16 with 15 fractional bits
+RANK_SHARE = 0.4  # of the units: above it, two factors take longer than their product
 _pool: ThreadPoolExecutor | None = None
 
 
-def _float_pointer(tensor: torch.Tensor) -> Any:
-    return ffi.cast("float *", tensor.data_ptr())
+def _pointer(tensor: Tensor | None) -> Any:
+    return ffi.NULL if tensor is None else ffi.cast("float *", tensor.data_ptr())
 
 
 def _shares(clips: int) -> list[tuple[int, int]]:
-    """Split `clips`, a multiple of LANES, among torch's threads."""
-    blocks = clips // LANES
-    threads = max(1, min(torch.get_num_threads(), blocks))
-    bounds = [blocks * i // threads * LANES for i in range(threads + 1)]
-    return list(zip(bounds, bounds[1:], strict=False))
+    """Split the clips among torch's threads, in whole groups."""
+    group: int = lib.kws_scan_group()  # clips that go through the frames together
+    groups = -(-clips // group)
+    threads = max(1, min(torch.get_num_threads(), groups))
+    bounds = [min(clips, groups * i // threads * group) for i in range(threads + 1)]
+    return list(pairwise(bounds))
 
 
-def _each_share(clips: int, work: Callable[[int, int, int], None]) -> None:
+def _run(function: Callable[[Any], None], scan: Any, clips: int, grads: Tensor | None) -> None:
+    """Call the kernel on every share of the clips; its calls release the GIL."""
     global _pool
-    shares = _shares(clips)
-    if len(shares) == 1:
-        work(0, *shares[0])
+    parts = []
+    for i, (first, last) in enumerate(_shares(clips)):
+        part = ffi.new("kws_scan *", scan[0])
+        part.first, part.last = first, last
+        part.weight_grads = _pointer(None if grads is None else grads[i])
+        parts.append(part)
+    if len(parts) == 1:
+        function(parts[0])
         return
     _pool = _pool or ThreadPoolExecutor(torch.get_num_threads())
-    for done in [_pool.submit(work, i, *share) for i, share in enumerate(shares)]:
-        done.result()
+    list(_pool.map(function, parts))
 
 
 def _describe(
-    shape: tuple[int, int, int], u: torch.Tensor, bias: tuple[torch.Tensor | None, torch.Tensor],
+    sizes: tuple[int, int, int, int],
     scalars: tuple[float, float],
+    tensors: dict[str, Tensor | None],
 ) -> Any:
-    frames, units, clips = shape
-    gate, update = bias
+    """Return the kernel's struct; `tensors` must outlive it."""
     scan = ffi.new("kws_scan *")
-    scan.frames, scan.units, scan.clips, scan.gated = frames, units, clips, gate is not None
-    scan.u, scan.bias_update = _float_pointer(u), _float_pointer(update)
-    scan.bias_gate = _float_pointer(gate) if gate is not None else ffi.NULL
+    scan.frames, scan.inputs, scan.units, scan.rank = sizes
+    scan.gated = tensors["bias_gate"] is not None
     scan.zeta, scan.nu = scalars
     scan.bound = STATE_BOUND
+    for name, tensor in tensors.items():
+        setattr(scan, name, _pointer(tensor))
     return scan
 
 
-def _backward(
-    scan: Any,
-    grads: torch.Tensor,
-    kept: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor],
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gradients of wx (frames, units, clips) and the sums (2 units + 2,)."""
-    states, gates, candidates = kept
-    _, units, clips = states.shape
-    wx_grads = torch.empty_like(states)
-    sums = torch.zeros(len(_shares(clips)), 2 * units + 2)
-    gate_pointer = _float_pointer(gates) if gates is not None else ffi.NULL
-
-    def work(i: int, first: int, last: int) -> None:
-        share = ffi.new("kws_scan *", scan[0])
-        share.first, share.last = first, last
-        lib.kws_scan_backward(
-            *(share, _float_pointer(grads), _float_pointer(states), gate_pointer),
-            *(_float_pointer(candidates), _float_pointer(wx_grads), _float_pointer(sums[i])),
-        )
-
-    _each_share(clips, work)
-    return wx_grads, sums.sum(0)
-
-
 class Scan(torch.autograd.Function):
-    """states = scan(wx, u, bias_gate, bias_update, zeta, nu).
+    """states = scan(x, W, U or its left factor, its right factor, biases, zeta, nu, given).
 
-    wx: (frames, units, clips) float32, clips a multiple of 16; u: (units in, units out);
-    bias_gate None is FastRNN; zeta and nu: scalars after their sigmoid. states: as wx.
-    With `given` states (of the integer engine) the forward pass takes them as they are, and
-    the backward pass is that of the float cell around them: a straight-through estimate.
+    A right factor of None makes U full; bias_gate None is FastRNN; zeta and nu are scalars after
+    their sigmoid.
     """
 
     @staticmethod
-    def forward(ctx: Any, wx: torch.Tensor, u: torch.Tensor, bias_gate: torch.Tensor | None,
-                bias_update: torch.Tensor, zeta: torch.Tensor, nu: torch.Tensor,
-                given: torch.Tensor | None) -> torch.Tensor:
-        wx, u = wx.contiguous(), u.contiguous()
-        gates = None if bias_gate is None else torch.empty_like(wx)
-        if given is not None:
-            states = given
-            before = torch.cat([torch.zeros_like(states[:1]), states[:-1]])
-            pre = wx + torch.matmul(u.t(), before)
-            candidates = torch.tanh(pre + bias_update[:, None])
-            if bias_gate is not None:
-                gates = torch.sigmoid(pre + bias_gate[:, None])
-        else:
-            states, candidates = torch.empty_like(wx), torch.empty_like(wx)
-            scan = _describe(wx.shape, u, (bias_gate, bias_update), (zeta.item(), nu.item()))
-            gate_pointer = _float_pointer(gates) if gates is not None else ffi.NULL
-
-            def work(_: int, first: int, last: int) -> None:
-                share = ffi.new("kws_scan *", scan[0])
-                share.first, share.last = first, last
-                lib.kws_scan_forward(
-                    *(share, _float_pointer(wx), _float_pointer(states)),
-                    *(gate_pointer, _float_pointer(candidates)),
-                )
-
-            _each_share(wx.shape[2], work)
-        ctx.save_for_backward(u, bias_gate, bias_update, zeta, nu, states, gates, candidates)
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        w: Tensor,
+        u: Tensor,
+        u_right: Tensor | None,
+        bias_gate: Tensor | None,
+        bias_update: Tensor,
+        zeta: Tensor,
+        nu: Tensor,
+        given: Tensor | None,
+    ) -> Tensor:
+        x = x.contiguous()
+        clips, frames, inputs = x.shape
+        units, rank = len(w), 0 if u_right is None else len(u_right)
+        states = x.new_empty(clips, frames, units) if given is None else given.contiguous()
+        tensors = {
+            "w": w.t().contiguous(),
+            "u": u.t().contiguous(),
+            "u_right": None if u_right is None else u_right.t().contiguous(),
+            "bias_gate": bias_gate,
+            "bias_update": bias_update,
+            "x": x,
+            "states": states,
+            "given": None if given is None else states,
+        }
+        described = _describe((frames, inputs, units, rank), (zeta.item(), nu.item()), tensors)
+        kept = x.new_empty(lib.kws_scan_kept(described, clips))
+        described.kept = _pointer(kept)
+        _run(lib.kws_scan_forward, described, clips, None)
+        weights = (w, u, u_right, bias_gate, bias_update, zeta, nu)
+        ctx.save_for_backward(x, *weights, states, kept)
         return states
 
     @staticmethod
-    def backward(ctx: Any, grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        u, bias_gate, bias_update, zeta, nu, states, gates, candidates = ctx.saved_tensors
-        units = states.shape[1]
-        transposed = u.t().contiguous()
-        scan = _describe(
-            states.shape, transposed, (bias_gate, bias_update), (zeta.item(), nu.item())
+    def backward(ctx: Any, grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, w, u, u_right, bias_gate, bias_update, zeta, nu, states, kept = ctx.saved_tensors
+        clips, frames, units = states.shape
+        sum_grads = torch.empty_like(states) if ctx.needs_input_grad[0] else None
+        tensors = {
+            "u": u.contiguous(),
+            "u_right": None if u_right is None else u_right.contiguous(),
+            "bias_gate": bias_gate,
+            "bias_update": bias_update,
+            "x": x,
+            "states": states,
+            "kept": kept,
+            "state_grads": grads.contiguous(),
+            "sum_grads": sum_grads,
+        }
+        rank = 0 if u_right is None else len(u_right)
+        described = _describe((frames, x.shape[2], units, rank), (zeta.item(), nu.item()), tensors)
+        counts = [w.numel(), u.numel(), rank * units, units, units, 1, 1]
+        weight_grads = x.new_empty(len(_shares(clips)), sum(counts))
+        _run(lib.kws_scan_backward, described, clips, weight_grads)
+        parts = weight_grads.sum(0).split(counts)
+        return (
+            None if sum_grads is None else sum_grads @ w,
+            parts[0].view(w.shape),
+            parts[1].view(u.shape),
+            None if u_right is None else parts[2].view(u_right.shape),
+            None if bias_gate is None else parts[3],
+            parts[4],
+            parts[5].view(()),
+            parts[6].view(()),
+            None,
         )
-        wx_grads, sums = _backward(scan, grads.contiguous(), (states, gates, candidates))
-        u_grad = torch.bmm(states[:-1], wx_grads[1:].transpose(1, 2)).sum(0)
-        gate_grad = sums[:units] if bias_gate is not None else None
-        update_grad = sums[units : 2 * units]
-        return wx_grads, u_grad, gate_grad, update_grad, sums[-2], sums[-1], None
 
 
 def scan(
-    wx: torch.Tensor,
-    u: torch.Tensor,
-    bias: tuple[torch.Tensor | None, torch.Tensor],
-    scalars: tuple[torch.Tensor, torch.Tensor],
-    given: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Run the recurrence over (clips, frames, units) inputs and return states of that shape."""
-    clips = wx.shape[0]
-    padding = -clips % LANES
+    inputs: Tensor,
+    w: Sequence[Tensor],
+    u: Sequence[Tensor],
+    bias: tuple[Tensor | None, Tensor],
+    scalars: tuple[Tensor, Tensor],
+    given: Tensor | None = None,
+) -> Tensor:
+    """Run the recurrence over inputs (clips, frames, inputs); return states (clips, frames, units).
 
-    def to_lanes(tensor: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.pad(tensor.permute(1, 2, 0), (0, padding)).contiguous()
-
-    states = Scan.apply(
-        to_lanes(wx), u, *bias, *scalars, None if given is None else to_lanes(given)
+    w and u: one full matrix, or the low-rank pair (left, right).
+    With `given` states (of the integer engine) the forward pass takes them as they are, and
+    the backward pass is that of the float cell around them: a straight-through estimate.
+    """
+    left, right = (u[0], None) if len(u) == 1 else (u[0], u[1])
+    if right is not None and len(right) > RANK_SHARE * len(left):
+        left, right = left @ right, None
+    full_w = w[0] if len(w) == 1 else w[0] @ w[1]
+    states: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
+        inputs, full_w, left, right, *bias, *scalars, given
     )
-    return states[:, :, :clips].permute(2, 0, 1)
+    return states

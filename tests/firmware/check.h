@@ -48,7 +48,7 @@ void kws_check_equal(int64_t actual, int64_t expected, const char *text, const c
     KWS_TEST(spotter_chunks_do_not_matter)             \
     KWS_TEST(spotter_reset_forgets_everything)         \
     KWS_TEST(spotter_uses_all_samples_up_to_a_hop)     \
-    KWS_TEST(spotter_threshold_moves_the_release_along)
+    KWS_TEST(spotter_threshold_keeps_the_release_below)
 
 #define KWS_TEST(name) void test_##name(void);
 KWS_TESTS

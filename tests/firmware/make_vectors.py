@@ -94,12 +94,17 @@ def vector(recipe: RandomModel, samples: np.ndarray) -> Vector:
 
 
 def fft_inputs() -> np.ndarray:
-    """Return two frames for the FFT, at most 14 bits: a chirp, and noise over a loud tone."""
+    """Return three frames for the FFT, of 14 bits: a chirp, noise over a loud tone, clipped tones.
+
+    The clipped ones are a rare kind that grows to 15 bits in the last stage.
+    """
     n = np.arange(512)
     rng = np.random.default_rng(3)
     chirp = 16_000 * np.cos(np.pi * n * n / 1024)
     tone = 14_000 * np.sin(2 * np.pi * 37.3 * n / 512) + rng.normal(0, 500, 512)
-    return np.rint(np.stack([chirp, tone])).astype(np.int16)
+    angle = 2 * np.pi * n / 512
+    clipped = np.sign(0.035 * np.cos(75 * angle + 2.4) + 0.965 * np.cos(196 * angle + 3.211))
+    return np.rint(np.stack([chirp, tone, 16_383 * clipped])).astype(np.int16)
 
 
 def c_array(declaration: str, values: list[int]) -> str:
@@ -115,7 +120,7 @@ def header(models: int) -> str:
         f"{BANNER}#ifndef KWS_VECTORS_H\n#define KWS_VECTORS_H\n\n#include <stdint.h>\n\n"
         f"#define KWS_TEST_MODELS {models}\n"
         f"#define KWS_SIGNAL_SAMPLES {SIGNAL_SAMPLES}u\n"
-        "#define KWS_FFT_VECTORS 2\n\n"
+        f"#define KWS_FFT_VECTORS {len(fft_inputs())}\n\n"
         f"typedef struct {{\n    const uint8_t *bytes;\n{fields}}} kws_test_model;\n\n"
         "extern const kws_test_model kws_test_models[KWS_TEST_MODELS];\n"
         "extern const int16_t kws_fft_input[KWS_FFT_VECTORS][512];\n"

@@ -6,7 +6,7 @@
 
 #define KWS_TEST_MODELS 13
 #define KWS_SIGNAL_SAMPLES 51200u
-#define KWS_FFT_VECTORS 2
+#define KWS_FFT_VECTORS 3
 
 typedef struct {
     const uint8_t *bytes;

@@ -1,5 +1,5 @@
 /* Any samples in any chunks: the same detections and the same state as sample by sample.
- * The first byte picks the model; of the rest every fourth is the length of a chunk (0 stands for
+ * The first byte picks the model; of the rest every sixteenth is the length of a chunk (0 stands for
  * 1000), and its samples are the bytes that follow, round and round. */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     heard a = {0, 0}, b = {0, 0};
     for (size_t at = 1; at < size;) {
         size_t count = data[at] ? data[at] : sizeof samples / sizeof *samples;
-        at += 4;
+        at += 16;
         for (size_t i = 0; i < count; i++) {
             size_t from = 1 + (at + 2 * i) % (size - 2);
             samples[i] = (int16_t)(uint16_t)(data[from] | (unsigned)data[from + 1] << 8);

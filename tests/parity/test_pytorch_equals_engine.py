@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_models import ALL, RandomModel
 
 from kws import engine, model_file, quantized_reference
 from kws.audio import read_audio
 from kws.model_weights import read_weights
-from random_models import ALL, RandomModel
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(ROOT.glob("models/*/*.kws"))

@@ -55,7 +55,9 @@ def _model(classes, classifier, detector):
 
 def wake_word(word="hey_noise", threshold=0.8):
     """Return the bytes of a model that fires when it becomes loud."""
-    detector = DetectorConfig(smoothing_shift=1, threshold=threshold, release=0.4, refractory_frames=25)
+    detector = DetectorConfig(
+        smoothing_shift=1, threshold=threshold, release=0.4, refractory_frames=25
+    )
     return _model((word,), [[127, 0]], detector)
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from loudness_models import noise, wake_word
 
 from kws.export import c_array, engine_sources
 from kws.model_file import parse
-from loudness_models import noise, wake_word
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "firmware"
-STRICT = "-Wall -Wextra -Wconversion -Wshadow -Wundef -pedantic -Werror".split()
+STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror"]
 STRICT_C = ["-std=c99", "-Wmissing-prototypes", "-Wvla", *STRICT]
 
 # Of libc the header promises these five; the rest is what compilers call for integer arithmetic.

@@ -1,0 +1,157 @@
+# kws: `make help` lists what there is. Nothing is written outside .venv/ and build/,
+# save what you train. CC, PYTHON and CFLAGS may be given: make test CC=clang
+
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+RECIPE ?= models/hey_cortana/config.toml
+FUZZ_SECONDS ?= 60
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD := build
+
+ENGINE := $(wildcard firmware/include/*.h firmware/src/*.[ch])
+NATIVE := $(ENGINE) $(wildcard kws/native/*.[ch] kws/kernels/*.[ch]) \
+          kws/native/build.py kws/kernels/build.py
+TEST_SOURCES := $(wildcard firmware/src/*.c tests/firmware/*.c)
+TEST_HEADERS := $(wildcard firmware/*/*.h tests/firmware/*.h tests/fuzz/*.h)
+
+STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef \
+          -pedantic -Werror
+SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
+# Limits as an application on a small chip sets them: they refuse models and change no number.
+SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
+
+.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
+        size sample clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+# ---- setting up -----------------------------------------------------------------------------
+
+setup: $(VENV)/.engine ## .venv/ with kws and its tools; rebuilds the engine after a change of C
+
+# A compiler and venv are needed; PortAudio is for the microphone alone.
+define FIND_SYSTEM_PACKAGES
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+    echo "kws needs Python 3.10 or later: make setup PYTHON=python3.12, for example."; exit 1; }; \
+needed=; wanted=; \
+command -v $(CC) >/dev/null || needed="gcc libc6-dev"; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || needed="$$needed python3-venv python3-dev"; \
+$(PYTHON) -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("portaudio"))' \
+    || wanted=libportaudio2; \
+if [ -n "$$needed$$wanted" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$needed $$wanted; } \
+        </dev/null >/dev/null && needed= && wanted=; \
+fi; \
+if [ -n "$$needed" ]; then echo "Install first: $$needed (apt-get install $$needed)."; exit 1; fi; \
+if [ -n "$$wanted" ]; then echo "For the microphone install $$wanted (apt-get install $$wanted)."; fi
+endef
+
+$(VENV)/.installed: pyproject.toml setup.py
+	@$(FIND_SYSTEM_PACKAGES)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.engine
+
+# Built elsewhere and moved into place: a program that runs keeps the engine that it has loaded.
+$(VENV)/.engine: $(NATIVE) $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools
+	$(BIN)/python setup.py -q build_ext --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp 2>/dev/null \
+	    || $(BIN)/python setup.py -q build_ext --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp
+	@for so in $(BUILD)/lib/kws/*/*.so; do \
+	    cp "$$so" "kws/$${so#$(BUILD)/lib/kws/}.new" && \
+	    mv "kws/$${so#$(BUILD)/lib/kws/}.new" "kws/$${so#$(BUILD)/lib/kws/}" || exit 1; done
+	@touch $@
+
+# ---- using it -------------------------------------------------------------------------------
+
+demo: setup ## train "hey cortana" on data/sample and find it in a recording
+	$(BIN)/python -m kws.demo
+
+train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
+	$(BIN)/kws train $(RECIPE)
+
+bench: setup ## the engine's speed on this machine
+	$(BIN)/python -m kws.bench
+
+sample: setup ## make data/sample again, with Kokoro, flite and espeak-ng
+	$(BIN)/python data/make_sample.py
+
+firmware: ## the engine as a library, for this machine and each cross compiler that is here
+	$(call library,host,,)
+	$(call library,cortex-m0,arm-none-eabi-,-mcpu=cortex-m0 -mthumb)
+	$(call library,cortex-m4,arm-none-eabi-,-mcpu=cortex-m4 -mthumb)
+	$(call library,rv32imc,riscv64-unknown-elf-,-march=rv32imc -mabi=ilp32)
+	$(call library,atmega328p,avr-,-mmcu=atmega328p)
+
+define library
+@if command -v $(2)gcc >/dev/null; then \
+    mkdir -p $(BUILD)/firmware/$(1) && cd $(BUILD)/firmware/$(1) && rm -f libkws.a && \
+    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(CURDIR)/firmware/src/*.c && \
+    $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
+else echo "$(1): $(2)gcc is not installed"; fi
+endef
+
+size: ## the engine's bill of flash, RAM and stack for each compiler that is here
+	@$(PYTHON) firmware/size.py
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+# ---- testing --------------------------------------------------------------------------------
+
+test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, the Python tests
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-firmware
+	@$(MAKE) --no-print-directory fuzz-short
+	@$(MAKE) --no-print-directory test-python
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test-python: setup
+	$(BIN)/python -m pytest
+
+FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small optimized unsigned_char)
+test-firmware: $(FIRMWARE_TESTS) ## the C tests: sanitized, with small limits, optimized
+	@for test in $(FIRMWARE_TESTS); do \
+	    $$test >$$test.log || { cat $$test.log; echo "$$test failed"; exit 1; }; \
+	    echo "$$test: $$(tail -n 1 $$test.log)"; done
+
+$(BUILD)/tests/firmware_sanitized: FLAGS := $(SANITIZE)
+$(BUILD)/tests/firmware_small: FLAGS := $(SANITIZE) $(SMALL)
+# Vector instructions must not change an integer; where -march=native is unknown, -O3 has to do.
+$(BUILD)/tests/firmware_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
+    >/dev/null 2>&1 && echo -march=native) -Wno-stringop-overflow -Wno-unknown-warning-option
+$(BUILD)/tests/firmware_unsigned_char: FLAGS := -Os -funsigned-char
+$(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) $(TEST_SOURCES) -o $@
+
+FUZZED := model stream
+FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/firmware/vectors.c
+fuzz-short: $(FUZZED:%=$(BUILD)/tests/mutate_%)
+	$(BUILD)/tests/mutate_model 20000
+	$(BUILD)/tests/mutate_stream 1000
+
+$(BUILD)/tests/mutate_%: tests/fuzz/fuzz_%.c tests/fuzz/mutate.c $(FUZZ_SOURCES) $(TEST_HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(SANITIZE) $(CFLAGS) $(INCLUDES) $(FUZZ_SOURCES) tests/fuzz/mutate.c $< -o $@
+
+# libFuzzer where clang has it, which learns from what it covers; else more of the mutations.
+fuzz: $(FUZZED:%=$(BUILD)/tests/mutate_%) ## fuzz model files and chunks, FUZZ_SECONDS each
+	@for part in $(FUZZED); do \
+	    fuzzer=$(BUILD)/tests/libfuzzer_$$part; corpus=$(BUILD)/fuzz/$$part; mkdir -p $$corpus; \
+	    if clang $(STRICT) $(SANITIZE) -fsanitize=fuzzer $(INCLUDES) $(FUZZ_SOURCES) \
+	        tests/fuzz/fuzz_$$part.c -o $$fuzzer 2>$$fuzzer.log; then \
+	        $(BUILD)/tests/mutate_$$part --seeds $$corpus && \
+	        $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -print_final_stats=1 \
+	            -artifact_prefix=$$corpus- $$corpus 2>&1 | tail -n 8 && \
+	        ! ls $$corpus-* >/dev/null 2>&1 || { echo "see $$corpus-*"; exit 1; }; \
+	    else \
+	        echo "no libFuzzer (apt-get install clang libclang-rt-dev): mutations instead"; \
+	        $(BUILD)/tests/mutate_$$part $$([ $$part = model ] && echo 1000000 || echo 10000) 7; \
+	    fi || exit 1; done

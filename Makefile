@@ -73,8 +73,8 @@ demo: setup ## train "hey cortana" on data/sample and find it in a recording
 train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
 	$(BIN)/kws train $(RECIPE)
 
-bench: setup ## the engine's speed on this machine
-	$(BIN)/python -m kws.bench
+bench: setup ## the speed figures of the README, measured here
+	$(BIN)/kws bench
 
 sample: setup ## make data/sample again, with Kokoro, flite and espeak-ng
 	$(BIN)/python data/make_sample.py

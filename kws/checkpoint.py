@@ -34,14 +34,16 @@ def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | No
     expected: the entries `recipe` and `examples` that it must have. ConfigError where they differ
     (to go on with other settings or clips would give a model of neither) and on a damaged file.
     """
-    if not path.exists():
-        return None
     try:
-        content: dict[str, Any] = torch.load(path, weights_only=True)
-        found = {key: content[key] for key in expected}
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    except Exception:  # torch raises whatever the damaged pickle makes it raise
+    try:
+        content: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        found = {key: content[key] for key in expected}
+    except Exception:  # torch raises whatever the damaged file makes it raise
         raise ConfigError(f"{path} is damaged; delete it to train anew.") from None
     for key, what in (("recipe", "other settings"), ("examples", "other clips")):
         if found[key] != expected[key]:

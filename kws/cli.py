@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kws import cli_train
+from kws import cli_bench, cli_train
 from kws.cli_options import AsJson, Folders, Model, Noise, OutputFolder, Seed, Threshold
 from kws.cli_support import Group, ListCommand
 
@@ -28,6 +28,7 @@ app.add_typer(
     name="train",
     help="Train a model; `kws train RECIPE.toml` takes every setting from one file.",
 )
+app.command()(cli_bench.bench)
 
 
 @app.callback(invoke_without_command=True)
@@ -61,6 +62,10 @@ def evaluate(
     ] = None,
     threshold: Threshold = None,
     seed: Seed = 0,
+    held_out: Annotated[
+        bool,
+        typer.Option("--held-out", help="Of the positives, only what training kept for testing."),
+    ] = False,
     list_errors: Annotated[
         bool, typer.Option("--list-errors", help="Name every file that went wrong.")
     ] = False,
@@ -85,7 +90,9 @@ def evaluate(
         _print(evaluate.evaluate_clips(model, clips, **options), as_json, summaries.clips)
     else:
         result = evaluate.evaluate_stream(
-            model, positives or [], negatives or [], noise or [], snr_db, seed, **options
+            *(model, positives or [], negatives or [], noise or [], snr_db, seed),
+            held_out=held_out,
+            **options,
         )
         _print(result, as_json, summaries.stream)
 

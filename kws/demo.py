@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kws import engine, model_file
-from kws.audio import read_audio
+from kws.audio import find_audio, read_audio
 from kws.augment import AugmentConfig
 from kws.config import LOGIT_ONE, FeatureConfig
 from kws.engine import Detection
@@ -109,8 +109,9 @@ def main() -> None:
     from kws.train import train
 
     started = time.perf_counter()
+    spoken = len(find_audio(SAMPLE / "positives" / "train"))
     print(
-        f'1. Training "{PHRASE}" on {SAMPLE}: 150 synthetic speakings of the phrase, near misses,\n'
+        f'1. Training "{PHRASE}" on {SAMPLE}: {spoken} synthetic speakings of it, near misses,\n'
         "   other speech and noises, mixed anew for every version of the training set."
     )
     metrics = train(recipe(SAMPLE), OUT)
@@ -139,3 +140,5 @@ if __name__ == "__main__":
         main()
     except KwsError as error:
         sys.exit(f"demo: {error}")
+    except KeyboardInterrupt:
+        sys.exit("demo: interrupted; the next run goes on from here")

@@ -19,6 +19,7 @@ from kws.corpus import UNKNOWN, classes_folder
 from kws.frontend_spec import N_FFT
 from kws.model_file import Model
 from kws.progress import progress
+from kws.splits import POSITIVE_SHARES, split_folders
 from kws.stream import Clip, Hit, Stream, Verdict, build_stream, judge, name_key, poisson_upper
 
 # Log-odds of the thresholds that are tried: posteriors from 0.02 to 0.999994.
@@ -103,12 +104,14 @@ def evaluate_stream(
     *,
     threshold: float | None = None,
     list_errors: bool = False,
+    held_out: bool = False,
 ) -> dict[str, Any]:
     """Play all recordings as one stream, and count misses and false accepts at many thresholds.
 
     The stream and the rule are those of `kws.stream`: clips in a random order that `seed` fixes,
     1.5 s of low noise between them, no reset, positives found within their clip or 1 s after it.
-    `threshold` takes the place of the model's own as the default.
+    `threshold` takes the place of the model's own as the default. With `held_out`, of the positives
+    only those are played that `kws train` sets aside for testing.
 
     Returns hours (of negative recordings, without joins), positives, operating_points and
     at_default (see `_operating_point`), median_latency_ms (from the end of the speech in a clip,
@@ -117,6 +120,8 @@ def evaluate_stream(
     `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
+    if held_out:
+        positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
     stream = build_stream(positives, negatives, model.words, noise=noise, snr_db=snr_db, seed=seed)
     scores = engine.scores(model, stream.samples)
     default = model.detector.threshold if threshold is None else threshold

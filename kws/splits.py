@@ -5,10 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from kws.audio import find_audio
 from kws.errors import AudioError, CorpusError
 
 SPLITS = ("train", "validation", "testing")
 
+# Shares for validation and testing of folders that are not split already.
+POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
+
+_FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
 _HASH_RANGE = 2**27 - 1
 
 
@@ -55,6 +60,45 @@ def split_paths(
     for name, members in groups.items():
         parts[split_of[name]] += members
     return {split: sorted(members) for split, members in parts.items()}
+
+
+def split_folders(
+    folders: Iterable[Path | str], validation: float, testing: float
+) -> dict[str, list[Path]]:
+    """Give every file of the folders its split.
+
+    A folder with train/ and any of validation/, test/, testing/ below it is taken as it is split;
+    any other is split by its files' names, equal contents together.
+    """
+    parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    loose: list[Path] = []
+    for folder in map(Path, folders):
+        present = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
+        if "train" in present and len(present) > 1:
+            for name in present:
+                parts[_FOLDER_SPLITS[name]] += find_audio(folder / name)
+        else:
+            loose += [folder] if folder.is_file() else find_audio(folder)
+    if loose:
+        for split, paths in split_paths(loose, validation, testing).items():
+            parts[split] += paths
+    return parts
+
+
+def check_splits(positives: dict[str, list[Path]], negatives: dict[str, list[Path]]) -> None:
+    """Refuse at the start what would end the training at its end."""
+    for split in SPLITS:
+        for kind, parts in (("positives", positives), ("negatives", negatives)):
+            if not parts[split]:
+                raise CorpusError(
+                    f"There are no {kind} for {split}; name a folder with train/, validation/ and "
+                    "test/, or one without any of them, which is split by the files' names."
+                )
+    files = [
+        {path.absolute() for paths in p.values() for path in paths} for p in (positives, negatives)
+    ]
+    for path in files[0] & files[1]:
+        raise CorpusError(f"{path} is a positive and a negative; keep the folders apart.")
 
 
 def _speaker(stem: str) -> str:

@@ -1,7 +1,7 @@
-"""Measuring what things cost: CPU time in interleaved rounds, and the machine it was on.
+"""What things cost: CPU time in interleaved rounds, and the machine that it was measured on.
 
-CPU time, since other programs take wall time away; one round of everything after another, so that
-a machine that changes its speed changes it for all; medians, since the rest is noise.
+CPU time, since other programs take wall time away; rounds of everything in turn, so that a machine
+that changes its speed does so for all; medians, since a disturbed round is an outlier.
 """
 
 import os
@@ -10,15 +10,31 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib import import_module, metadata
 from pathlib import Path
 
 from kws.errors import ToolError
 from kws.progress import progress
 
-SHORTEST_S = 0.02  # what a measurement repeats its work up to
+SHORTEST_S = 0.02  # a measurement repeats its work up to this
 Samples = dict[str, list[float]]  # seconds, one a round, for each name
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number: `value` in `unit`, so many times (`gain`) better than that of `over`."""
+
+    name: str
+    value: float
+    unit: str
+    gain: float | None = None
+    over: str = ""
+
+
+Found = tuple[list[Figure], list[str]]  # a benchmark's figures, and lines that explain them
 
 
 def measure(
@@ -52,22 +68,48 @@ def median(samples: Samples, name: str) -> float:
     return statistics.median(samples[name])
 
 
-def ratio(samples: Samples, name: str, to: str) -> float:
-    """Return how many times as long as `name` `to` takes: the median of the rounds' own ratios."""
-    pairs = zip(samples[name], samples[to], strict=True)
+def gain(samples: Samples, name: str, over: str) -> float:
+    """Return how many times less `name` takes than `over`: the median of the rounds' own ratios."""
+    pairs = zip(samples[name], samples[over], strict=True)
     return statistics.median(theirs / ours for ours, theirs in pairs)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch and the BLAS of numpy work on one thread meanwhile.
+
+    CPU time is that of all threads: those of OpenBLAS, which wait in a loop for a while after each
+    product, would be counted with whatever is measured next.
+    """
+    import torch
+
+    try:
+        blas = import_module("threadpoolctl").threadpool_limits(1)  # comes with librosa
+    except ModuleNotFoundError:
+        blas = nullcontext()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with blas:
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def program_cpu_s(command: Sequence[str]) -> float:
     """Run a program on one thread; return the user and system CPU time that it took.
 
-    ToolError with the last line that it wrote where it fails.
+    ToolError where it cannot be run, or fails: with the last line that it wrote.
     """
     single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     before = _children_cpu_s()
-    done = subprocess.run(
-        command, env={**os.environ, **single}, stdin=subprocess.DEVNULL, capture_output=True
-    )
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **single}, stdin=subprocess.DEVNULL, capture_output=True
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ToolError(f"{command[0]} cannot be run: {reason}; name a program.") from None
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise ToolError(f"{Path(command[0]).name} failed with status {done.returncode}: {last}")
@@ -75,8 +117,14 @@ def program_cpu_s(command: Sequence[str]) -> float:
 
 
 def _children_cpu_s() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+    try:
+        import resource
+    except ModuleNotFoundError:
+        raise ToolError(
+            "This system does not tell the CPU time of a program: leave out the benchmark listen."
+        ) from None
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def machine() -> dict[str, str | int]:

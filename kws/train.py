@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from kws import model_file, report, sizes
+from kws.augment import AugmentConfig
 from kws.command_task import CommandTask, clip_figures
-from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, check
+from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream
@@ -23,6 +24,8 @@ from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
 CACHE = Path("~/.cache/kws").expanduser()  # decoded clips; safe to delete
+COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
+WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
 
 
@@ -56,6 +59,7 @@ def train_commands(
         seed=seed,
         max_bytes=max_bytes,
         data=DataConfig(corpus=str(data)),
+        features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
     )
     return train(recipe, Path(out), say=say)
 
@@ -83,6 +87,7 @@ def train_wake(
             negatives=tuple(map(str, negatives)),
             noise=tuple(map(str, noise)),
         ),
+        augment=WAKE_AUGMENT,
     )
     return train(recipe, Path(out), say=say)
 

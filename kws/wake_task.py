@@ -1,7 +1,6 @@
 """The wake-word task: one phrase against everything else, in windows cut from streams."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,14 @@ import torch
 from torch import Tensor
 
 from kws import engine
-from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio
+from kws.audio import SAMPLE_RATE_HZ, Samples
 from kws.augment import Augment
 from kws.clip_cache import read_streams
 from kws.errors import CorpusError
 from kws.evaluate import stream_verdict
 from kws.model_file import parse
 from kws.recipe import Recipe
-from kws.splits import SPLITS, split_paths
+from kws.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.stream import Stream, build_stream, speech_span
 from kws.trainer import Examples, Run
 
@@ -24,50 +23,11 @@ BATCH_WINDOWS = 256
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
 AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
 TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech around them
+FLUENT_SHARE = 0.6  # of other speech, taken without its pauses
 PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
 PARTIAL_LENGTH = (0.25, 0.55)
-TEST_NAMES = {"train": "train", "validation": "validation", "testing": "testing", "test": "testing"}
 # Log-odds of the thresholds at which validation weighs misses against false accepts.
 TRIED_LOG_ODDS = np.arange(-2.0, 10.01, 0.25)
-
-
-def split_folders(
-    folders: Sequence[str], validation: float, testing: float
-) -> dict[str, list[Path]]:
-    """Give every file of the folders its split.
-
-    A folder with train/ and any of validation/, test/, testing/ below it is taken as it is split;
-    any other is split by its files' names, equal contents together.
-    """
-    parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
-    loose: list[Path] = []
-    for folder in map(Path, folders):
-        present = [name for name in TEST_NAMES if (folder / name).is_dir()]
-        if "train" in present and len(present) > 1:
-            for name in present:
-                parts[TEST_NAMES[name]] += find_audio(folder / name)
-        else:
-            loose += [folder] if folder.is_file() else find_audio(folder)
-    if loose:
-        for split, paths in split_paths(loose, validation, testing).items():
-            parts[split] += paths
-    return parts
-
-
-def _check_splits(positives: dict[str, list[Path]], negatives: dict[str, list[Path]]) -> None:
-    """Refuse at the start what would end the training at its end."""
-    for split in SPLITS:
-        for kind, parts in (("positives", positives), ("negatives", negatives)):
-            if not parts[split]:
-                raise CorpusError(
-                    f"There are no {kind} for {split}; name a folder with train/, validation/ and "
-                    "test/, or one without any of them, which is split by the files' names."
-                )
-    files = [
-        {path.absolute() for paths in p.values() for path in paths} for p in (positives, negatives)
-    ]
-    for path in files[0] & files[1]:
-        raise CorpusError(f"{path} is a positive and a negative; keep the folders apart.")
 
 
 class WakeTask:
@@ -81,14 +41,17 @@ class WakeTask:
         for name in ("positives", "negatives"):
             if not getattr(data, name):
                 raise CorpusError(f"A wake word needs --{name} DIR: folders of clips.")
-        self.positives = split_folders(data.positives, 0.15, 0.2)
-        self.negatives = split_folders(data.negatives, 0.1, 0.1)
-        _check_splits(self.positives, self.negatives)
-        noise = split_folders(data.noise, 0.1, 0.1) if data.noise else {"train": []}
+        self.positives = split_folders(data.positives, *POSITIVE_SHARES)
+        self.negatives = split_folders(data.negatives, *NEGATIVE_SHARES)
+        check_splits(self.positives, self.negatives)
+        noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
         self._noise = read_streams(noise["train"], cache)
         self._phrases = [_trimmed(x) for x in read_streams(self.positives["train"], cache)]
         talk = read_streams(self.negatives["train"], cache)
-        self._talk = np.concatenate([*talk, np.zeros(self._window, np.int16)])
+        tail = np.zeros(self._window, np.int16)
+        # As recorded, and with the pauses cut out: single words in a row come near fluent speech.
+        self._talk = np.concatenate([*talk, tail])
+        self._fluent_talk = np.concatenate([*map(_trimmed, talk), tail])
         self._augment = Augment(recipe.augment, self._noise)
         self._stream: Stream | None = None
 
@@ -141,8 +104,9 @@ class WakeTask:
         return window, 0
 
     def _crop(self, length: int, rng: np.random.Generator) -> Samples:
-        start = rng.integers(len(self._talk) - length + 1)
-        return np.array(self._talk[start : start + length])
+        talk = self._fluent_talk if rng.random() < FLUENT_SHARE else self._talk
+        start = rng.integers(len(talk) - length + 1)
+        return np.array(talk[start : start + length])
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Binary cross-entropy of the window's highest logit, of a phrase's from its middle on.

@@ -50,32 +50,44 @@ static inline complex32 turned_q2(const int16_t *z, turn t) {
     return result;
 }
 
+/* Stores a point of which half a step has been added; returns its folded magnitude. */
 static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
-    z[0] = (int16_t)kws_round_shift(re, shift);
-    z[1] = (int16_t)kws_round_shift(im, shift);
+    z[0] = (int16_t)kws_shift(re, shift);
+    z[1] = (int16_t)kws_shift(im, shift);
     return kws_fold(z[0]) | kws_fold(z[1]);
 }
 
-/* One radix-4 stage over groups of 4 * quarter points; outputs scaled by 2^-shift.
- * Returns the folded magnitudes of the outputs. */
+/* Radix 4: p0 and the turned b, c, d from `stride` values apart become the four outputs / 2^shift. */
+static inline uint32_t butterfly(int16_t *p0, unsigned stride, complex32 b, complex32 c, complex32 d, unsigned shift) {
+    int16_t *p1 = p0 + stride, *p2 = p1 + stride, *p3 = p2 + stride;
+    complex32 a = scaled_q2(p0);
+    a.re += kws_half(shift); /* every output has a in it once: this rounds all four */
+    a.im += kws_half(shift);
+    complex32 sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
+    complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
+    return put(p0, sum.re + even.re, sum.im + even.im, shift) |
+           put(p1, difference.re + odd.im, difference.im - odd.re, shift) |
+           put(p2, sum.re - even.re, sum.im - even.im, shift) |
+           put(p3, difference.re - odd.im, difference.im + odd.re, shift);
+}
+
+/* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
+ * group needs no turning. Returns the folded magnitudes of the outputs. */
 static uint32_t stage(int16_t *z, unsigned quarter, unsigned shift) {
+    unsigned stride = 2 * quarter, shift_q2 = shift + 2;
     uint32_t folded = 0;
-    shift += 2;
-    for (unsigned k = 0; k < quarter; k++) {
+    for (unsigned at = 0; at < 2 * N; at += 4 * stride) {
+        int16_t *p = z + at;
+        folded |= butterfly(p, stride, scaled_q2(p + stride), scaled_q2(p + 2 * stride),
+                            scaled_q2(p + 3 * stride), shift_q2);
+    }
+    for (unsigned k = 1; k < quarter; k++) {
         unsigned angle = k * (PERIOD / 4 / quarter);
         turn by1 = turn_by(angle), by2 = turn_by(2 * angle), by3 = turn_by(3 * angle);
-        for (unsigned group = k; group < N; group += 4 * quarter) {
-            int16_t *p0 = z + 2 * group, *p1 = p0 + 2 * quarter, *p2 = p1 + 2 * quarter, *p3 = p2 + 2 * quarter;
-            complex32 a = scaled_q2(p0);
-            complex32 b = k ? turned_q2(p1, by1) : scaled_q2(p1);
-            complex32 c = k ? turned_q2(p2, by2) : scaled_q2(p2);
-            complex32 d = k ? turned_q2(p3, by3) : scaled_q2(p3);
-            complex32 sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
-            complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
-            folded |= put(p0, sum.re + even.re, sum.im + even.im, shift);
-            folded |= put(p1, difference.re + odd.im, difference.im - odd.re, shift);
-            folded |= put(p2, sum.re - even.re, sum.im - even.im, shift);
-            folded |= put(p3, difference.re - odd.im, difference.im + odd.re, shift);
+        for (unsigned at = 2 * k; at < 2 * N; at += 4 * stride) {
+            int16_t *p = z + at;
+            folded |= butterfly(p, stride, turned_q2(p + stride, by1), turned_q2(p + 2 * stride, by2),
+                                turned_q2(p + 3 * stride, by3), shift_q2);
         }
     }
     return folded;

@@ -4,10 +4,14 @@
 
 #include <stdint.h>
 
-/* value / 2^shift, to nearest, halves up. Shifting a negative number right is arithmetic on every
- * compiler that this engine supports; the test of this helper fails on any other. */
+/* value / 2^shift, downwards. Shifting a negative number right is arithmetic on every compiler that
+ * this engine supports; the test of this helper fails on any other. */
+static inline int32_t kws_shift(int32_t value, unsigned shift) { return value >> shift; }
+
+/* value / 2^shift, to nearest, halves up. */
+static inline int32_t kws_half(unsigned shift) { return shift == 0 ? 0 : (int32_t)1 << (shift - 1); }
 static inline int32_t kws_round_shift(int32_t value, unsigned shift) {
-    return shift == 0 ? value : (value + ((int32_t)1 << (shift - 1))) >> shift;
+    return kws_shift(value + kws_half(shift), shift);
 }
 
 static inline int32_t kws_clamp(int32_t value, int32_t low, int32_t high) {
@@ -20,7 +24,7 @@ static inline int8_t kws_sat8(int32_t value) { return (int8_t)kws_clamp(value, I
 
 /* Magnitudes of many values fold together by OR: where the result has b bits, all of them lie in
  * [-2^b, 2^b). Negative values fold to their complement, without a branch. */
-static inline uint32_t kws_fold(int32_t value) { return (uint32_t)(value ^ (value >> 31)); }
+static inline uint32_t kws_fold(int32_t value) { return (uint32_t)(value ^ kws_shift(value, 31)); }
 
 /* Bits needed for value: 0 for 0, 32 for 0x80000000. */
 static inline unsigned kws_bits(uint32_t value) {

@@ -46,16 +46,15 @@ static int32_t dot8(const int8_t *restrict weights, const int8_t *restrict x, un
     return sum;
 }
 
-/* Two weights a byte, the even column in the low half; each is two's complement in 4 bits. */
-static int32_t dot4(const uint8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
+/* Two weights a byte, the even column in the low half, each in two's complement. They are used where
+ * they stand, in the upper half of a byte, and count sixteen times until the end. */
+static int32_t dot4(const int8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
     int32_t sum = 0;
     unsigned pairs = cols / 2;
-    for (unsigned i = 0; i < pairs; i++) {
-        sum += ((int8_t)(uint8_t)(weights[i] << 4) / 16) * x[2 * i];
-        sum += ((weights[i] >> 4) - ((weights[i] & 0x80) >> 3)) * x[2 * i + 1];
-    }
-    if (cols & 1) sum += ((int8_t)(uint8_t)(weights[pairs] << 4) / 16) * x[cols - 1];
-    return sum;
+    for (unsigned i = 0; i < pairs; i++)
+        sum += (int8_t)(weights[i] * 16) * x[2 * i] + (weights[i] & ~15) * x[2 * i + 1];
+    if (cols & 1) sum += (int8_t)(weights[pairs] * 16) * x[cols - 1];
+    return sum / 16;
 }
 
 static int32_t dot_sparse8(const uint8_t **row, const int8_t *x, size_t bitmap) {
@@ -75,7 +74,7 @@ int32_t kws_matrix_row(const kws_matrix *matrix, const uint8_t **row, const int8
         sum = dot8((const int8_t *)*row, x, matrix->cols);
         *row += matrix->cols;
     } else if (matrix->kind == KWS_MATRIX_INT4) {
-        sum = dot4(*row, x, matrix->cols);
+        sum = dot4((const int8_t *)*row, x, matrix->cols);
         *row += (matrix->cols + 1u) / 2u;
     } else {
         sum = dot_sparse8(row, x, bitmap_bytes(matrix));

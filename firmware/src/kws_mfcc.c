@@ -26,21 +26,28 @@ size_t kws_mfcc_fill(kws_mfcc *mfcc, const int16_t *samples, size_t count) {
     return used;
 }
 
-/* The periodic Hann window, times one sample: q30. */
-static int32_t windowed_q30(const int16_t *samples, unsigned n) {
-    int32_t cosine_q15 = kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)];
-    return samples[n] * ((32768 - cosine_q15) >> 1);
+/* The periodic Hann window, q15; it is symmetric: sample n has the weight of sample 512 - n. */
+static int32_t window_q15(unsigned n) {
+    return (32768 - (int32_t)kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)]) >> 1;
 }
 
 /* Windows the frame in place, scaled so that the largest sample fills 14 bits: a quiet recording
  * loses nothing. Returns the shift from q30. */
 static unsigned apply_window(int16_t *samples) {
-    uint32_t folded = 0;
-    for (unsigned n = 0; n < KWS_FRAME_LENGTH; n++)
-        folded |= kws_fold(windowed_q30(samples, n));
+    const int32_t middle = samples[KWS_FRAME_LENGTH / 2] * window_q15(KWS_FRAME_LENGTH / 2);
+    uint32_t folded = kws_fold(middle);
+    for (unsigned n = 1; n < KWS_FRAME_LENGTH / 2; n++) {
+        int32_t weight = window_q15(n);
+        folded |= kws_fold(samples[n] * weight) | kws_fold(samples[KWS_FRAME_LENGTH - n] * weight);
+    }
     unsigned bits = kws_bits(folded), shift = bits > 14 ? bits - 14 : 0;
-    for (unsigned n = 0; n < KWS_FRAME_LENGTH; n++)
-        samples[n] = (int16_t)kws_round_shift(windowed_q30(samples, n), shift);
+    for (unsigned n = 1; n < KWS_FRAME_LENGTH / 2; n++) {
+        int32_t weight = window_q15(n);
+        samples[n] = (int16_t)kws_round_shift(samples[n] * weight, shift);
+        samples[KWS_FRAME_LENGTH - n] = (int16_t)kws_round_shift(samples[KWS_FRAME_LENGTH - n] * weight, shift);
+    }
+    samples[0] = 0;
+    samples[KWS_FRAME_LENGTH / 2] = (int16_t)kws_round_shift(middle, shift);
     return shift;
 }
 
@@ -54,6 +61,11 @@ static int32_t log2_q10(uint64_t value) {
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
 }
 
+/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication. */
+static uint64_t product(uint32_t a, uint16_t b) {
+    return ((uint64_t)((a >> 16) * b) << 16) + (a & 0xffff) * (uint32_t)b;
+}
+
 /* Power bins to log2 of the mel energies. Every bin lies between two band centres and feeds both:
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. */
@@ -63,14 +75,14 @@ static void log_mel(const uint32_t *power, const kws_mel_table *table, int expon
     uint64_t rising = 0, carried;
     const uint16_t *weight_q15 = table->rise_q15;
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {
-        uint64_t falling = 0;
+        uint64_t whole = 0;
         carried = rising;
         rising = 0;
         for (unsigned bin = table->edges[interval]; bin < table->edges[interval + 1]; bin++) {
-            uint64_t part = (uint64_t)power[bin] * *weight_q15++;
-            rising += part;
-            falling += ((uint64_t)power[bin] << WEIGHT_Q) - part;
+            whole += power[bin];
+            rising += product(power[bin], *weight_q15++);
         }
+        uint64_t falling = (whole << WEIGHT_Q) - rising;
         if (interval > 0) {
             uint64_t energy = carried + falling + floor_energy;
             /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */

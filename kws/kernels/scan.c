@@ -57,6 +57,14 @@ const char *kws_scan_isa(void) {
     return names[isa()];
 }
 
+const char *kws_scan_compiler(void) {
+#ifdef __clang__
+    return __VERSION__; /* names itself */
+#else
+    return "gcc " __VERSION__;
+#endif
+}
+
 static int lanes(void) {
     static const int lanes[] = {4, 8, 16};
     return lanes[isa()];
@@ -65,8 +73,9 @@ static int lanes(void) {
 int kws_scan_group(void) { return 2 * lanes(); }
 
 size_t kws_scan_kept(const kws_scan *scan, int clips) {
-    int groups = (clips + 2 * lanes() - 1) / (2 * lanes()), padded = (scan->rank + lanes() - 1) / lanes() * lanes();
-    return (size_t)(groups * 2 * lanes()) * (size_t)scan->frames * (size_t)(scan->units + padded);
+    int lane = lanes(), group = 2 * lane, padded_rank = (scan->rank + lane - 1) / lane * lane;
+    size_t padded_clips = (size_t)((clips + group - 1) / group * group);
+    return padded_clips * (size_t)scan->frames * (size_t)(scan->units + padded_rank);
 }
 
 #ifdef HAS_X86

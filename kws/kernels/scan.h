@@ -17,20 +17,20 @@
 
 typedef struct {
     int frames, inputs, units, first, last, gated;
-    int rank;                                /* of U; 0: full */
-    const float *w;                          /* forward: W as [inputs][units] */
-    const float *u, *u_right;                /* forward: U or left as [units or rank][units], right as [units][rank];
-                                                backward: U or left as [units][units or rank], right as [rank][units] */
+    int rank;                   /* of U; 0: full */
+    const float *w;             /* forward: W as [inputs][units] */
+    const float *u;             /* forward: U or left as [units or rank][units]; backward: the transpose */
+    const float *u_right;       /* with a rank, forward: right as [units][rank]; backward: the transpose */
     const float *bias_gate, *bias_update;
     float zeta, nu, bound;
-    const float *x;                          /* [clips][frames][inputs] */
-    const float *given;                      /* NULL, or states to go along in place of the float ones */
-    float *states;                           /* [clips][frames][units] */
-    float *kept;                             /* kws_scan_kept() floats, for the way back */
-    const float *state_grads;                /* [clips][frames][units] */
-    float *sum_grads;                        /* NULL, or to write: of W x + U h, [clips][frames][units] */
-    float *weight_grads;                     /* to write: of W, U or left, right (all as [out][in]),
-                                                bias_gate, bias_update, zeta and nu, over these clips */
+    const float *x;             /* [clips][frames][inputs] */
+    const float *given;         /* NULL, or states to go along in place of the float ones */
+    float *states;              /* [clips][frames][units] */
+    float *kept;                /* kws_scan_kept() floats, for the way back */
+    const float *state_grads;   /* [clips][frames][units] */
+    float *sum_grads;           /* NULL, or to write: of W x + U h, [clips][frames][units] */
+    float *weight_grads;        /* to write: of W, U or left, right (all [out][in]), bias_gate, bias_update,
+                                   zeta and nu, over these clips */
 } kws_scan;
 
 void kws_scan_forward(const kws_scan *scan);
@@ -40,9 +40,10 @@ void kws_scan_backward(const kws_scan *scan);
 int kws_scan_group(void);
 size_t kws_scan_kept(const kws_scan *scan, int clips);
 
-/* The instruction set in use: "avx512f", "avx2" or "baseline". The limit (2, 1, 0) is for tests of the
- * lesser ones; what is under way or kept by then must be finished first. */
+/* The instruction set in use ("avx512f", "avx2" or "baseline"), and the compiler that built this. The
+ * limit (2, 1, 0) is for tests of the lesser sets; what is kept by then must not be used any more. */
 const char *kws_scan_isa(void);
+const char *kws_scan_compiler(void);
 void kws_scan_limit(int level);
 
 #endif

@@ -84,7 +84,8 @@ static void SCAN(load)(V *restrict columns, const float *rows, size_t stride, in
     if (count < LANES) {
         memset(columns, 0, sizeof(V) * 2 * (size_t)count);
         for (int j = 0; j < count; j++)
-            for (int k = 0; k < clips; k++) columns[2 * j + k / LANES][k % LANES] = rows[(size_t)k * stride + j];
+            for (int k = 0; k < clips; k++)
+                columns[2 * j + k / LANES][k % LANES] = rows[(size_t)k * stride + j];
         return;
     }
     for (int half = 0; half < 2; half++)
@@ -104,7 +105,8 @@ static void SCAN(load)(V *restrict columns, const float *rows, size_t stride, in
 static void SCAN(store)(float *rows, size_t stride, const V *columns, int count, int clips) {
     if (count < LANES) {
         for (int j = 0; j < count; j++)
-            for (int k = 0; k < clips; k++) rows[(size_t)k * stride + j] = columns[2 * j + k / LANES][k % LANES];
+            for (int k = 0; k < clips; k++)
+                rows[(size_t)k * stride + j] = columns[2 * j + k / LANES][k % LANES];
         return;
     }
     for (int half = 0; half < 2; half++)
@@ -132,7 +134,8 @@ static void SCAN(copy)(float *restrict to, const float *restrict rows, size_t st
     }
 }
 
-INLINE void SCAN(multiply_rows)(V *restrict out, const float *restrict m, const V *restrict in, int ins, int outs, int rows) {
+INLINE void SCAN(multiply_rows)(V *restrict out, const float *restrict m, const V *restrict in, int ins,
+                                int outs, int rows) {
     V sum[2 * MAX_ROWS];
 #pragma GCC unroll 26
     for (int k = 0; k < 2 * rows; k++) sum[k] = out[k];
@@ -176,7 +179,8 @@ INLINE void SCAN(outer_rows)(float *restrict sums, size_t width, const float *re
 }
 
 /* sums[j][i] += the sum over a group's clips of columns[j] rows[i]; sums and rows are `width` wide. */
-static void SCAN(outer)(float *restrict sums, size_t width, const V *restrict columns, const float *restrict rows, int count) {
+static void SCAN(outer)(float *restrict sums, size_t width, const V *restrict columns,
+                        const float *restrict rows, int count) {
     int blocks = (count + MAX_ROWS - 1) / MAX_ROWS;
     for (int block = 0; block < blocks; block++) {
         int j = count * block / blocks;
@@ -235,7 +239,8 @@ static void SCAN(forward)(const kws_scan *s) {
             int count = s->frames - t < CHUNK ? s->frames - t : CHUNK;
             size_t at = (size_t)clip * frames + (size_t)t;
             SCAN(load)(x, s->x + at * inputs, frames * inputs, count * s->inputs, clips);
-            if (s->given) SCAN(load)(h + 2 * units, s->given + at * units, frames * units, count * s->units, clips);
+            V *next = h + 2 * units;
+            if (s->given) SCAN(load)(next, s->given + at * units, frames * units, count * s->units, clips);
             for (int k = 0; k < count; k++, kept += GROUP * (units + width)) {
                 V *a = (V *)kept, *before = h + 2 * units * (size_t)k;
                 for (size_t j = 0; j < units; j++) a[2 * j] = a[2 * j + 1] = bias[j] + (V){0};
@@ -250,7 +255,7 @@ static void SCAN(forward)(const kws_scan *s) {
                 }
                 if (!s->given) SCAN(advance)(s, skews, a, before, before + 2 * units);
             }
-            if (!s->given) SCAN(store)(s->states + at * units, frames * units, h + 2 * units, count * s->units, clips);
+            if (!s->given) SCAN(store)(s->states + at * units, frames * units, next, count * s->units, clips);
             memcpy(h, h + 2 * units * (size_t)count, sizeof(V) * 2 * units);
         }
     }
@@ -305,7 +310,7 @@ static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const
                         V *restrict dh, V *restrict da, SCAN(totals) * totals) {
     const V *h = before + 2 * (size_t)s->units;
     V bound = s->bound + (V){0}, zero = {0}, dzeta = {0}, dnu = {0};
-    size_t ahead = 2 * ((size_t)s->units + WIDTH(s->rank)); /* the frame before: going backward is not foreseen */
+    size_t ahead = 2 * ((size_t)s->units + WIDTH(s->rank)); /* to the frame before: backward is not foreseen */
     for (size_t i = 0; i < 2 * (size_t)s->units; i++) {
         __builtin_prefetch(a + i - ahead);
         V g = SCAN(pick)((h[i] >= bound) | (h[i] <= -bound), zero, dh[i] + grad[i]);

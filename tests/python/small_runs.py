@@ -96,7 +96,7 @@ def command_recipe(
         task="commands",
         name="commands",
         words=words,
-        data=DataConfig(corpus=str(folder)),
+        data=DataConfig(corpus=str(folder), unknown_share=1.0, silence_share=1.0),
         features=FeatureConfig(n_mfcc=8, energy="delta"),
         network=NetworkConfig(hidden=8, rank_w=3, rank_u=3),
         augment=AugmentConfig(shift_ms=20.0),

@@ -121,6 +121,10 @@ def test_the_example_of_the_header_compiles_and_hears(compiler, tmp_path):
     assert run.stdout == b"3"
 
 
+def test_the_readme_shows_the_same_example():
+    assert f"```c\n{example()}```" in (ROOT / "README.md").read_text()
+
+
 def test_the_engine_is_a_few_small_files():
     """Nothing was left out of what an export carries along."""
     names = {name for name, _ in engine_sources()}

@@ -187,8 +187,7 @@ class Trainer:
             next(bar, None)
         self._state().load_state_dict(self.best["state"])
         if stage.name == "thresholding":
-            self.masks = {}  # those of the last step: the best epoch has a support of its own
-            self._sparsify(stage)
+            self._sparsify(stage)  # the best epoch has a support of its own
 
     def _is_stalled(self, epoch: int) -> bool:
         patience = self.recipe.schedule.patience

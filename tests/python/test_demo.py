@@ -13,7 +13,7 @@ from kws import demo, model_file, sizes, train
 from kws.audio import write_audio
 from kws.errors import KwsError
 from kws.recipe import ScheduleConfig
-from kws.wake_task import split_folders
+from kws.splits import split_folders
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 

@@ -62,7 +62,7 @@ def encoded(recipe: Recipe, network: NetworkConfig, classes: tuple[str, ...]) ->
         CompressionConfig(),
         CompressionConfig(w="int8", u="int4", classifier="int8"),
         SPARSE,
-        CompressionConfig(w="sparse8", u="sparse8", density_w=0.01, density_u=1.0),
+        CompressionConfig(w="sparse8", u="sparse8", density_w=0.001, density_u=1.0),
     ],
     ids=["int4", "mixed", "sparse", "very sparse"],
 )

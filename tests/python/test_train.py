@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import json
-import math
 import os
 import signal
 import struct
@@ -458,7 +457,12 @@ def test_ctrl_c_ends_a_training_with_one_line_and_its_checkpoint(
     assert len(history(tmp_path / "out")) == 1
 
 
-def test_a_threshold_is_never_outside_what_the_file_can_hold(finished):
-    _, out, _, _ = finished
-    threshold = model_file.load(out).detector.threshold
-    assert 0 < threshold < 1 and math.isfinite(math.log(threshold / (1 - threshold)))
+def test_the_release_is_lowered_to_a_threshold_below_it(finished, tmp_path):
+    recipe, done, _, _ = finished
+    chosen = model_file.load(done).detector.threshold
+    above = (1 + chosen) / 2
+    strict = dataclasses.replace(recipe.detector, threshold=above, release=above)
+    recipe = dataclasses.replace(recipe, detector=strict)
+    train.train(recipe, tmp_path / "out", say=lambda line: None)
+    detector = model_file.load(tmp_path / "out").detector
+    assert detector.release == detector.threshold == pytest.approx(chosen, abs=1e-6)

@@ -275,6 +275,22 @@ def test_without_a_thresholding_stage_the_largest_weights_are_kept_all_the_same(
 # Learning rate, loss, versions
 
 
+def test_every_epoch_takes_all_clips_in_another_order(tmp_path):
+    class Noting(Toy):
+        seen: list[list[int]] = []  # noqa: RUF012
+
+        def loss(self, logits, labels):
+            self.seen.append(labels.tolist())
+            return super().loss(logits, labels)
+
+    schedule = dataclasses.replace(SHORT, float_epochs=3, quantized_epochs=0, versions=1)
+    make(recipe_of(schedule), tmp_path, task := Noting()).run()
+    epochs = [task.seen[first : first + 3] for first in (0, 3, 6)]
+    labels = sorted(task.version(0)[1].tolist())
+    assert all(sorted(sum(batches, [])) == labels for batches in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
 @pytest.mark.parametrize("annealing", ["one-cycle", "cosine"])
 def test_the_learning_rate_takes_the_course_that_the_recipe_names(annealing, tmp_path):
     schedule = ScheduleConfig(

@@ -15,8 +15,9 @@ from kws.audio import write_audio
 from kws.config import DetectorConfig, FeatureConfig
 from kws.errors import CorpusError
 from kws.recipe import Recipe
+from kws.splits import split_folders
 from kws.stream import Hit, Verdict, judge
-from kws.wake_task import WakeTask, smoothed, split_folders
+from kws.wake_task import WakeTask, smoothed
 
 HOP = 320
 LOUD = 12_000  # the phrase is a square wave of this level, and nothing else reaches it

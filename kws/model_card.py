@@ -31,8 +31,9 @@ SOURCES = (
         "ESC-10: Karol J. Piczak, environmental sounds from freesound.org. CC BY 3.0.",
     ),
     Source(
-        ("data/sample", "synthetic"),
-        "Speech synthesised for this project, and generated noise; see data/sample/README.md.",
+        ("data/sample", "data/raw/hey_cortana", "synthetic"),
+        "Speech synthesised by data/make_sample.py for this project, and noise made by it; see "
+        "data/sample/README.md.",
     ),
 )
 
@@ -122,7 +123,7 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         hours, positives = evaluation.get("hours"), evaluation.get("positives")
         spoken = f"{positives:,} spoken phrases" if positives else ""
         yield (
-            f"missed at threshold {point['threshold']:.2f}",
+            f"missed at threshold {point['threshold']:.4g}",
             f"**{100 * point['miss_rate']:.1f} %**",
             ", ".join(filter(None, [name, spoken])),
         )

@@ -94,6 +94,7 @@ class DataConfig:
     the phrase, without it, and of noise; a folder that holds train/, validation/ and test/ keeps
     that split, any other is split by its files' names. unknown_share: unknown clips per epoch, in
     units of an average word. window_s: the length of a wake-word training window.
+    fluent_share: how much of the other speech is taken without its pauses, word on word.
     false_accept_cost: what a false accept an hour weighs when the threshold and the best epoch are
     chosen, in misses: 0.04 is 4 % of the phrases.
     """
@@ -107,6 +108,7 @@ class DataConfig:
     positive_windows: int = 1500
     negative_windows: int = 4500
     window_s: float = 2.4
+    fluent_share: float = 0.0
     false_accept_cost: float = 0.04
 
     def __post_init__(self) -> None:

@@ -23,9 +23,9 @@ BATCH_WINDOWS = 256
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
 AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
 TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech around them
-FLUENT_SHARE = 0.6  # of other speech, taken without its pauses
 PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
 PARTIAL_LENGTH = (0.25, 0.55)
+LEAST_HOURS = 1.0
 # Log-odds of the thresholds at which validation weighs misses against false accepts.
 TRIED_LOG_ODDS = np.arange(-2.0, 10.01, 0.25)
 
@@ -104,7 +104,7 @@ class WakeTask:
         return window, 0
 
     def _crop(self, length: int, rng: np.random.Generator) -> Samples:
-        talk = self._fluent_talk if rng.random() < FLUENT_SHARE else self._talk
+        talk = self._fluent_talk if rng.random() < self.recipe.data.fluent_share else self._talk
         start = rng.integers(len(talk) - length + 1)
         return np.array(talk[start : start + length])
 
@@ -168,8 +168,9 @@ class WakeTask:
     def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
         """Return the posterior at which the validation stream costs least, and the figures there.
 
-        The cost is the miss rate plus `false_accept_cost` for each false accept an hour; where
-        several thresholds in a row cost the same, the middle one has the most room on both sides.
+        The cost is the miss rate plus `false_accept_cost` for each false accept an hour, of which a
+        shorter stream counts as one: minutes of near misses are not what an hour of life is like.
+        Where several thresholds cost the same, the middle one has the most room on both sides.
         """
         stream, loaded = self.stream("validation"), parse(model)
         scores = engine.scores(loaded, stream.samples)
@@ -178,7 +179,7 @@ class WakeTask:
             threshold = 1 / (1 + math.exp(-log_odds))
             verdict = stream_verdict(loaded, stream, scores, threshold)
             miss_rate = len(verdict.missed) / len(stream.positives)
-            rate = len(verdict.false_accepts) / stream.negative_hours
+            rate = len(verdict.false_accepts) / max(stream.negative_hours, LEAST_HOURS)
             cost = miss_rate + self.recipe.data.false_accept_cost * rate
             rows.append((threshold, {"cost": cost, "miss_rate": miss_rate, "per_hour": rate}))
         least = min(figures["cost"] for _, figures in rows)

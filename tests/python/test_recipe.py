@@ -35,6 +35,7 @@ UNUSUAL = Recipe(
         silence_share=1.5,
         positive_windows=7,
         negative_windows=9,
+        fluent_share=0.3,
         window_s=1.75,
         false_accept_cost=0.5,
     ),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kws import cli_bench, cli_train
-from kws.cli_options import AsJson, Folders, Model, Noise, OutputFolder, Seed, Threshold
+from kws.cli_options import AsJson, Folders, Model, Noise, OutputFolder, Seed, Split, Threshold
 from kws.cli_support import Group, ListCommand
 
 app = typer.Typer(
@@ -49,6 +49,10 @@ def evaluate(
     clips: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder of <word>/<clip>.wav.")
     ] = None,
+    split: Annotated[
+        Split | None,
+        typer.Option(help="--clips is Speech Commands: take its official validation or testing."),
+    ] = None,
     positives: Annotated[
         Folders | None, typer.Option(metavar="DIR ...", help="Folders with the wake word.")
     ] = None,
@@ -74,19 +78,23 @@ def evaluate(
     """Measure the shipped bytes: clip accuracy, or misses and false accepts in a stream.
 
     \b
-    Example: kws evaluate commands --clips data/raw/my_test_clips
+    Example: kws evaluate commands_5k --clips data/raw/speech_commands --split validation
     Example: kws evaluate hey_cortana --positives data/raw/hey_cortana \\
                  --negatives data/raw/talk data/raw/music --snr-db 10 --noise data/raw/noise
     """
     is_stream = bool(positives and negatives)
     if bool(clips) == is_stream or bool(positives) != bool(negatives):
         raise typer.BadParameter("give either --clips, or both --positives and --negatives")
+    if split and not clips:
+        raise typer.BadParameter("--split goes with --clips")
     if clips and (noise or snr_db is not None):
         raise typer.BadParameter("--noise and --snr-db go with --positives and --negatives")
     from kws import evaluate, summaries
 
     options: dict[str, Any] = {"threshold": threshold, "list_errors": list_errors}
-    if clips:
+    if clips and split:
+        _print(evaluate.evaluate_split(model, clips, split.value), as_json, summaries.clips)
+    elif clips:
         _print(evaluate.evaluate_clips(model, clips, **options), as_json, summaries.clips)
     else:
         result = evaluate.evaluate_stream(

@@ -46,3 +46,10 @@ class Part(str, Enum):
     train = "train"
     validation = "validation"
     test = "test"
+
+
+class Split(str, Enum):
+    """The official parts of Speech Commands that a model is measured on."""
+
+    validation = "validation"
+    testing = "testing"

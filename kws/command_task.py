@@ -1,6 +1,5 @@
 """The keyword task: which of the command words is in this clip, an unknown word, or silence."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kws import engine, model_file
+from kws import engine
 from kws.augment import Augment
 from kws.corpus import (
     SILENCE,
@@ -20,7 +19,6 @@ from kws.corpus import (
     speech_commands,
 )
 from kws.errors import CorpusError
-from kws.evaluate import clip_report
 from kws.recipe import Recipe
 from kws.trainer import Examples, Run
 
@@ -103,12 +101,3 @@ class CommandTask:
         loss = torch.nn.functional.cross_entropy(logits, labels).item()
         kind = "accuracy_float" if model is None else "accuracy_quantized"
         return {"score": accuracy, kind: accuracy, "validation_loss": loss}
-
-
-def clip_figures(model: bytes, clips: LabelledClips) -> dict[str, Any]:
-    """Return accuracy, per-class figures and confusion of a model file, by the C engine."""
-    logits = engine.clip_logits(model_file.parse(model), clips.samples)
-    predicted = logits.argmax(1)
-    named = zip(clips.labels, predicted, strict=True)
-    pairs = Counter((clips.classes[a], clips.classes[b]) for a, b in named)
-    return clip_report(pairs, clips.classes, len(model))

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from kws import engine, model_file
 from kws.audio import SAMPLE_RATE_HZ, read_audio
 from kws.config import posterior_of
-from kws.corpus import UNKNOWN, classes_folder
+from kws.corpus import (
+    UNKNOWN,
+    LabelledClips,
+    background_noise,
+    classes_folder,
+    command_task,
+    speech_commands,
+)
+from kws.errors import ConfigError
 from kws.frontend_spec import N_FFT
 from kws.model_file import Model
 from kws.progress import progress
@@ -73,6 +81,32 @@ def evaluate_clips(
             if truth != answer
         ]
     return result
+
+
+def evaluate_split(model: Model | Path | str, folder: Path | str, split: str) -> dict[str, Any]:
+    """Classify one official split of Speech Commands, as the model's keyword task has it.
+
+    A model with _unknown_ and _silence_ gets the standard ones, the same clips in every run (see
+    `corpus.command_task`); one without is tested on every word. Returns what `evaluate_clips` does.
+    """
+    model = model_file.load(model)
+    words = model.words if UNKNOWN in model.classes else None
+    noise = background_noise(folder, split)
+    clips = command_task(speech_commands(folder), words, split, noise=noise)
+    if clips.classes != model.classes:
+        raise ConfigError(
+            f"{model.name} has the classes {', '.join(model.classes)}, which are not those of the "
+            f"words in {folder}; evaluate it on folders of clips without --split."
+        )
+    return labelled_report(model, clips)
+
+
+def labelled_report(model: Model, clips: LabelledClips) -> dict[str, Any]:
+    """Return accuracy, per-class figures and confusion on clips that are in memory."""
+    predicted = engine.clip_logits(model, clips.samples).argmax(1)
+    named = zip(clips.labels, predicted, strict=True)
+    pairs = Counter((clips.classes[truth], clips.classes[answer]) for truth, answer in named)
+    return clip_report(pairs, clips.classes, len(model.data))
 
 
 def clip_report(

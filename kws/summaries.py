@@ -30,7 +30,7 @@ def clips(result: dict[str, Any]) -> str:
         lines += ["", "Most frequent mistakes"]
         rows = [(actual, predicted, count) for count, actual, predicted in mistakes[:10]]
         lines.append(table(("spoken", "heard as", "clips"), rows))
-    if result["folders_counted_as_unknown"]:
+    if result.get("folders_counted_as_unknown"):
         lines += ["", f"Counted as _unknown_: {', '.join(result['folders_counted_as_unknown'])}"]
     for error in result.get("errors", []):
         lines.append(f"{error['file']}: {error['actual']} heard as {error['predicted']}")

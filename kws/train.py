@@ -12,11 +12,11 @@ import torch
 
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
-from kws.command_task import CommandTask, clip_figures
+from kws.command_task import CommandTask
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
 from kws.errors import ConfigError, KwsError, ModelError
-from kws.evaluate import evaluate_stream
+from kws.evaluate import evaluate_stream, labelled_report
 from kws.fastgrnn import Network, parameters
 from kws.files import replacing
 from kws.recipe import DataConfig, Recipe, load_recipe
@@ -228,7 +228,7 @@ def _measure(
         metrics["float_accuracy"] = max(floats)
     if isinstance(task, CommandTask):
         evaluations = [
-            {"name": name, **clip_figures(data, clips)}
+            {"name": name, **labelled_report(model_file.parse(data), clips)}
             for name, clips in (("validation", task.validation), ("testing", task.testing))
         ]
     else:

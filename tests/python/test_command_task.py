@@ -11,9 +11,10 @@ from small_runs import PLAIN, RATE, command_corpus, command_recipe
 
 from kws import command_task, engine, model_file
 from kws.audio import read_audio
-from kws.command_task import CommandTask, clip_figures
+from kws.command_task import CommandTask
 from kws.config import FeatureConfig
 from kws.errors import CorpusError
+from kws.evaluate import labelled_report
 from kws.model_file import Model
 
 WORDS = ("up", "down", "flat", "hum")
@@ -182,7 +183,7 @@ def test_the_figures_of_a_model_are_the_engines_on_these_clips(corpus):
     task = task_of(corpus)
     recipe = RandomModel(classes=task.classes, features=FeatureConfig(n_mfcc=8, energy="delta"))
     data = recipe.encode()
-    figures = clip_figures(data, task.validation)
+    figures = labelled_report(model_file.parse(data), task.validation)
     model: Model = model_file.parse(data)
     right = 0
     for samples, label in zip(task.validation.samples, task.validation.labels, strict=True):

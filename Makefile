@@ -116,20 +116,29 @@ test-python: setup
 	$(BIN)/python -m pytest
 
 FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small optimized unsigned_char)
-test-firmware: $(FIRMWARE_TESTS) ## the C tests: sanitized, with small limits, optimized
-	@for test in $(FIRMWARE_TESTS); do \
+LANES_TESTS := $(addprefix $(BUILD)/tests/lanes_,sanitized baseline optimized)
+test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) ## the C tests: sanitized, with small limits, optimized
+	@for test in $^; do \
 	    $$test >$$test.log || { cat $$test.log; echo "$$test failed"; exit 1; }; \
 	    echo "$$test: $$(tail -n 1 $$test.log)"; done
 
-$(BUILD)/tests/firmware_sanitized: FLAGS := $(SANITIZE)
+%_sanitized: FLAGS := $(SANITIZE)
 $(BUILD)/tests/firmware_small: FLAGS := $(SANITIZE) $(SMALL)
 # Vector instructions must not change an integer; where -march=native is unknown, -O3 has to do.
-$(BUILD)/tests/firmware_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
+%_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
     >/dev/null 2>&1 && echo -march=native) -Wno-stringop-overflow -Wno-unknown-warning-option
 $(BUILD)/tests/firmware_unsigned_char: FLAGS := -Os -funsigned-char
 $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) $(TEST_SOURCES) -o $@
+
+# The host's batches: the front end's source again, with 16 lanes.
+$(BUILD)/tests/lanes_baseline: FLAGS := -O3
+$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes.[ch]) $(wildcard firmware/src/*.c) \
+                $(TEST_HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR $(CFLAGS) $(INCLUDES) -Ikws/native \
+	    $(filter %.c,$^) -o $@
 
 FUZZED := model stream
 FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/firmware/vectors.c

@@ -16,8 +16,8 @@ FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections")
 SMALL = ("-DKWS_MAX_HIDDEN=40", "-DKWS_MAX_CLASSES=4", "-DKWS_MIN_HOP=320")
 # Who may be on the stack at the same time, deepest first; an inlined function has no frame.
 CHAINS = (
-    ("stage", "kws_fft_power", "kws_mfcc_compute", "kws_spotter_process"),
-    ("log2_q10", "log_mel", "kws_mfcc_compute", "kws_spotter_process"),
+    ("stage", "kws_fft_power", "kws_features_of", "kws_mfcc_compute", "kws_spotter_process"),
+    ("log2_q10", "log_mel", "kws_features_of", "kws_mfcc_compute", "kws_spotter_process"),
     ("dot_sparse8", "kws_matrix_row", "kws_fastgrnn_step", "kws_spotter_process"),
     ("kws_model_name", "kws_detector_decide", "kws_spotter_process"),
     ("sparse_bytes", "kws_matrix_bytes", "take_matrix", "kws_model_read", "kws_spotter_init"),

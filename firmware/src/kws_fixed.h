@@ -28,12 +28,16 @@ static inline uint32_t kws_fold(int32_t value) { return (uint32_t)(value ^ kws_s
 
 /* Bits needed for value: 0 for 0, 32 for 0x80000000. */
 static inline unsigned kws_bits(uint32_t value) {
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__ARM_FEATURE_CLZ))
+    return value ? 32u - (unsigned)__builtin_clz(value) : 0; /* where that is an instruction */
+#else
     unsigned bits = 0;
     if (value >> 16) { bits = 16; value >>= 16; }
     if (value >> 8) { bits += 8; value >>= 8; }
     if (value >> 4) { bits += 4; value >>= 4; }
     if (value >> 2) { bits += 2; value >>= 2; }
     return bits + (value > 1 ? 2u : (unsigned)value);
+#endif
 }
 
 #endif

@@ -16,4 +16,9 @@ static inline size_t kws_mfcc_lacking(const kws_mfcc *mfcc) { return (size_t)(KW
  * the overlap and waits for the next hop_length samples. */
 void kws_mfcc_compute(kws_mfcc *mfcc, const kws_feature_settings *settings, int16_t *features_q7);
 
+/* For KWS_ENERGY_DELTA, the last step of kws_mfcc_compute: takes the previous frame's level out of
+ * this one's, out of coefficient 0, which alone carries it, or out of every band. What is left does
+ * not change when the whole recording gets louder; the first frame counts as its own predecessor. */
+void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings, int16_t *features_q7);
+
 #endif

@@ -6,22 +6,32 @@
 #include "kws_fastgrnn.h"
 #include "kws_mfcc.h"
 #include "kws_model.h"
+#include "lanes.h"
 
 size_t kws_batch_frames(size_t samples, size_t hop_length) {
     return samples < KWS_FRAME_LENGTH ? 0 : 1 + (samples - KWS_FRAME_LENGTH) / hop_length;
 }
 
+/* Frames need one another for their levels alone, so they are taken 16 at a time across the clips. */
 void kws_batch_features(const kws_feature_settings *settings, const int16_t *clips, size_t clip_count,
                         size_t samples, int16_t *features_q7) {
+    size_t per_clip = kws_batch_frames(samples, settings->hop_length), n_features = settings->n_features;
+    size_t total = clip_count * per_clip, clip = 0, frame = 0;
     kws_mfcc mfcc;
-    for (size_t clip = 0; clip < clip_count; clip++) {
-        const int16_t *at = clips + clip * samples, *end = at + samples;
-        kws_mfcc_reset(&mfcc);
-        for (;;) {
-            at += kws_mfcc_fill(&mfcc, at, (size_t)(end - at));
-            if (kws_mfcc_lacking(&mfcc)) break;
-            kws_mfcc_compute(&mfcc, settings, features_q7);
-            features_q7 += settings->n_features;
+    for (size_t first = 0; first < total; first += KWS_LANES_AT_ONCE) {
+        const int16_t *frames[KWS_LANES_AT_ONCE];
+        int16_t features[KWS_MAX_FEATURES * KWS_LANES_AT_ONCE];
+        size_t count = total - first < KWS_LANES_AT_ONCE ? total - first : KWS_LANES_AT_ONCE;
+        for (size_t lane = 0; lane < KWS_LANES_AT_ONCE; lane++) {
+            frames[lane] = lane < count ? clips + clip * samples + frame * settings->hop_length : frames[0];
+            if (lane < count && ++frame == per_clip) frame = 0, clip++;
+        }
+        kws_lanes_features(settings, frames, features);
+        for (size_t lane = 0; lane < count; lane++, features_q7 += n_features) {
+            for (size_t i = 0; i < n_features; i++) features_q7[i] = features[i * KWS_LANES_AT_ONCE + lane];
+            if (settings->energy != KWS_ENERGY_DELTA) continue;
+            if ((first + lane) % per_clip == 0) kws_mfcc_reset(&mfcc);
+            kws_mfcc_remove_level(&mfcc, settings, features_q7);
         }
     }
 }

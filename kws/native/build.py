@@ -35,8 +35,8 @@ ffi.set_source(
     "kws.native._engine",
     '#include "batch.h"',
     sources=[relative(p) for p in sorted((ENGINE / "src").glob("*.c"))]
-    + [relative(NATIVE / "batch.c")],
+    + [relative(NATIVE / name) for name in ("batch.c", "lanes.c")],
     include_dirs=[relative(ENGINE / "include"), relative(ENGINE / "src"), relative(NATIVE)],
-    extra_compile_args=["-O3", "-std=c99"],
+    extra_compile_args=["-O3", "-std=c99", "-fopenmp-simd"],  # no OpenMP: its "simd" loops alone
     py_limited_api=True,
 )

@@ -13,8 +13,8 @@ from kws import command_task, engine, model_file
 from kws.audio import read_audio
 from kws.command_task import CommandTask
 from kws.config import FeatureConfig
-from kws.errors import CorpusError
-from kws.evaluate import labelled_report
+from kws.errors import ConfigError, CorpusError
+from kws.evaluate import evaluate_split, labelled_report
 from kws.model_file import Model
 
 WORDS = ("up", "down", "flat", "hum")
@@ -191,6 +191,11 @@ def test_the_figures_of_a_model_are_the_engines_on_these_clips(corpus):
     assert figures["accuracy"] == right / 4 and figures["clips"] == 4
     assert figures["model_bytes"] == len(data) and figures["engine"] == "c"
     assert sum(n for row in figures["confusion"].values() for n in row.values()) == 4
+    # the same split again, from the folder alone, as `kws evaluate --split` takes it
+    assert evaluate_split(model, corpus, "validation") == figures
+    other = model_file.parse(RandomModel(classes=("up", "_unknown_")).encode())
+    with pytest.raises(ConfigError, match="are not those of the words"):
+        evaluate_split(other, corpus, "validation")
 
 
 def test_a_missing_folder_word_or_noise_is_told(corpus, tmp_path):

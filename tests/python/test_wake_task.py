@@ -17,7 +17,7 @@ from kws.errors import CorpusError
 from kws.recipe import Recipe
 from kws.splits import split_folders
 from kws.stream import Hit, Verdict, judge
-from kws.wake_task import WakeTask, smoothed
+from kws.wake_task import LEAST_HOURS, WakeTask, smoothed
 
 HOP = 320
 LOUD = 12_000  # the phrase is a square wave of this level, and nothing else reaches it
@@ -391,11 +391,12 @@ def test_the_threshold_weighs_misses_against_false_accepts_by_the_recipes_cost(
 ):
     task = WakeTask(wake_recipe(wake_corpus(tmp_path)), None)
     pretend(monkeypatch, lambda p: int(p > 0.5), lambda p: int(p <= 0.5))
-    hours, positives = task.stream("validation").negative_hours, 3
-    even = hours / positives  # at this cost, one miss weighs what one false accept does
+    positives = 3
+    assert task.stream("validation").negative_hours < LEAST_HOURS  # and so it counts as one hour
+    even = 1 / positives  # at this cost, one miss weighs what one false accept does
     lenient, figures = with_cost(task, 0.5 * even).choose_threshold(a_model())
     assert lenient <= 0.5 and figures["miss_rate"] == 0
-    assert figures["per_hour"] == pytest.approx(1 / hours)
+    assert figures["per_hour"] == pytest.approx(1 / LEAST_HOURS)
     strict, figures = with_cost(task, 2.0 * even).choose_threshold(a_model())
     assert strict > 0.5 and figures["per_hour"] == 0
     assert figures["miss_rate"] == pytest.approx(1 / positives)
@@ -412,7 +413,7 @@ def test_the_figures_at_the_threshold_are_those_of_the_shipped_detector(tmp_path
             Hit(round(d.time_s * RATE), d.word, d.score) for d in spotter.process(stream.samples)
         ]
         verdict = judge(stream, hits)
-        rate = len(verdict.false_accepts) / stream.negative_hours
+        rate = len(verdict.false_accepts) / max(stream.negative_hours, LEAST_HOURS)
         return len(verdict.missed) / len(stream.positives) + 1e-3 * rate
 
     chosen, figures = task.choose_threshold(model.data)

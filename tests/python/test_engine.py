@@ -194,8 +194,8 @@ def test_a_day_of_sound_leaves_the_state_where_an_hour_does():
 def test_shipped_models_forget_the_worst_past(path):
     """Ten seconds after a minute at full scale, what was before moves no logit by 0.75 nat.
 
-    Measured: 0.48 (commands_1k), 0.14 (commands_5k), below 0.1 (hey_cortana). Units that learned a gate
-    near 1 remember for long; none does for ever.
+    Measured: 0.48 (commands_1k), 0.14 (commands_5k), below 0.1 (hey_cortana). Units that learned a
+    gate near 1 remember for long; none does for ever.
     """
     model = model_file.load(path)
     width = model.features.n_features

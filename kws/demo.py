@@ -33,14 +33,14 @@ def recipe(sample: Path) -> Recipe:
             positives=(str(sample / "positives"),),
             negatives=(str(sample / "negatives"),),
             noise=(str(sample / "noise"),),
-            positive_windows=1000,
-            negative_windows=2400,
+            positive_windows=1500,
+            negative_windows=3600,
             window_s=2.0,
         ),
         features=FeatureConfig(energy="delta"),
         augment=AugmentConfig(shift_ms=50.0, reverb_probability=0.2),
         schedule=ScheduleConfig(
-            float_epochs=36, quantized_epochs=20, versions=6, learning_rate=1e-2
+            float_epochs=50, quantized_epochs=25, versions=8, learning_rate=1e-2
         ),
     )
 

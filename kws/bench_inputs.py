@@ -9,7 +9,8 @@ import numpy.typing as npt
 from kws import model_file
 from kws.config import WAKE_WORD_BYTES, DetectorConfig, FeatureConfig
 from kws.frontend_spec import SAMPLE_RATE_HZ
-from kws.model_file import Matrix, Model, Weights
+from kws.model_file import Model
+from kws.weights import Matrix, Weights
 
 
 def speech_like(seconds: int, seed: int = 0) -> npt.NDArray[np.int16]:

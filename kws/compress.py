@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from kws import engine, model_file
 from kws.config import LOGIT_ONE, DetectorConfig, FeatureConfig, check
 from kws.fastgrnn import FastCell, Network
-from kws.model_file import Matrix, Weights
+from kws.weights import Matrix, Weights
 
 INPUT_ONE = 32  # the network's int8 input has 5 fractional bits: standard deviations
 STATE_ONE = 128  # the int8 copy of the state that is multiplied with U and the classifier

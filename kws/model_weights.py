@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kws.model_file import MATRIX_KINDS, Matrix, Model, Weights
+from kws.model_file import Model
 from kws.native._engine import ffi
+from kws.weights import MATRIX_KINDS, Matrix, Weights
 
 
 def read_weights(model: Model) -> Weights:

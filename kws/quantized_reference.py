@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kws.model_file import Matrix, Weights
+from kws.weights import Matrix, Weights
 
 ONE_Q15 = 32_768
 ROW_LIMIT = 1 << 24

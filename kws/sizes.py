@@ -8,8 +8,8 @@ from kws import model_file
 from kws.compress import CompressionConfig
 from kws.config import MAX_HIDDEN, DetectorConfig
 from kws.errors import ConfigError
-from kws.model_file import Matrix, Weights
 from kws.recipe import NetworkConfig, Recipe
+from kws.weights import Matrix, Weights
 
 RANK_W_SHARE, RANK_U_SHARE = 0.2, 0.25  # of the hidden units; the paper's lie around these
 MIN_HIDDEN = 4

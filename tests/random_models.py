@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kws.config import DetectorConfig, FeatureConfig
-from kws.model_file import Matrix, Weights, encode
+from kws.model_file import encode
+from kws.weights import Matrix, Weights
 
 CELLS = ("fastgrnn", "fastrnn")
 RANKS = ((0, 0), (5, 7))

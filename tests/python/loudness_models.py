@@ -8,7 +8,8 @@ import numpy as np
 
 from kws.config import DetectorConfig, FeatureConfig
 from kws.engine import features
-from kws.model_file import Matrix, Weights, encode
+from kws.model_file import encode
+from kws.weights import Matrix, Weights
 
 RATE = 16_000
 FEATURES = FeatureConfig(hop_length=320, n_mfcc=2)

@@ -14,6 +14,7 @@ from kws import engine, model_file
 from kws.audio import read_audio
 from kws.config import DetectorConfig, FeatureConfig
 from kws.errors import AudioError, ConfigError
+from kws.weights import Matrix, Weights
 
 ROOT = Path(__file__).parents[2]
 STREAM = ROOT / "data" / "sample" / "stream" / "held_out.opus"
@@ -125,17 +126,17 @@ def delta_words() -> model_file.Model:
     features = FeatureConfig(hop_length=320, n_mfcc=2, energy="delta")
     low, high = (kws.features(noise(1, 2000, colour=c), features)[5:, 1] for c in ("low", "high"))
     middle = int(low.mean() + high.mean()) // 64
-    eye = model_file.Matrix("int8", np.array([[0, 0], [0, 127]], np.int8), 1, 0)
-    weights = model_file.Weights(
+    eye = Matrix("int8", np.array([[0, 0], [0, 127]], np.int8), 1, 0)
+    weights = Weights(
         input_offset=np.array([0, middle], np.int8),
         input_scale=np.array([1, 128], np.uint8),
         w=(eye,),
-        u=(model_file.Matrix("int8", np.zeros((2, 2), np.int8), 1, 0),),
+        u=(Matrix("int8", np.zeros((2, 2), np.int8), 1, 0),),
         bias_gate=None,
         bias_update=np.zeros(2, np.int8),
         zeta_q8=w.zeta_q8,
         nu_q8=w.nu_q8,
-        classifier=model_file.Matrix("int8", np.array([[0, 127], [0, -127]], np.int8), 1, 2),
+        classifier=Matrix("int8", np.array([[0, 127], [0, -127]], np.int8), 1, 2),
         bias_class=np.zeros(2, np.int16),
     )
     detector = DetectorConfig(threshold=0.8, release=0.4, refractory_frames=10)

@@ -14,6 +14,7 @@ from kws import model_file
 from kws.config import DetectorConfig, FeatureConfig, log_odds_q10
 from kws.errors import KwsError, ModelError
 from kws.model_weights import read_weights
+from kws.weights import Matrix, Weights
 
 DATA = RandomModel().encode()
 NOISE = np.random.default_rng(0).integers(-20_000, 20_000, 1200).astype(np.int16)
@@ -55,19 +56,19 @@ def test_what_was_written_is_read_back(recipe: RandomModel):
 
 def test_the_layout_is_that_of_the_format_document():
     """A model small enough to write down by hand, byte by byte."""
-    weights = model_file.Weights(
+    weights = Weights(
         input_offset=np.array([-3], np.int8),
         input_scale=np.array([200], np.uint8),
-        w=(model_file.Matrix("int8", np.array([[5], [-6]], np.int8), 130, 9),),
+        w=(Matrix("int8", np.array([[5], [-6]], np.int8), 130, 9),),
         u=(
-            model_file.Matrix("int4", np.array([[-1], [7]], np.int8), 140, 10),
-            model_file.Matrix("sparse8", np.array([[0, -9]], np.int8), 150, 11),
+            Matrix("int4", np.array([[-1], [7]], np.int8), 140, 10),
+            Matrix("sparse8", np.array([[0, -9]], np.int8), 150, 11),
         ),
         bias_gate=np.array([1, -2], np.int8),
         bias_update=np.array([3, -4], np.int8),
         zeta_q8=187,
         nu_q8=5,
-        classifier=model_file.Matrix("int4", np.array([[1, -8]], np.int8), 160, 12),
+        classifier=Matrix("int4", np.array([[1, -8]], np.int8), 160, 12),
         bias_class=np.array([-258], np.int16),
     )
     detector = DetectorConfig(threshold=0.8, release=0.5, smoothing_shift=2, refractory_frames=50)

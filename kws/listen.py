@@ -10,22 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.errors import AudioError
-from kws.timeline import SAMPLE_RATE_HZ, Heard, Meter, Printer, Tally
+from kws.timeline import SAMPLE_RATE_HZ, Detected, Heard, Meter, Printer, Tally
 
 FILE_CHUNK_SAMPLES = SAMPLE_RATE_HZ
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
 
 Samples = NDArray[np.int16]
-
-
-class _Detection(Protocol):
-    @property
-    def word(self) -> str: ...
-    @property
-    def time_s(self) -> float: ...
-    @property
-    def score(self) -> float: ...
 
 
 class Listener(Protocol):
@@ -35,7 +26,7 @@ class Listener(Protocol):
     def score(self) -> float:
         """The largest posterior of a word at this moment."""
 
-    def process(self, samples: Samples, /) -> Iterable[_Detection]:
+    def process(self, samples: Samples, /) -> Iterable[Detected]:
         """Take in int16 samples; return what was detected in them."""
 
     def reset(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,25 +10,15 @@ import numpy.typing as npt
 from kws.drawing import DASHES, GREEN, INK, RED, SERIES, draw_waveform, figure_saved
 from kws.errors import KwsError
 from kws.frontend_spec import N_FFT, SAMPLE_RATE_HZ
+from kws.timeline import Detected
 
 LABELLED_DETECTIONS = 12
-
-
-class Heard(Protocol):
-    """What the timeline needs of a detection; `kws.Detection` has it."""
-
-    @property
-    def word(self) -> str: ...
-    @property
-    def time_s(self) -> float: ...
-    @property
-    def score(self) -> float: ...
 
 
 def detection_timeline(
     samples: npt.NDArray[np.int16],
     posteriors: npt.ArrayLike,
-    detections: Sequence[Heard],
+    detections: Sequence[Detected],
     path: Path | str,
     *,
     threshold: float,
@@ -119,7 +109,7 @@ def _mark_spoken(wave: Any, score: Any, spoken: Sequence[tuple[float, str]]) -> 
         score.plot([], [], "^", color=GREEN, markersize=8, label=f"truly spoken ({len(spoken)})")
 
 
-def _mark_detections(wave: Any, score: Any, detections: Sequence[Heard]) -> None:
+def _mark_detections(wave: Any, score: Any, detections: Sequence[Detected]) -> None:
     # One word needs no labels: the legend says what the marks are.
     is_labelled = len({detection.word for detection in detections}) > 1
     for detection in detections:

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,17 @@ from kws.text import bar, bar_characters, clock
 SAMPLE_RATE_HZ = 16_000
 METER_INTERVAL_S = 0.1
 MUTED_AFTER_S = 3.0
+
+
+class Detected(Protocol):
+    """What is shown of a detection; `kws.Detection` has it."""
+
+    @property
+    def word(self) -> str: ...
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def score(self) -> float: ...
 
 
 class Heard(NamedTuple):

@@ -167,9 +167,9 @@ def find(name: str | Path) -> Path:
                 raise ModelError(f"{candidate} holds {len(found)} models ({names}): name one.")
     known = [file.parent.name for file in shipped()]
     close = difflib.get_close_matches(path.name, known, 1)
-    hint = f"did you mean {close[0]}" if close else "name a .kws file or one of models/"
-    listed = f": {', '.join(known)}" if known and not close else ""
-    raise ModelError(f"There is no model {str(name)!r}: {hint}{listed}.")
+    listed = f": {', '.join(known)}." if known else "."
+    hint = f"did you mean {close[0]}?" if close else f"name a .kws file or one of models/{listed}"
+    raise ModelError(f"There is no model {str(name)!r}: {hint}")
 
 
 def load(name: "str | Path | Model") -> Model:

@@ -193,10 +193,10 @@ def test_a_day_of_sound_leaves_the_state_where_an_hour_does():
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_models_forget_the_worst_past(path):
-    """Ten seconds after a minute at full scale, what was before moves no logit by 0.75 nat.
+    """Ten seconds after a minute at full scale, what was before moves no logit by 0.25 nat.
 
-    Measured: 0.48 (commands_1k), 0.14 (commands_5k), below 0.1 (hey_cortana). Units that learned a
-    gate near 1 remember for long; none does for ever.
+    Measured: 0.16 (commands_1k), 0.14 (commands_5k), 0.15 (athena), 0.08 (hey_cortana). Units that
+    learned a gate near 1 remember for long; none does for ever.
     """
     model = model_file.load(path)
     width = model.features.n_features
@@ -204,7 +204,7 @@ def test_shipped_models_forget_the_worst_past(path):
     pasts = [np.full((3000, width), value, np.int16) for value in (-32768, 0, 32767)]
     runs = np.stack([np.concatenate([past, sound]) for past in pasts])
     logits, _ = engine.network_batch(model, runs)
-    assert np.ptp(logits[:, -1].astype(int), axis=0).max() <= 768
+    assert np.ptp(logits[:, -1].astype(int), axis=0).max() <= 256
 
 
 def test_the_detector_replayed_over_scores_follows_its_rules():

@@ -227,7 +227,13 @@ def trace(model: str | Path | Model, samples: npt.ArrayLike) -> Trace:
 def scores(model: str | Path | Model, samples: npt.ArrayLike) -> Int16Array:
     """Return the smoothed log-odds of a whole stream: (frames, classes) int16."""
     model = load(model)
-    logits, _ = network_batch(model, features(samples, model.features)[None], threads=1)
+    return scores_of(model, features(samples, model.features))
+
+
+def scores_of(model: str | Path | Model, stream_features: Int16Array) -> Int16Array:
+    """Return what `scores` does, from features (frames, n_features) int16 that stand ready."""
+    model = load(model)
+    logits, _ = network_batch(model, stream_features[None], threads=1)
     return _smooth(model, logits[0])
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -182,15 +181,14 @@ class _TensorBoard:
 
 def _log(row: dict[str, Any], board: _TensorBoard, say: Say) -> None:
     board.write(row)
-    if sys.stderr.isatty() and row["epoch"] % 10:
+    if row["epoch"] % 10:
         return  # the progress bar tells the rest
     figures = ", ".join(
         f"{key.replace('_', ' ')} {value:.4f}"
         for key, value in row.items()
         if key not in ("epoch", "stage", "score", "learning_rate")
     )
-    if row["epoch"] % 10 == 0:
-        say(f"epoch {row['epoch']:4d} ({row['stage']}): {figures}")
+    say(f"epoch {row['epoch']:4d} ({row['stage']}): {figures}")
 
 
 def _choose_detector(recipe: Recipe, task: CommandTask | WakeTask, data: bytes) -> Any:

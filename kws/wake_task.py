@@ -1,6 +1,7 @@
 """The wake-word task: one phrase against everything else, in windows cut from streams."""
 
 import math
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ class WakeTask:
         self._talk = np.concatenate([*talk, tail])
         self._fluent_talk = np.concatenate([*map(_trimmed, talk), tail])
         self._augment = Augment(recipe.augment, self._noise)
-        self._stream: Stream | None = None
+        self._streams: dict[str, Stream] = {}
 
     @property
     def _window(self) -> int:
@@ -124,7 +125,7 @@ class WakeTask:
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
         """How well the validation windows part, and for a model file its misses on a stream."""
-        features, labels = self._validation_windows()
+        features, labels = self._validation_windows
         truth = torch.from_numpy(labels)
         loss = _loss(self._highest(torch.from_numpy(run(features)), truth), truth).item()
         figures = {"score": -loss, "validation_loss": loss}
@@ -137,33 +138,35 @@ class WakeTask:
             }
         return figures
 
+    @cached_property
     def _validation_windows(self) -> Examples:
         """Every validation positive, and the negatives cut one window after the other."""
-        if not hasattr(self, "_validation"):
-            stream = self.stream("validation")
-            tail = np.zeros(self._window, np.int16)
-            samples = np.concatenate([stream.samples, tail])
-            starts, labels = [], []
-            for clip in stream.clips:
-                if clip.word is not None:
-                    starts.append(max(0, clip.end - self._window + SAMPLE_RATE_HZ // 4))
-                    labels.append(1)
-                else:
-                    cuts = list(range(clip.start, clip.end, self._window))
-                    starts += cuts
-                    labels += [0] * len(cuts)
-            windows = np.stack([samples[s : s + self._window] for s in starts])
-            features = engine.features_batch(windows, self.recipe.features)
-            self._validation = features, np.array(labels, np.int64)
-        return self._validation
+        stream = self.stream("validation")
+        samples = np.concatenate([stream.samples, np.zeros(self._window, np.int16)])
+        starts, labels = [], []
+        for clip in stream.clips:
+            if clip.word is not None:
+                starts.append(max(0, clip.end - self._window + SAMPLE_RATE_HZ // 4))
+                labels.append(1)
+            else:
+                cuts = list(range(clip.start, clip.end, self._window))
+                starts += cuts
+                labels += [0] * len(cuts)
+        windows = np.stack([samples[s : s + self._window] for s in starts])
+        features = engine.features_batch(windows, self.recipe.features)
+        return features, np.array(labels, np.int64)
+
+    @cached_property
+    def _stream_features(self) -> engine.Int16Array:
+        """The validation stream's features: every epoch's model is given the same ones."""
+        return engine.features(self.stream("validation").samples, self.recipe.features)
 
     def stream(self, split: str) -> Stream:
         """All clips of a split as one stream, as `kws evaluate` plays them."""
-        if split != "validation":
-            return build_stream(self.positives[split], self.negatives[split], self.classes)
-        if self._stream is None:
-            self._stream = build_stream(self.positives[split], self.negatives[split], self.classes)
-        return self._stream
+        if split not in self._streams:
+            clips = self.positives[split], self.negatives[split]
+            self._streams[split] = build_stream(*clips, self.classes)
+        return self._streams[split]
 
     def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
         """Return the posterior at which the validation stream costs least, and the figures there.
@@ -173,7 +176,7 @@ class WakeTask:
         Where several thresholds cost the same, the middle one has the most room on both sides.
         """
         stream, loaded = self.stream("validation"), parse(model)
-        scores = engine.scores(loaded, stream.samples)
+        scores = engine.scores_of(loaded, self._stream_features)
         rows = []
         for log_odds in TRIED_LOG_ODDS:
             threshold = 1 / (1 + math.exp(-log_odds))

@@ -332,7 +332,7 @@ def test_validation_does_not_change_with_the_seed(tmp_path):
 def test_validation_scores_what_parts_phrases_from_the_rest_higher(tmp_path):
     wake_corpus(tmp_path)
     task = WakeTask(wake_recipe(tmp_path), None)
-    _, labels = task._validation_windows()
+    _, labels = task._validation_windows
     assert {0, 1} == set(labels.tolist())
 
     def oracle(sign):

@@ -92,8 +92,11 @@ class DataConfig:
 
     commands: one folder in the layout of Speech Commands in `corpus`. wake: folders of clips with
     the phrase, without it, and of noise; a folder that holds train/, validation/ and test/ keeps
-    that split, any other is split by its files' names. unknown_share: unknown clips per epoch, in
-    units of an average word. window_s: the length of a wake-word training window.
+    that split, any other is split by its files' names; commands take of `negatives` other speech
+    for the unknown class and of `noise` other sounds for the silent one.
+    unknown_share, silence_share, garbled_share, other_speech_share, other_noise_share: clips per
+    epoch, in units of an average word. stream_clips: clips that are joined to a training stream.
+    window_s: the length of a wake-word training window.
     fluent_share: how much of the other speech is taken without its pauses, word on word.
     false_accept_cost: what a false accept an hour weighs when the threshold and the best epoch are
     chosen, in misses: 0.06 is 6 % of the phrases.
@@ -105,6 +108,10 @@ class DataConfig:
     noise: tuple[str, ...] = ()
     unknown_share: float = 2.0
     silence_share: float = 1.0
+    garbled_share: float = 1.0
+    other_speech_share: float = 0.7
+    other_noise_share: float = 0.7
+    stream_clips: int = 4
     positive_windows: int = 1500
     negative_windows: int = 4500
     window_s: float = 2.4
@@ -115,6 +122,10 @@ class DataConfig:
         for name in ("positive_windows", "negative_windows"):
             value = getattr(self, name)
             check(value >= 1, f"{name} is {value}; give at least 1.")
+        check(
+            1 <= self.stream_clips <= 64,
+            f"stream_clips is {self.stream_clips}; choose 1 (each clip by itself) to 64.",
+        )
         check(
             0.5 <= self.window_s <= 30,
             f"window_s is {self.window_s}; choose 0.5 to 30 seconds, more than the phrase takes.",

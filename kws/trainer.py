@@ -28,7 +28,8 @@ GRADIENT_NORM = 1.0
 WARM_UP_SHARE = 0.15  # of the one-cycle schedule
 STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
 
-Examples = tuple[np.ndarray, np.ndarray]  # features (n, frames, n_features) int16, labels (n,)
+# Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.
+Examples = tuple[np.ndarray, np.ndarray]
 Run = Callable[[np.ndarray], np.ndarray]  # features -> logits (n, frames, classes), float32
 
 
@@ -123,9 +124,10 @@ class Trainer:
         self.log = log
         self.versions = Versions(task, recipe.schedule.versions)
         first_features, labels = self.versions(0)
-        if len(labels) == 0:
+        if labels.size == 0:
             raise CorpusError("There is not one training clip; name folders that hold some.")
-        self.batch_size = min(recipe.schedule.batch_size, len(labels))
+        clips = labels.size // len(labels)  # of each stream
+        self.batch_size = min(max(1, recipe.schedule.batch_size // clips), len(labels))
         self.batches = len(labels) // self.batch_size
         self.examples = fingerprint(first_features, labels)
         self.normalization = Normalization.of(first_features)

@@ -51,7 +51,7 @@ def read_clips(
         for index, row in enumerate(decoded):
             rows[index] = row
         return rows
-    entry = Path(cache) / f"clips-{_key(paths, *shape)}.npy"
+    entry = Path(cache) / f"clips-{key_of(paths, *shape)}.npy"
     kept = _open_clips(entry, shape)
     if kept is None:
         with replacing(entry, AudioError) as file:
@@ -78,7 +78,7 @@ def read_streams(sources: Sequence[Path], cache: Path | None = None) -> list[Sam
     decoded = _decoded(paths, read_audio)
     if cache is None or not paths:
         return list(decoded)
-    entry = Path(cache) / f"streams-{_key(paths)}.pcm"
+    entry = Path(cache) / f"streams-{key_of(paths)}.pcm"
     lengths_entry = entry.with_suffix(".npy")
     kept = _open_streams(entry, lengths_entry, len(paths))
     if kept is None:
@@ -109,8 +109,8 @@ def _decoded(paths: Sequence[Path], read: Callable[[Path], Samples]) -> Iterator
         yield from progress(decoded, label="decoding recordings", total=len(paths), unit="files")
 
 
-def _key(paths: Sequence[Path], *layout: int) -> str:
-    """Name the decoded form of these files: changes with any name, order, size or time."""
+def key_of(paths: Sequence[Path], *layout: int) -> str:
+    """Name the content of these files: changes with any name, order, size or time."""
     digest = hashlib.sha256(repr((_LAYOUT_VERSION, layout)).encode())
     for path in paths:
         try:

@@ -45,11 +45,14 @@ class ClipDraws:
     ) -> None:
         """`noise`: (samples,) int16 each, what the corpus itself has for silence."""
         self._train, self._data, self._noise = train, data, noise
-        self._other_speech = _recordings(data.negatives, cache)
-        self._other_noise = _recordings(data.noise, cache)
-        labels = train.labels
         label_of = {name: index for index, name in enumerate(train.classes)}
         self._unknown, self._silence = label_of.get(UNKNOWN, -1), label_of.get(SILENCE, -1)
+        speech, sounds = _audio_in(data.negatives), _audio_in(data.noise)
+        self._other_speech = read_streams(speech, cache) if speech else []
+        self._other_noise = read_streams(sounds, cache) if sounds else []
+        recorded = train.paths[: len(train.labels) - int(np.sum(train.labels == self._silence))]
+        self.paths = [*map(Path, recorded), *speech, *sounds]  # of every file that is drawn from
+        labels = train.labels
         self._spoken = np.flatnonzero((labels != self._unknown) & (labels != self._silence))
         self._pool = np.flatnonzero(labels == self._unknown)
         words = [Path(train.paths[row]).parent.name for row in self._pool]
@@ -122,7 +125,6 @@ class ClipDraws:
         return clips
 
 
-def _recordings(folders: tuple[str, ...], cache: Path | None) -> list[Samples]:
+def _audio_in(folders: tuple[str, ...]) -> list[Path]:
     """All recordings of the folders: nothing of them is kept for a test."""
-    paths = [path for folder in folders for path in find_audio(Path(folder))]
-    return read_streams(paths, cache) if paths else []
+    return [path for folder in folders for path in find_audio(Path(folder))]

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from kws import engine
-from kws.audio import SAMPLE_RATE_HZ, Samples
+from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio
 from kws.augment import Augment
+from kws.clip_cache import key_of
 from kws.clip_draws import ClipDraws
+from kws.clip_lists import BACKGROUND_NOISE
 from kws.corpus import (
     LabelledClips,
     background_noise,
@@ -23,8 +25,9 @@ from kws.corpus import (
     speech_commands,
 )
 from kws.errors import CorpusError
+from kws.feature_store import Examples
 from kws.recipe import Recipe
-from kws.trainer import Examples, Run
+from kws.trainer import Run
 from kws.windows import JOIN_S, Windows, join
 
 BATCH_CLIPS = 512  # augmented and featurized at a time
@@ -58,17 +61,20 @@ class CommandTask:
         noise = background_noise(root, split)
         return command_task(clips, self.recipe.words or None, split, noise=noise, cache=cache)
 
-    def version(self, index: int) -> Examples:
-        """Draw this version's clips, augment them, join them to streams and featurize those.
-
-        Features (streams, frames, n_features) int16 and labels (streams, clips) int64.
-        """
-        features, labels = zip(*self.blocks(index), strict=True)
-        return np.concatenate(features), np.concatenate(labels)
+    @property
+    def identity(self) -> str:
+        """Everything that decides what the versions hold."""
+        recipe = self.recipe
+        noise = find_audio(Path(recipe.data.corpus) / BACKGROUND_NOISE)
+        files = key_of([*self._draws.paths, *noise])
+        return repr((recipe.words, recipe.data, recipe.features, recipe.augment, files))
 
     def blocks(self, index: int) -> Iterator[Examples]:
-        """Yield a version in blocks, so that it need not fit in memory."""
-        rng = np.random.default_rng([self.recipe.seed, 1, index])
+        """Draw a version's clips, augment them, join them to streams and featurize those.
+
+        Yields features (streams, frames, n_features) int16 and labels (streams, clips) int64.
+        """
+        rng = np.random.default_rng([self.recipe.data.augmentation_seed, 1, index])
         draw = self._draws(rng)
         joined = min(self.recipe.data.stream_clips, len(draw.labels))
         order = rng.permutation(len(draw.labels))

@@ -55,6 +55,7 @@ class ScheduleConfig:
     The sparse stages only take part where a density is below 1. `versions` is how many differently
     augmented copies of the training set are drawn; epochs take them in turn. `annealing` is the
     learning rate's course in the float stage, one-cycle or cosine; the later stages are cosine.
+    `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     """
 
@@ -66,6 +67,7 @@ class ScheduleConfig:
     quantized_epochs: int = 40
     batch_size: int = 128
     learning_rate: float = 1e-2
+    muon_learning_rate: float = 0.0
     annealing: str = "one-cycle"
     quantized_learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -79,6 +81,10 @@ class ScheduleConfig:
         for name in ("learning_rate", "quantized_learning_rate"):
             value = getattr(self, name)
             check(0 < value < math.inf, f"{name} is {value}; give a positive number.")
+        check(
+            0 <= self.muon_learning_rate < math.inf,
+            f"muon_learning_rate is {self.muon_learning_rate}; give 0 (AdamW alone) or more.",
+        )
         check(
             self.annealing in self.ANNEALINGS,
             f"annealing is {self.annealing!r}; choose one of {', '.join(self.ANNEALINGS)}.",
@@ -96,6 +102,7 @@ class DataConfig:
     for the unknown class and of `noise` other sounds for the silent one.
     unknown_share, silence_share, garbled_share, other_speech_share, other_noise_share: clips per
     epoch, in units of an average word. stream_clips: clips that are joined to a training stream.
+    augmentation_seed: by which clips are drawn and varied, whatever the recipe's seed is.
     window_s: the length of a wake-word training window.
     fluent_share: how much of the other speech is taken without its pauses, word on word.
     false_accept_cost: what a false accept an hour weighs when the threshold and the best epoch are
@@ -112,6 +119,7 @@ class DataConfig:
     other_speech_share: float = 0.7
     other_noise_share: float = 0.7
     stream_clips: int = 4
+    augmentation_seed: int = 0
     positive_windows: int = 1500
     negative_windows: int = 4500
     window_s: float = 2.4

@@ -17,12 +17,13 @@ from kws.corpus import COMMAND_WORDS_10
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream, labelled_report
 from kws.fastgrnn import Network, parameters
+from kws.feature_store import FeatureStore
 from kws.files import replacing
 from kws.recipe import DataConfig, Recipe, load_recipe
 from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
-CACHE = Path("~/.cache/kws").expanduser()  # decoded clips; safe to delete
+CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features; safe to delete
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
@@ -126,7 +127,10 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
     )
     with _TensorBoard(out) as board:
-        trainer = Trainer(sized, task, network, out, log=lambda row: _log(row, board, say))
+        store = FeatureStore(CACHE, task.identity)
+        trainer = Trainer(
+            sized, task, network, out, store=store, log=lambda row: _log(row, board, say)
+        )
         data = trainer.run()
     assert data is not None  # there was a quantized stage
     detector = _choose_detector(recipe, task, data)

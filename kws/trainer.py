@@ -20,16 +20,15 @@ from kws.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from kws.compress import Normalization, QuantizedNetwork, keep_largest
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
+from kws.feature_store import Examples, FeatureStore
+from kws.optimizers import Optimizers, matrices_apart
 from kws.progress import progress
 from kws.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
 GRADIENT_NORM = 1.0
-WARM_UP_SHARE = 0.15  # of the one-cycle schedule
 STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
 
-# Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.
-Examples = tuple[np.ndarray, np.ndarray]
 Run = Callable[[np.ndarray], np.ndarray]  # features -> logits (n, frames, classes), float32
 
 
@@ -38,8 +37,12 @@ class Task(Protocol):
 
     classes: tuple[str, ...]
 
-    def version(self, index: int) -> Examples:
-        """Return one augmented copy of the training set; the same index gives the same copy."""
+    @property
+    def identity(self) -> str:
+        """Everything that decides what the versions hold."""
+
+    def blocks(self, index: int) -> Iterator[Examples]:
+        """Yield one augmented copy of the training set; the same index gives the same copy."""
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of (batch, frames, classes) logits."""
@@ -54,8 +57,9 @@ class Task(Protocol):
 class Versions:
     """Augmented copies of the training set, made once each, the next one while training goes on."""
 
-    def __init__(self, task: Task, count: int) -> None:
-        self._task, self._count = task, count
+    def __init__(self, task: Task, count: int, store: FeatureStore | None = None) -> None:
+        """Kept in `store`, or in memory without one."""
+        self._task, self._count, self._store = task, count, store
         self._made: dict[int, Future[Examples]] = {}
         self._pool = ThreadPoolExecutor(1)
         self.waited_s = 0.0
@@ -65,10 +69,16 @@ class Versions:
         started = time.perf_counter()
         for index in (epoch % self._count, (epoch + 1) % self._count):
             if index not in self._made:
-                self._made[index] = self._pool.submit(self._task.version, index)
+                self._made[index] = self._pool.submit(self._make, index)
         examples = self._made[epoch % self._count].result()
         self.waited_s += time.perf_counter() - started
         return examples
+
+    def _make(self, index: int) -> Examples:
+        if self._store is not None:
+            return self._store(index, self._task.blocks)
+        features, labels = zip(*self._task.blocks(index), strict=True)
+        return np.concatenate(features), np.concatenate(labels)
 
     def close(self) -> None:
         """Give up copies that nobody waits for any more."""
@@ -117,12 +127,13 @@ class Trainer:
         network: Network,
         folder: Path,
         *,
+        store: FeatureStore | None = None,
         log: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
-        """`log` gets one row per epoch."""
+        """`store` keeps the augmented copies on disk; `log` gets one row per epoch."""
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
         self.log = log
-        self.versions = Versions(task, recipe.schedule.versions)
+        self.versions = Versions(task, recipe.schedule.versions, store)
         first_features, labels = self.versions(0)
         if labels.size == 0:
             raise CorpusError("There is not one training clip; name folders that hold some.")
@@ -165,26 +176,26 @@ class Trainer:
             self.best = {}
         if stage.quantized and self.quantized is None:
             self.quantized = self._quantizer()
-        optimizer, scheduler = self._optimizer(stage, stage.epochs * self.batches)
+        optimizers = self._optimizers(stage)
         if kept is not None:
-            self._restore(kept, optimizer, scheduler)
+            optimizers.load_state_dict(kept["optimizers"])
         for epoch in range(first, stage.epochs):
             if self._is_stalled(epoch):
                 break
             started = time.perf_counter()
-            loss = self._epoch(stage, len(self.history), optimizer, scheduler)
+            loss = self._epoch(stage, len(self.history), optimizers)
             figures = self._validate(stage)
             self.seconds += time.perf_counter() - started
             row = {
                 "epoch": len(self.history) + 1,
                 "stage": stage.name,
                 "loss": loss,
-                "learning_rate": scheduler.get_last_lr()[0],
+                "learning_rate": optimizers.learning_rate,
                 **figures,
             }
             self.history.append(row)
             self._remember_best(epoch, figures)
-            self._write_checkpoint(number, epoch, optimizer, scheduler)
+            self._write_checkpoint(number, epoch, optimizers)
             self.log(row)
             next(bar, None)
         self._state().load_state_dict(self.best["state"])
@@ -210,24 +221,27 @@ class Trainer:
     def _state(self) -> nn.Module:
         return self.quantized if self.quantized is not None else self.network
 
-    def _optimizer(self, stage: Stage, steps: int) -> tuple[Any, Any]:
+    def _optimizers(self, stage: Stage) -> Optimizers:
         schedule, rate = self.recipe.schedule, stage.learning_rate
-        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        steps, annealing = stage.epochs * self.batches, "cosine"
+        matrices, others = matrices_apart(list(self.network.parameters()))
+        optimizers: list[torch.optim.Optimizer] = []
+        if stage.name == "float":
+            annealing = schedule.annealing
+            if schedule.muon_learning_rate:
+                optimizers.append(
+                    torch.optim.Muon(matrices, lr=schedule.muon_learning_rate, weight_decay=0.0)
+                )
+                matrices = []
+        groups: list[dict[str, Any]] = [{"params": [*matrices, *others]}]
         if stage.quantized:
             assert self.quantized is not None
             log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
             groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
-        optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay)
-        scheduler: Any
-        if stage.name == "float" and schedule.annealing == "one-cycle":
-            scheduler = torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, rate, total_steps=steps + 1, pct_start=WARM_UP_SHARE
-            )
-        else:
-            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps + 1)
-        return optimizer, scheduler
+        optimizers.append(torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay))
+        return Optimizers(optimizers, steps, annealing)
 
-    def _epoch(self, stage: Stage, epoch: int, optimizer: Any, scheduler: Any) -> float:
+    def _epoch(self, stage: Stage, epoch: int, optimizers: Optimizers) -> float:
         features, labels = self.versions(epoch)
         size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
@@ -237,11 +251,10 @@ class Trainer:
             loss = self.task.loss(
                 self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
             )
-            optimizer.zero_grad()
+            optimizers.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-            optimizer.step()
-            scheduler.step()
+            optimizers.step()
             self._sparsify(stage)
             total += loss.item()
             if not math.isfinite(total):
@@ -293,15 +306,14 @@ class Trainer:
     def _identity(self) -> dict[str, str]:
         return {"recipe": self.recipe.to_toml(), "examples": self.examples}
 
-    def _write_checkpoint(self, stage: int, epoch: int, optimizer: Any, scheduler: Any) -> None:
+    def _write_checkpoint(self, stage: int, epoch: int, optimizers: Optimizers) -> None:
         content = {
             **self._identity(),
             "stage": stage,
             "epoch": epoch,
             "is_quantized": self.quantized is not None,
             "state": self._state().state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "scheduler": scheduler.state_dict(),
+            "optimizers": optimizers.state_dict(),
             "masks": self.masks,
             "best": self.best,
             "history": self.history,
@@ -319,10 +331,6 @@ class Trainer:
             self.quantized = self._quantizer()
         self._state().load_state_dict(kept["state"])
         return kept
-
-    def _restore(self, kept: dict[str, Any], optimizer: Any, scheduler: Any) -> None:
-        optimizer.load_state_dict(kept["optimizer"])
-        scheduler.load_state_dict(kept["scheduler"])
 
 
 def pieces(features: np.ndarray) -> int:

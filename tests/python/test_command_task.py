@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from random_models import RandomModel
-from small_runs import PLAIN, RATE, command_corpus, command_recipe
+from small_runs import PLAIN, RATE, command_corpus, command_recipe, version
 
 from kws import command_task, engine, model_file
 from kws.audio import read_audio, write_audio
@@ -45,7 +45,7 @@ def clips_of(task: CommandTask, index: int, monkeypatch) -> tuple[np.ndarray, np
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "features_batch", look)
-        _, labels = task.version(index)
+        _, labels = version(task, index)
     return np.concatenate(seen).reshape(-1, RATE), labels.flatten()
 
 
@@ -102,7 +102,7 @@ def test_clips_are_joined_to_streams_and_each_label_stays_with_its_clip(corpus, 
     clips, labels = clips_of(alone, 0, monkeypatch)
     label_of = {clip.tobytes(): label for clip, label in zip(clips, labels, strict=True)}
     joined = task_of(corpus, stream_clips=3, silence_share=0.0)
-    features, targets = joined.version(0)
+    features, targets = version(joined, 0)
     assert features.shape == (4, 1 + (3 * RATE - 512) // 320, 8) and targets.shape == (4, 3)
     clips, labels = clips_of(joined, 0, monkeypatch)
     assert [label_of[clip.tobytes()] for clip in clips] == list(labels)
@@ -155,9 +155,9 @@ def test_each_version_draws_other_unknown_clips_and_cuts_other_silence(corpus, m
 
 
 def test_a_version_is_the_same_for_the_same_seed_only(corpus):
-    first, labels = task_of(corpus, seed=0).version(1)
-    again, same = task_of(corpus, seed=0).version(1)
-    other, _ = task_of(corpus, seed=1).version(1)
+    first, labels = version(task_of(corpus, augmentation_seed=0), 1)
+    again, same = version(task_of(corpus, augmentation_seed=0), 1)
+    other, _ = version(task_of(corpus, augmentation_seed=1), 1)
     assert np.array_equal(first, again) and np.array_equal(labels, same)
     assert not np.array_equal(first, other)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from kws.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from kws.compress import Normalization, QuantizedNetwork, keep_largest
+from kws.distributed import Group
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
 from kws.feature_store import Examples, FeatureStore
@@ -57,9 +58,11 @@ class Task(Protocol):
 class Versions:
     """Augmented copies of the training set, made once each, the next one while training goes on."""
 
-    def __init__(self, task: Task, count: int, store: FeatureStore | None = None) -> None:
-        """Kept in `store`, or in memory without one."""
-        self._task, self._count, self._store = task, count, store
+    def __init__(
+        self, task: Task, count: int, store: FeatureStore | None = None, *, is_maker: bool = True
+    ) -> None:
+        """Kept in `store`, or in memory without one; who is no maker waits for another process."""
+        self._task, self._count, self._store, self._is_maker = task, count, store, is_maker
         self._made: dict[int, Future[Examples]] = {}
         self._pool = ThreadPoolExecutor(1)
         self.waited_s = 0.0
@@ -76,6 +79,8 @@ class Versions:
 
     def _make(self, index: int) -> Examples:
         if self._store is not None:
+            while not self._is_maker and self._store.open(index) is None:
+                time.sleep(0.1)
             return self._store(index, self._task.blocks)
         features, labels = zip(*self._task.blocks(index), strict=True)
         return np.concatenate(features), np.concatenate(labels)
@@ -128,12 +133,18 @@ class Trainer:
         folder: Path,
         *,
         store: FeatureStore | None = None,
+        group: Group | None = None,
         log: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
-        """`store` keeps the augmented copies on disk; `log` gets one row per epoch."""
+        """`store` keeps the augmented copies on disk; `log` gets one row per epoch.
+
+        `group`: the processes that train together; what they share must be the same in all.
+        """
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
         self.log = log
-        self.versions = Versions(task, recipe.schedule.versions, store)
+        self.group = group or Group()
+        is_maker = store is None or self.group.local_rank == 0
+        self.versions = Versions(task, recipe.schedule.versions, store, is_maker=is_maker)
         first_features, labels = self.versions(0)
         if labels.size == 0:
             raise CorpusError("There is not one training clip; name folders that hold some.")
@@ -155,7 +166,9 @@ class Trainer:
         kept = self._read_checkpoint()
         position = (kept["stage"], kept["epoch"] + 1) if kept else (0, 0)
         total = sum(stage.epochs for stage in stages)
-        bar: Iterator[int] = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
+        bar: Iterator[int] = iter(range(total))
+        if self.group.is_first:
+            bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
         for _ in range(len(self.history)):
             next(bar, None)
         try:
@@ -184,7 +197,8 @@ class Trainer:
                 break
             started = time.perf_counter()
             loss = self._epoch(stage, len(self.history), optimizers)
-            figures = self._validate(stage)
+            self.group.check_equal(self._parameters())
+            figures = self.group.from_first(self._validate(stage) if self.group.is_first else None)
             self.seconds += time.perf_counter() - started
             row = {
                 "epoch": len(self.history) + 1,
@@ -195,8 +209,9 @@ class Trainer:
             }
             self.history.append(row)
             self._remember_best(epoch, figures)
-            self._write_checkpoint(number, epoch, optimizers)
-            self.log(row)
+            if self.group.is_first:
+                self._write_checkpoint(number, epoch, optimizers)
+                self.log(row)
             next(bar, None)
         self._state().load_state_dict(self.best["state"])
         if stage.name == "thresholding":
@@ -247,22 +262,27 @@ class Trainer:
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
         total = 0.0
         for first in range(0, len(order) - size + 1, size):
-            rows = np.sort(order[first : first + size])
-            loss = self.task.loss(
-                self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
-            )
+            rows = self.group.share(np.sort(order[first : first + size]))
             optimizers.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            if len(rows):
+                loss = self.task.loss(
+                    self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
+                )
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.item() * len(rows) / size
+            self.group.sum_gradients(self._parameters(), len(rows) / size)
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
             optimizers.step()
             self._sparsify(stage)
-            total += loss.item()
             if not math.isfinite(total):
                 raise ConfigError(
                     f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
                     "lower learning_rate or quantized_learning_rate."
                 )
-        return total / max(1, len(order) // size)
+        return self.group.sum(total) / max(1, len(order) // size)
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return list(self._state().parameters())
 
     def _logits(self, stage: Stage, features: np.ndarray) -> Tensor:
         if stage.quantized:
@@ -322,7 +342,9 @@ class Trainer:
         write_checkpoint(self.folder / CHECKPOINT, content)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
-        kept = read_checkpoint(self.folder / CHECKPOINT, self._identity())
+        path = self.folder / CHECKPOINT
+        kept = read_checkpoint(path, self._identity()) if self.group.is_first else None
+        kept = cast("dict[str, Any] | None", self.group.from_first(kept))
         if kept is None:
             return None
         self.history, self.best = kept["history"], kept["best"]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kws.errors import ConfigError
-from kws.frontend_spec import HOP_LENGTHS, N_MELS, SAMPLE_RATE_HZ
+from kws.frontend_spec import HOP_LENGTHS, MEL_COUNTS, N_MELS, SAMPLE_RATE_HZ
 
 MAX_MFCC = 32
-MAX_HIDDEN = 128
+MAX_HIDDEN = 255  # of the format, and of the engine here; a chip's holds 128 unless told otherwise
 MAX_CLASSES = 40
 LOGIT_ONE = 1024  # logits and scores are log-odds with 10 fractional bits
 WAKE_WORD_BYTES = 1_024
@@ -25,7 +25,8 @@ def check(holds: bool, sentence: str) -> None:
 class FeatureConfig:
     """The front end that a model asks for.
 
-    n_mfcc cepstral coefficients (1 to 32), or with n_mfcc=0 the n_mels log-mel bands themselves.
+    n_mfcc cepstral coefficients (1 to 32), or with n_mfcc=0 the n_mels log-mel bands themselves;
+    n_mels is 40, or 32, for which a chip's engine is compiled with KWS_WITH_32_MELS.
     energy "absolute" leaves them as they are; "delta" subtracts the previous frame's level (from
     coefficient 0, or from every band), after which a change of gain changes nothing.
     """
@@ -42,7 +43,10 @@ class FeatureConfig:
             self.hop_length in HOP_LENGTHS,
             f"hop_length is {self.hop_length} samples; the engine has {HOP_LENGTHS}.",
         )
-        check(self.n_mels == N_MELS, f"n_mels is {self.n_mels}; the engine has {N_MELS} bands.")
+        check(
+            self.n_mels in MEL_COUNTS,
+            f"n_mels is {self.n_mels}; the engine has {' or '.join(map(str, MEL_COUNTS))} bands.",
+        )
         check(
             0 <= self.n_mfcc <= MAX_MFCC,
             f"n_mfcc is {self.n_mfcc}; choose 1 to {MAX_MFCC}, or 0 for log-mel bands.",

@@ -14,6 +14,7 @@ SAMPLE_RATE_HZ = 16_000
 N_FFT = 512  # 32 ms, the window's length too
 HOP_LENGTHS = (160, 320)  # 10 and 20 ms
 N_MELS = 40
+MEL_COUNTS = (N_MELS, 32)  # 32 as in the FastGRNN paper; a chip compiles it in on request
 F_MIN_HZ = 80.0  # above mains hum, below most voices
 F_MAX_HZ = 7_600.0  # the top of what resampled recordings of every kind still hold
 

@@ -44,6 +44,9 @@ extern "C" {
 #ifndef KWS_MIN_HOP
 #define KWS_MIN_HOP 160 /* samples; 320 saves 320 bytes where only 20 ms models run */
 #endif
+#ifndef KWS_WITH_32_MELS
+#define KWS_WITH_32_MELS 0 /* 1 adds the tables of 32 mel bands, 0.8 KB of flash */
+#endif
 
 #define KWS_SAMPLE_RATE_HZ 16000
 #define KWS_FRAME_LENGTH 512 /* samples of one analysis window, 32 ms */
@@ -93,7 +96,7 @@ typedef struct {
 
 typedef struct {
     uint16_t hop_length; /* samples: 160 or 320 */
-    uint8_t n_mels;      /* 40 */
+    uint8_t n_mels;      /* 40; 32 with KWS_WITH_32_MELS */
     uint8_t n_mfcc;      /* cepstral coefficients 1..32; 0: the log-mel bands themselves */
     uint8_t n_features;  /* n_mfcc, or n_mels where n_mfcc is 0 */
     uint8_t energy;      /* kws_energy_kind: how the overall level enters coefficient 0 */

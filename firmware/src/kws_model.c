@@ -71,7 +71,7 @@ static kws_status read_features(kws_feature_settings *features, const uint8_t *b
     features->n_features = features->n_mfcc ? features->n_mfcc : features->n_mels;
     if (bytes[AT_SAMPLE_RATE_KHZ] != KWS_SAMPLE_RATE_HZ / 1000) return KWS_ERROR_FEATURES;
     if (hop_length != 160 && hop_length != 320) return KWS_ERROR_FEATURES;
-    if (kws_mel_table_of(features->n_mels) == NULL) return KWS_ERROR_FEATURES;
+    if (kws_mel_table_of(features->n_mels) == NULL) return features->n_mels == 32 ? KWS_ERROR_TOO_LARGE : KWS_ERROR_FEATURES;
     if (features->n_mfcc > MAX_MFCC || features->n_mfcc > features->n_mels) return KWS_ERROR_FEATURES;
     if (features->energy > KWS_ENERGY_DELTA) return KWS_ERROR_FEATURES;
     return hop_length < KWS_MIN_HOP || features->n_features > KWS_MAX_FEATURES ? KWS_ERROR_TOO_LARGE : KWS_OK;

@@ -2,7 +2,7 @@
 #ifndef KWS_TABLES_H
 #define KWS_TABLES_H
 
-#include <stdint.h>
+#include "kws.h"
 
 #define KWS_FFT_POINTS 256  /* complex points of the 512-point real transform */
 #define KWS_SINE_PERIOD 512 /* entries of one full wave */

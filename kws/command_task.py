@@ -1,7 +1,6 @@
 """The keyword task: which of the command words is in this clip, an unknown word, or silence."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from kws.augment import Augment
 from kws.corpus import (
     SILENCE,
     UNKNOWN,
+    Clip,
     LabelledClips,
     background_noise,
     command_task,
@@ -34,7 +34,7 @@ class CommandTask:
             raise CorpusError("Command words need --data DIR: the Speech Commands folder.")
         self.recipe = recipe
         root = Path(recipe.data.corpus)
-        clips = speech_commands(root)
+        clips = self._clips(root)
         words = recipe.words or None
         self.noise = background_noise(root, "train")
         self.train = command_task(clips, words, "train", noise=self.noise, cache=cache)
@@ -44,7 +44,17 @@ class CommandTask:
         self._augment = Augment(recipe.augment, self.noise)
         self._validation_features = engine.features_batch(self.validation.samples, recipe.features)
 
-    def _split(self, clips: list[Any], split: str, root: Path, cache: Path | None) -> LabelledClips:
+    def _clips(self, root: Path) -> list[Clip]:
+        """The corpus; a subclass may take a part of it."""
+        return speech_commands(root)
+
+    def readout(self, logits: Tensor) -> Tensor:
+        """Logits of a clip (clips, classes), of those of its frames (clips, frames, classes)."""
+        return logits.amax(1)
+
+    def _split(
+        self, clips: list[Clip], split: str, root: Path, cache: Path | None
+    ) -> LabelledClips:
         noise = background_noise(root, split)
         return command_task(clips, self.recipe.words or None, split, noise=noise, cache=cache)
 
@@ -90,12 +100,12 @@ class CommandTask:
         )
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of the clip's logits."""
-        return torch.nn.functional.cross_entropy(logits.amax(1), labels)
+        """Cross-entropy of the clips' logits."""
+        return torch.nn.functional.cross_entropy(self.readout(logits), labels)
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
         """Accuracy and loss on the validation split, of what `run` is."""
-        logits = torch.from_numpy(run(self._validation_features)).amax(1)
+        logits = self.readout(torch.from_numpy(run(self._validation_features)))
         labels = torch.from_numpy(self.validation.labels)
         accuracy = (logits.argmax(1) == labels).double().mean().item()
         loss = torch.nn.functional.cross_entropy(logits, labels).item()

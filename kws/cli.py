@@ -28,11 +28,7 @@ app.add_typer(
     name="train",
     help="Train a model; `kws train RECIPE.toml` takes every setting from one file.",
 )
-app.add_typer(
-    cli_bench.bench_app,
-    name="bench",
-    help="Measure speed here; `bench paper` and `bench frontier` compare accuracy.",
-)
+app.add_typer(cli_bench.bench_app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

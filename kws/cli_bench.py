@@ -60,7 +60,8 @@ def bench(
 ) -> None:
     """Measure the speed of the engine, the front end, listening and training on this machine.
 
-    The names are engine, mfcc, listen, training and batch; all of them take some minutes.
+    The names are engine, mfcc, listen, training and batch; all of them take some minutes. The
+    commands below compare accuracy, for which they train.
 
     \b
     Example: kws bench
@@ -119,3 +120,55 @@ def paper(
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)  # the result alone goes to stdout
+
+
+@bench_app.command("frontier")
+def frontier(
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The Speech Commands folder: train what is missing."),
+    ] = None,
+    recipe: Annotated[
+        Path, typer.Option(metavar="TOML", help="The recipe that all sizes are trained by.")
+    ] = Path("models/commands_5k/config.toml"),
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Train this one, as ours-1024 or gru; may repeat."),
+    ] = None,
+    epochs_scale: Scale = 1.0,
+    seeds: Seeds = 1,
+    to: OutputFolder = Path("runs/frontier"),
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="More finished runs, DIR/<name>/seed<N>; may repeat."),
+    ] = None,
+    models: Annotated[
+        Path, typer.Option(metavar="DIR", help="Shipped models; frontier.json and .png go here.")
+    ] = Path("models"),
+    as_json: AsJson = False,
+) -> None:
+    """Draw accuracy against bytes: ours at eight sizes, peers on the same clips, published figures.
+
+    Finished runs and shipped models are added to DIR/frontier.json, which keeps those of before;
+    frontier.png and the tables between the marks in README.md and DIR/README.md are made of it.
+
+    \b
+    Example: kws bench frontier
+    Example: kws bench frontier --data data/raw/speech_commands --only ours-512 --only gru --seeds 3
+    """
+    from kws import frontier, frontier_picture
+
+    if data is not None:
+        template = frontier.template_of(recipe, data)
+        frontier.train_missing(
+            template, to, only=only or (), seeds=seeds, epochs_scale=epochs_scale, say=_say
+        )
+    kept = frontier.load(models / "frontier.json")
+    found = frontier.gather([to, *(runs or [])], models)
+    points = frontier.merge(kept, [*found, *frontier.published()])
+    text = frontier_picture.to_markdown(points)
+    frontier.save(models / "frontier.json", points)
+    frontier_picture.draw(points, models / "frontier.png")
+    for document in (models / "README.md", models.parent / "README.md"):
+        frontier_picture.update(document, text)
+    print((models / "frontier.json").read_text("utf-8") if as_json else text)

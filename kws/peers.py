@@ -26,7 +26,7 @@ class DsCnn(nn.Module):
         """Hidden: channels of every layer; n_features plays no part in the sizes."""
         super().__init__()
         self.hidden = hidden
-        first = _normalized(nn.Conv2d(1, hidden, (10, 4), (2, 2), (4, 1), bias=False))
+        first = _normalized(nn.Conv2d(1, hidden, (10, 4), (2, 2), (5, 1), bias=False))
         self.layers = nn.Sequential(first, *(_separable(hidden) for _ in range(blocks)))
 
     def forward(self, features: Tensor) -> Tensor:

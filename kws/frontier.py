@@ -219,8 +219,12 @@ def load(path: Path) -> list[Point]:
 
 
 def merge(kept: Sequence[Point], new: Sequence[Point]) -> list[Point]:
-    """Return all points, a new one in place of the old one of its group and name, by bytes."""
-    points = {(p.group, p.name): p for p in (*kept, *new)}
+    """Return all points, a new one in place of the old one of its group and name, by bytes.
+
+    Of what is shipped or published only the new ones count: they are always all there.
+    """
+    trained = [p for p in kept if p.group in (OURS, RETRAINED)]
+    points = {(p.group, p.name): p for p in (*trained, *new)}
     return sorted(points.values(), key=lambda p: (GROUPS.index(p.group), p.bytes, p.name))
 
 

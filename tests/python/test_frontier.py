@@ -123,6 +123,8 @@ def test_points_of_before_stay_and_new_ones_replace_them(tmp_path):
     frontier.save(tmp_path / "frontier.json", frontier.merge(old, new))
     kept = frontier.load(tmp_path / "frontier.json")
     assert kept == [*new, old[1]] and kept[0].mean == pytest.approx(0.7)
+    gone = [point("commands_9k", SHIPPED, 9000, 0.9), point("someone's", PUBLISHED, 10, 0.9)]
+    assert frontier.merge([*kept, *gone], []) == kept
     assert frontier.load(tmp_path / "none.json") == []
     (tmp_path / "frontier.json").write_text('{"points": [{"name": "x"}]}')
     with pytest.raises(ConfigError, match=r"frontier\.json cannot be used"):
@@ -137,6 +139,15 @@ def test_shipped_models_are_points_with_the_accuracy_of_their_metrics():
         metrics = json.loads((ROOT / "models" / name / "metrics.json").read_text())
         assert p.group == SHIPPED and p.accuracies == (metrics["evaluations"][0]["accuracy"],)
         assert p.bytes == len(model_file.load(ROOT / "models" / name).data)
+
+
+def test_the_documents_say_what_the_models_have():
+    points = frontier.load(ROOT / "models" / "frontier.json")
+    now = frontier.merge(points, [*frontier.gather([], ROOT / "models"), *frontier.published()])
+    assert points == now, "run kws bench frontier"
+    table = frontier_picture.to_markdown(points)
+    for document in (ROOT / "README.md", ROOT / "models" / "README.md"):
+        assert table in document.read_text("utf-8"), "run kws bench frontier"
 
 
 def test_the_table_says_task_and_split_of_every_point():

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from kws.config import FeatureConfig
 from kws.fastgrnn import FastCell, Network, PeerCell
-from kws.frontend_spec import N_FFT, SAMPLE_RATE_HZ
+
+WINDOW_MS = 32
 
 
 def costs(network: Network, features: FeatureConfig) -> dict[str, int]:
@@ -40,7 +41,7 @@ def _macs_per_second(network: Network, features: FeatureConfig) -> int:
     if isinstance(cell, (FastCell, PeerCell)):
         matrices = [p for p in cell.parameters() if p.dim() > 1]
         a_frame = sum(int(torch.count_nonzero(matrix)) for matrix in matrices) + classifier
-        return a_frame * SAMPLE_RATE_HZ // features.hop_length
+        return a_frame * 1000 // features.hop_ms
     counted: list[int] = []
 
     def count(module: nn.Conv2d, _: Any, output: Tensor) -> None:
@@ -48,7 +49,7 @@ def _macs_per_second(network: Network, features: FeatureConfig) -> int:
 
     convolutions = [m for m in cell.modules() if isinstance(m, nn.Conv2d)]
     hooks = [m.register_forward_hook(count) for m in convolutions]
-    frames = 1 + (SAMPLE_RATE_HZ - N_FFT) // features.hop_length
+    frames = 1 + (1000 - WINDOW_MS) // features.hop_ms
     was_training = cell.training
     cell.eval()
     with torch.no_grad():

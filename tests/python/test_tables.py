@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from kws.frontend_spec import N_MELS, mel_weights
+from kws.frontend_spec import FRONT_ENDS, mel_weights
 
 ROOT = Path(__file__).parents[2]
 GENERATORS = {
@@ -59,14 +59,17 @@ def test_sine_is_symmetric_to_the_last_bit():
     np.testing.assert_array_equal(sine[1:256], -sine[511:256:-1])
 
 
-def test_mel_table_gives_the_weights_of_the_specification():
-    edges, rise = array("edges_40"), array("rise_40")
-    weights = np.zeros((257, N_MELS))
-    for interval in range(N_MELS + 1):
+@pytest.mark.parametrize("front_end", FRONT_ENDS.values(), ids=lambda f: f.sample_rate_hz)
+def test_mel_table_gives_the_weights_of_the_specification(front_end):
+    n_mels = front_end.n_mels
+    edges, rise = array(f"edges_{n_mels}"), array(f"rise_{n_mels}")
+    weights = np.zeros((front_end.n_fft // 2 + 1, n_mels))
+    for interval in range(n_mels + 1):
         for bin_index in range(edges[interval], edges[interval + 1]):
             part = rise[bin_index - edges[0]] / 32768
-            if interval < N_MELS:
+            if interval < n_mels:
                 weights[bin_index, interval] += part
             if interval > 0:
                 weights[bin_index, interval - 1] += 1 - part
-    np.testing.assert_allclose(weights, mel_weights(), atol=2.0**-16)
+    expected = mel_weights(n_mels, front_end.sample_rate_hz)
+    np.testing.assert_allclose(weights, expected, atol=2.0**-16)

@@ -86,7 +86,7 @@ typedef enum {
 /* Where constants lie. On an AVR flash is another address space, which GNU C (-std=gnu99) can read:
  * there the tables are in flash, and so must the model be. Empty everywhere else. */
 #ifndef KWS_FLASH
-#if defined(__FLASH) && !defined(__cplusplus)
+#if defined(__FLASH) && !defined(__STRICT_ANSI__) && !defined(__cplusplus)
 #define KWS_FLASH __flash
 #else
 #define KWS_FLASH

@@ -43,7 +43,7 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
 static int32_t log2_q10(uint64_t value) {
     unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
     uint32_t mantissa = (uint32_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)) & 0xffff;
-    unsigned index = mantissa >> 10, fraction = mantissa & 1023;
+    unsigned index = (unsigned)(mantissa >> 10), fraction = (unsigned)(mantissa & 1023);
     int32_t low = kws_log2_q15[index], high = kws_log2_q15[index + 1];
     int32_t log_q15 = low + kws_round_shift((high - low) * (int32_t)fraction, 10);
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);

@@ -1,5 +1,6 @@
 #include "kws_fft.h"
 
+#include "kws_avr.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
 
@@ -50,6 +51,7 @@ static void reverse_digits_and_bit(int16_t *z) {
     }
 }
 
+#ifndef KWS_AVR_ASSEMBLY
 typedef struct {
     int32_t c, s;
 } turn; /* e^(-2 pi j angle / 512): cosine and sine, q15 */
@@ -171,6 +173,25 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *shift)
         }
     }
 }
+
+#else
+/* The upper byte of the folded magnitudes says which of more than 8 bits is the highest. */
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
+    unsigned total = *shift + 2;
+    (void)points;
+    *folded |= (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
+}
+
+static void pairs(int16_t *z, unsigned points, uint32_t *folded) {
+    (void)points;
+    *folded |= (uint32_t)kws_avr_pairs(z) << 8;
+}
+
+static void untangle(kws_frames *frames, unsigned points, const unsigned *shift) {
+    (void)points;
+    kws_avr_untangle(frames->samples, (uint8_t)(32u >> *shift));
+}
+#endif
 
 /* The shift that brings folded magnitudes to so many bits; counted in the total. */
 static void choose_shift(const uint32_t *folded, unsigned bits, unsigned *shift, unsigned *total) {

@@ -35,13 +35,13 @@ class CommandTask:
         self.recipe = recipe
         root = Path(recipe.data.corpus)
         clips = self._clips(root)
-        words = recipe.words or None
-        self.noise = background_noise(root, "train")
-        self.train = command_task(clips, words, "train", noise=self.noise, cache=cache)
+        self._rate_hz = recipe.features.sample_rate_hz
+        self.train = self._split(clips, "train", root, cache)
+        self.noise = background_noise(root, "train", sample_rate_hz=self._rate_hz)
         self.validation = self._split(clips, "validation", root, cache)
         self.testing = self._split(clips, "testing", root, cache)
         self.classes = self.train.classes
-        self._augment = Augment(recipe.augment, self.noise)
+        self._augment = Augment(recipe.augment, self.noise, sample_rate_hz=self._rate_hz)
         self._validation_features = engine.features_batch(self.validation.samples, recipe.features)
 
     def _clips(self, root: Path) -> list[Clip]:
@@ -55,8 +55,9 @@ class CommandTask:
     def _split(
         self, clips: list[Clip], split: str, root: Path, cache: Path | None
     ) -> LabelledClips:
-        noise = background_noise(root, split)
-        return command_task(clips, self.recipe.words or None, split, noise=noise, cache=cache)
+        rate_hz, words = self._rate_hz, self.recipe.words or None
+        noise = background_noise(root, split, sample_rate_hz=rate_hz)
+        return command_task(clips, words, split, noise=noise, cache=cache, sample_rate_hz=rate_hz)
 
     def version(self, index: int) -> Examples:
         """Draw this version's unknown and silent clips, augment all, and featurize them."""

@@ -108,7 +108,7 @@ def c_array(model: Model) -> tuple[str, str]:
 
 
 EXAMPLE = """\
-/* Hears {words} in 16 kHz mono int16 samples: ./{name} < samples.raw
+/* Hears {words} in {rate_khz} kHz mono int16 samples: ./{name} < samples.raw
  * On a board, pass what the microphone brings to kws_spotter_process instead of stdin. */
 #include <stdio.h>
 
@@ -148,8 +148,9 @@ def _c_files(model: Model) -> Iterator[tuple[str, str, bool]]:
     yield f"{name}.c", source, False
     for file, text in engine_sources():
         yield f"engine/{file}", with_limits(text, model) if file == "kws.h" else text, False
-    hop = model.features.hop_length
-    yield "main.c", EXAMPLE.format(name=name, words=_words(model), hop=hop), True
+    features = model.features
+    facts = {"hop": features.hop_length, "rate_khz": features.sample_rate_hz // 1000}
+    yield "main.c", EXAMPLE.format(name=name, words=_words(model), **facts), True
     yield "Makefile", MAKEFILE.format(name=name), True
 
 

@@ -41,7 +41,8 @@ class RandomModel:
     def name(self) -> str:
         """A C identifier and a test id: fastgrnn_5_7_int4_hop320_absolute."""
         parts = (self.cell, *self.ranks, self.kind, f"hop{self.features.hop_length}")
-        return "_".join(map(str, (*parts, self.features.energy)))
+        rate = ("8khz",) if self.features.sample_rate_hz == 8000 else ()
+        return "_".join(map(str, (*parts, self.features.energy, *rate)))
 
     def weights(self) -> Weights:
         """Return the integers."""
@@ -108,4 +109,15 @@ ALL = tuple(
     for index, (cell, ranks, kind) in enumerate(
         (cell, ranks, kind) for cell in CELLS for ranks in RANKS for kind in KINDS
     )
+)
+
+# 8 kHz, at both hops; one with the bands themselves.
+ALL += tuple(
+    RandomModel(
+        features=FeatureConfig(
+            sample_rate_hz=8000, hop_length=hop, n_mels=24, n_mfcc=n_mfcc, energy=energy
+        ),
+        seed=20 + hop,
+    )
+    for hop, n_mfcc, energy in ((160, 13, "delta"), (80, 0, "absolute"))
 )

@@ -16,7 +16,7 @@ def declarations(header: Path) -> str:
     text = re.sub(r'#ifdef __cplusplus.*?#endif|^extern "C".*$', "", text, flags=re.S | re.M)
     constants = re.findall(r"^#define (KWS_[A-Z_]+) +\d+", text, flags=re.M)
     text = re.sub(r"^#.*$", "", text, flags=re.M)
-    text = text.replace("KWS_MUST_USE", "")
+    text = re.sub(r"\b(KWS_MUST_USE|KWS_FLASH)\b", "", text)
     for name in ("KWS_FRAME_LENGTH / 2", "KWS_FRAME_LENGTH - KWS_MIN_HOP"):
         text = text.replace(f"[{name}]", "[...]")
     text = re.sub(r"\[KWS_[A-Z_]+\]", "[...]", text)

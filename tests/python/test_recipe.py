@@ -39,7 +39,9 @@ UNUSUAL = Recipe(
         window_s=1.75,
         false_accept_cost=0.5,
     ),
-    features=FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute"),
+    features=FeatureConfig(
+        sample_rate_hz=8000, hop_length=80, n_mels=24, n_mfcc=0, energy="absolute"
+    ),
     network=NetworkConfig(cell="fastrnn", hidden=33, rank_w=5, rank_u=6),
     compression=CompressionConfig(
         w="sparse8", u="int8", classifier="int8", density_w=0.3, density_u=0.125
@@ -52,6 +54,7 @@ UNUSUAL = Recipe(
         speed=(0.95, 1.25),
         reverb_probability=0.5,
         reverb_s=(0.2, 0.3),
+        sample_bits=10,
     ),
     schedule=ScheduleConfig(
         float_epochs=1,

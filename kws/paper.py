@@ -16,6 +16,7 @@ from kws.config import FeatureConfig, check
 from kws.paper_task import TASKS, PaperTask
 from kws.recipe import DataConfig, NetworkConfig, Recipe, ScheduleConfig
 from kws.train import CACHE
+from kws.trainer import stages_of
 
 FEATURES = FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute")
 UNCHANGED = AugmentConfig(shift_ms=0.0, gain_db=(0.0, 0.0), noise_probability=0.0, speed=(1.0, 1.0))
@@ -192,7 +193,7 @@ def run(
     runs = []
     for name in only or ENTRIES:
         for seed in range(seeds):
-            metrics = _run(ENTRIES[name], setting, seed, folder / setting.task)
+            metrics = _run(ENTRIES[name], setting, seed, folder / setting.task, say)
             say(
                 f"{ENTRIES[name].label}, seed {seed}: {100 * metrics['validation']:.2f} % of "
                 f"validation ({metrics['measured']}), {metrics['training_seconds']:.0f} s"
@@ -201,7 +202,9 @@ def run(
     return runs
 
 
-def _run(entry: Entry, setting: Setting, seed: int, folder: Path) -> dict[str, Any]:
+def _run(
+    entry: Entry, setting: Setting, seed: int, folder: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
     recipe = recipe_of(entry, setting, seed)
     place = folder / entry.name / f"seed{seed}"
     done = finished(recipe, place)
@@ -209,7 +212,9 @@ def _run(entry: Entry, setting: Setting, seed: int, folder: Path) -> dict[str, A
         return done
     start = None
     if entry.start:
-        _run(ENTRIES[entry.start], setting, seed, folder)
+        _run(ENTRIES[entry.start], setting, seed, folder, say)
         start = folder / entry.start / f"seed{seed}"
     task = PaperTask(recipe, CACHE, readout=setting.readout)
+    epochs = sum(stage.epochs for stage in stages_of(recipe))
+    say(f"Training {entry.label}, seed {seed}: {epochs} epochs into {place}.")
     return compare(recipe, task, place, start=start)

@@ -19,14 +19,14 @@ from kws.frontend_spec import SAMPLE_RATE_HZ
 Int16Array: TypeAlias = npt.NDArray[np.int16]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
-LEVEL_FRAME_SAMPLES = 320  # 20 ms
+LEVEL_FRAME_MS = 20
 ACTIVE_MARGIN = 10.0 ** (-15.9 / 10.0)  # ITU-T P.56: active speech is within 15.9 dB of its level
 SILENT_RMS = 10.0  # int16 steps, -70 dBFS: below it a clip counts as silence
 SILENCE_NOISE_DBFS = (-70.0, -30.0)  # RMS of the noise that a silent clip gets
 DIRECT_TO_REVERB_DB = (0.0, 12.0)  # a talker near the microphone ... across the room
 FULL_SCALE = 32_768.0
 SYNTHETIC_EXPONENTS = (0.0, 0.5, 1.0, 1.5)  # power falls as 1/f**exponent: white ... beyond pink
-SYNTHETIC_SAMPLES = 16 * SAMPLE_RATE_HZ
+SYNTHETIC_S = 16
 SPEED_FRACTION_BITS = 20
 
 
@@ -37,6 +37,7 @@ class AugmentConfig:
     `shift_ms` is the largest shift either way.  `snr_db` is measured against the clip's active
     speech level (`active_rms`).  A `speed` of 1.1 is a tenth faster.  `reverb_s` is the time the
     room needs to decay by 60 dB.  Probabilities are per clip; shift, speed and gain always apply.
+    `sample_bits` below 16 rounds to what a board's converter tells apart.
     """
 
     shift_ms: float = 100.0
@@ -46,6 +47,7 @@ class AugmentConfig:
     speed: tuple[float, float] = (0.9, 1.1)
     reverb_probability: float = 0.0
     reverb_s: tuple[float, float] = (0.1, 0.4)
+    sample_bits: int = 16
 
     def __post_init__(self) -> None:
         for name in ("gain_db", "snr_db", "speed", "reverb_s"):
@@ -61,6 +63,8 @@ class AugmentConfig:
             raise ConfigError(f"speed is {self.speed}: keep it within 0.5 and 2.0")
         if self.reverb_s[0] <= 0.0 or self.reverb_s[1] > 5.0:
             raise ConfigError(f"reverb_s is {self.reverb_s}: keep it above 0 and at most 5 seconds")
+        if not 8 <= self.sample_bits <= 16:
+            raise ConfigError(f"sample_bits is {self.sample_bits}: give 8 to 16")
 
 
 class Augment:
@@ -71,20 +75,30 @@ class Augment:
     long recording does not outweigh many short ones.
     """
 
-    def __init__(self, config: AugmentConfig, noises: Sequence[Int16Array] = ()) -> None:
-        """Check the noises; AudioError names the first that is empty or not 1-D int16."""
+    def __init__(
+        self,
+        config: AugmentConfig,
+        noises: Sequence[Int16Array] = (),
+        *,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+    ) -> None:
+        """Check the noises; AudioError names the first that is empty or not 1-D int16.
+
+        sample_rate_hz: of the noises, and of the clips to come.
+        """
         for index, noise in enumerate(noises):
             _require_int16(noise, 1, f"noise {index}")
             if noise.size == 0:
                 raise AudioError(f"noise {index} has no samples: leave empty recordings out")
         self.config = config
-        self._synthetic = _synthetic_noises()
+        self.sample_rate_hz = sample_rate_hz
+        self._synthetic = _synthetic_noises(sample_rate_hz)
         self._noises = list(noises) or self._synthetic
 
     def __call__(self, clips: Int16Array, rng: np.random.Generator) -> Int16Array:
         """Return varied copies of the clips.
 
-        clips: (batch, samples) int16 at 16 kHz, left as they are; result: same shape and dtype.
+        clips: (batch, samples) int16, left as they are; result: same shape and dtype.
         Each clip draws in turn from `rng`, so a batch gives what its parts would give one by one.
         """
         _require_int16(clips, 2, "clips")
@@ -92,7 +106,7 @@ class Augment:
         if clips.size == 0:
             return varied
         for source, target in zip(clips, varied, strict=True):
-            _saturate(self._vary(source, rng), target)
+            _saturate(self._vary(source, rng), target, 16 - self.config.sample_bits)
         return varied
 
     def _vary(self, clip: Int16Array, rng: np.random.Generator) -> FloatArray:
@@ -101,14 +115,15 @@ class Augment:
         shift, speed, gain, noise, snr, reverb, reverb_s, direct = rng.random(8)
         samples = _move(
             clip.astype(np.float32),
-            round((2.0 * shift - 1.0) * config.shift_ms * SAMPLE_RATE_HZ / 1000.0),
+            round((2.0 * shift - 1.0) * config.shift_ms * self.sample_rate_hz / 1000.0),
             _between(config.speed, speed),
         )
         if reverb < config.reverb_probability:
             decay_s = _between(config.reverb_s, reverb_s)
-            samples = _reverberate(samples, decay_s, _between(DIRECT_TO_REVERB_DB, direct), rng)
+            tail = round(decay_s * self.sample_rate_hz)
+            samples = _reverberate(samples, tail, _between(DIRECT_TO_REVERB_DB, direct), rng)
         if noise < config.noise_probability:
-            level = active_rms(samples)
+            level = active_rms(samples, self.sample_rate_hz)
             if level < SILENT_RMS:
                 wanted = FULL_SCALE * _ratio(_between(SILENCE_NOISE_DBFS, snr))
             else:
@@ -128,7 +143,14 @@ class Augment:
         return crop
 
 
-def mix(clip: Int16Array, noise: Int16Array, snr_db: float, rng: np.random.Generator) -> Int16Array:
+def mix(
+    clip: Int16Array,
+    noise: Int16Array,
+    snr_db: float,
+    rng: np.random.Generator,
+    *,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Int16Array:
     """Add a random crop of the noise at a given signal-to-noise ratio.
 
     clip: (samples,) int16; noise: (any,) int16, repeated where shorter; result: (samples,) int16,
@@ -147,7 +169,7 @@ def mix(clip: Int16Array, noise: Int16Array, snr_db: float, rng: np.random.Gener
         return mixed
     samples = clip.astype(np.float32)
     crop = _crop(noise, clip.size, rng)
-    level, noise_rms = active_rms(samples), _rms(crop)
+    level, noise_rms = active_rms(samples, sample_rate_hz), _rms(crop)
     if level > 0.0 and noise_rms > 0.0:
         crop *= np.float32(level / (noise_rms * _ratio(snr_db)))
         samples += crop
@@ -155,14 +177,16 @@ def mix(clip: Int16Array, noise: Int16Array, snr_db: float, rng: np.random.Gener
     return mixed
 
 
-def active_rms(samples: npt.NDArray[np.int16] | FloatArray) -> float:
+def active_rms(
+    samples: npt.NDArray[np.int16] | FloatArray, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> float:
     """Root mean square of the part of a recording where somebody speaks, in the samples' unit.
 
     Frames of 20 ms count as active when they lie within 15.9 dB of the mean of the active frames:
     the fixed point of that definition, from above all frames on, after ITU-T P.56.  0.0 for
     silence.  A last, incomplete frame is left out where there is a complete one.
     """
-    energies = _frame_energies(samples)
+    energies = _frame_energies(samples, sample_rate_hz * LEVEL_FRAME_MS // 1000)
     level = float(energies.mean())
     while True:
         # The set only ever shrinks, since leaving out quiet frames raises the mean: this ends.
@@ -197,10 +221,10 @@ def _move(samples: FloatArray, shift: int, speed: float) -> FloatArray:
 
 
 def _reverberate(
-    samples: FloatArray, decay_s: float, direct_to_reverb_db: float, rng: np.random.Generator
+    samples: FloatArray, decay: int, direct_to_reverb_db: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Convolve with a direct path and a tail of noise that falls by 60 dB in `decay_s` seconds."""
-    tail = rng.standard_normal(max(1, round(decay_s * SAMPLE_RATE_HZ)), dtype=np.float32)
+    """Convolve with a direct path and a tail of noise that falls by 60 dB in `decay` samples."""
+    tail = rng.standard_normal(max(1, decay), dtype=np.float32)
     tail *= np.exp(np.linspace(0.0, -math.log(1000.0), tail.size, dtype=np.float32))
     tail *= np.float32(1.0 / (_ratio(direct_to_reverb_db) * math.sqrt(float(np.sum(tail * tail)))))
     response = np.concatenate([np.ones(1, np.float32), tail])
@@ -211,9 +235,10 @@ def _reverberate(
     return np.fft.irfft(spectrum, size)[: samples.size].astype(np.float32)
 
 
-def _synthetic_noises() -> list[Int16Array]:
+def _synthetic_noises(sample_rate_hz: int) -> list[Int16Array]:
     rng = np.random.default_rng(0)  # the same bank in every run; the crops from it are random
-    frequency = np.maximum(np.fft.rfftfreq(SYNTHETIC_SAMPLES, 1.0 / SAMPLE_RATE_HZ), 20.0)
+    samples = SYNTHETIC_S * sample_rate_hz
+    frequency = np.maximum(np.fft.rfftfreq(samples, 1.0 / sample_rate_hz), 20.0)
     noises = []
     for exponent in SYNTHETIC_EXPONENTS:
         spectrum = rng.standard_normal((frequency.size, 2)) @ np.array([1.0, 1.0j])
@@ -230,8 +255,8 @@ def _crop(noise: Int16Array, length: int, rng: np.random.Generator) -> FloatArra
     return np.resize(np.roll(noise, -start), length).astype(np.float32)
 
 
-def _frame_energies(samples: Int16Array | FloatArray) -> FloatArray:
-    frame = min(LEVEL_FRAME_SAMPLES, samples.size)
+def _frame_energies(samples: Int16Array | FloatArray, frame: int) -> FloatArray:
+    frame = min(frame, samples.size)
     if frame == 0:
         return np.zeros(1, np.float32)
     frames = samples[: samples.size - samples.size % frame].reshape(-1, frame)
@@ -245,9 +270,14 @@ def _rms(samples: FloatArray) -> float:
     return math.sqrt(float(np.einsum("i,i", samples, samples)) / samples.size)
 
 
-def _saturate(samples: FloatArray, target: Int16Array) -> None:
+def _saturate(samples: FloatArray, target: Int16Array, lost_bits: int = 0) -> None:
+    step = np.float32(1 << lost_bits)
+    if lost_bits:
+        samples /= step
     np.rint(samples, out=samples)
-    np.clip(samples, -32768.0, 32767.0, out=samples)
+    if lost_bits:
+        samples *= step
+    np.clip(samples, -32768.0, 32768.0 - step, out=samples)
     target[...] = samples
 
 
@@ -269,5 +299,5 @@ def _require_int16(samples: Int16Array, dimensions: int, name: str) -> None:
     if samples.dtype != np.int16 or samples.ndim != dimensions:
         raise AudioError(
             f"{name}: {samples.ndim}-D {samples.dtype}; augmentation needs "
-            f"{dimensions}-D int16 samples at 16 kHz"
+            f"{dimensions}-D int16 samples"
         )

@@ -28,7 +28,7 @@ app.add_typer(
     name="train",
     help="Train a model; `kws train RECIPE.toml` takes every setting from one file.",
 )
-app.command()(cli_bench.bench)
+app.add_typer(cli_bench.bench_app, name="bench")
 
 
 @app.callback(invoke_without_command=True)
@@ -110,7 +110,9 @@ def listen(
     model: Model,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE|-", help="Recordings; -: raw int16 at 16 kHz on stdin."),
+        typer.Argument(
+            metavar="FILE|-", help="Recordings; -: raw int16 (16 kHz, or the model's rate)."
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="NUMBER|NAME", help="A microphone of `kws devices`.")
@@ -134,12 +136,13 @@ def listen(
 
     spotter = Spotter(model, threshold=threshold)
     printer = timeline.Printer(sys.stdout, as_json=as_json)
+    rate_hz = spotter.model.features.sample_rate_hz
     if not files:
-        listen.listen_to_microphone(spotter, device, printer)
+        listen.listen_to_microphone(spotter, device, printer, rate_hz)
     elif files == ["-"]:
-        listen.listen_to_pipe(spotter, sys.stdin.buffer, printer)
+        listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
     else:
-        listen.listen_to_files(spotter, [Path(file) for file in files], printer)
+        listen.listen_to_files(spotter, [Path(file) for file in files], printer, rate_hz)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio import Samples, find_audio, read_audio
+from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio, read_audio
 from kws.errors import AudioError
 from kws.files import replacing
 from kws.progress import progress
@@ -34,7 +34,12 @@ def fit(samples: Samples, clip_samples: int) -> Samples:
 
 
 def read_clips(
-    paths: Sequence[Path], clip_samples: int, cache: Path | None = None, *, spare_rows: int = 0
+    paths: Sequence[Path],
+    clip_samples: int,
+    cache: Path | None = None,
+    *,
+    spare_rows: int = 0,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Samples:
     """Decode files to one array, a row each, centred in `clip_samples` by `fit`.
 
@@ -45,13 +50,13 @@ def read_clips(
     be saved.
     """
     shape = (len(paths) + spare_rows, clip_samples)
-    decoded = _decoded(paths, lambda path: fit(read_audio(path), clip_samples))
+    decoded = _decoded(paths, lambda path: fit(read_audio(path, sample_rate_hz), clip_samples))
     if cache is None:
         rows = np.zeros(shape, np.int16)
         for index, row in enumerate(decoded):
             rows[index] = row
         return rows
-    entry = Path(cache) / f"clips-{key_of(paths, *shape)}.npy"
+    entry = Path(cache) / f"clips-{key_of(paths, *shape, *_other_rate(sample_rate_hz))}.npy"
     kept = _open_clips(entry, shape)
     if kept is None:
         with replacing(entry, AudioError) as file:
@@ -67,18 +72,20 @@ def read_clips(
     return kept
 
 
-def read_streams(sources: Sequence[Path], cache: Path | None = None) -> list[Samples]:
-    """Decode whole recordings, each with its own length.
+def read_streams(
+    sources: Sequence[Path], cache: Path | None = None, *, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> list[Samples]:
+    """Decode whole recordings at `sample_rate_hz`, each with its own length.
 
     sources: folders (all sound files below them, sorted) or files, in the order given.  Returns
     one (samples,) int16 a file; with a `cache` folder they are read-only parts of a memory map.
     Raises CorpusError for a folder without sound files, AudioError as `read_clips` does.
     """
     paths = [path for source in sources for path in _files_of(Path(source))]
-    decoded = _decoded(paths, read_audio)
+    decoded = _decoded(paths, lambda path: read_audio(path, sample_rate_hz))
     if cache is None or not paths:
         return list(decoded)
-    entry = Path(cache) / f"streams-{key_of(paths)}.pcm"
+    entry = Path(cache) / f"streams-{key_of(paths, *_other_rate(sample_rate_hz))}.pcm"
     lengths_entry = entry.with_suffix(".npy")
     kept = _open_streams(entry, lengths_entry, len(paths))
     if kept is None:
@@ -107,6 +114,11 @@ def _decoded(paths: Sequence[Path], read: Callable[[Path], Samples]) -> Iterator
         blocks = (paths[at : at + _BLOCK_FILES] for at in range(0, len(paths), _BLOCK_FILES))
         decoded = (samples for block in blocks for samples in pool.map(read, block))
         yield from progress(decoded, label="decoding recordings", total=len(paths), unit="files")
+
+
+def _other_rate(sample_rate_hz: int) -> tuple[int, ...]:
+    """What a rate adds to a key: nothing for 16 kHz, which was once the only one."""
+    return () if sample_rate_hz == SAMPLE_RATE_HZ else (sample_rate_hz,)
 
 
 def key_of(paths: Sequence[Path], *layout: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.audio import AUDIO_SUFFIXES, Samples, find_audio, read_audio
+from kws.audio import AUDIO_SUFFIXES, SAMPLE_RATE_HZ, Samples, find_audio, read_audio
 from kws.errors import CorpusError
 from kws.splits import SPLITS, speaker_split
 
@@ -51,7 +51,9 @@ def speech_commands(folder: Path | str) -> list[Clip]:
     return clips
 
 
-def background_noise(folder: Path | str, split: str | None = None) -> list[Samples]:
+def background_noise(
+    folder: Path | str, split: str | None = None, *, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> list[Samples]:
     """Read the recordings of `<folder>/_background_noise_`, (samples,) int16 each; [] if none.
 
     With a `split` each recording gives only its own stretch of time for that split (70 % train,
@@ -60,7 +62,7 @@ def background_noise(folder: Path | str, split: str | None = None) -> list[Sampl
     noise_folder = Path(folder) / BACKGROUND_NOISE
     if not noise_folder.is_dir():
         return []
-    recordings = [read_audio(path) for path in find_audio(noise_folder)]
+    recordings = [read_audio(path, sample_rate_hz) for path in find_audio(noise_folder)]
     if split is None:
         return recordings
     start, stop = _NOISE_PARTS[known_split(split)]

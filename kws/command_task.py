@@ -5,20 +5,21 @@ state from one to the next; what is judged is each clip's window in the stream.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kws import engine
-from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio
+from kws.audio import find_audio
 from kws.augment import Augment
 from kws.clip_cache import key_of
 from kws.clip_draws import ClipDraws
 from kws.clip_lists import BACKGROUND_NOISE
 from kws.corpus import (
+    Clip,
     LabelledClips,
     background_noise,
     command_task,
@@ -28,11 +29,10 @@ from kws.errors import CorpusError
 from kws.feature_store import Examples
 from kws.recipe import Recipe
 from kws.trainer import Run
-from kws.windows import JOIN_S, Windows, join
+from kws.windows import JOIN_S, Windows
 
 BATCH_CLIPS = 512  # augmented and featurized at a time
 VALIDATION_STREAMS = 16
-JOIN_SAMPLES = round(JOIN_S * SAMPLE_RATE_HZ)
 
 
 class CommandTask:
@@ -44,22 +44,32 @@ class CommandTask:
             raise CorpusError("Command words need --data DIR: the Speech Commands folder.")
         self.recipe = recipe
         root = Path(recipe.data.corpus)
-        clips = speech_commands(root)
-        words = recipe.words or None
-        self.noise = background_noise(root, "train")
-        self.train = command_task(clips, words, "train", noise=self.noise, cache=cache)
+        clips = self._clips(root)
+        self._rate_hz = recipe.features.sample_rate_hz
+        self.train = self._split(clips, "train", root, cache)
+        self.noise = background_noise(root, "train", sample_rate_hz=self._rate_hz)
         self.validation = self._split(clips, "validation", root, cache)
         self.testing = self._split(clips, "testing", root, cache)
         self.classes = self.train.classes
         self._draws = ClipDraws(self.train, recipe.data, self.noise, cache)
-        self._augment = Augment(recipe.augment, self.noise)
+        self._augment = Augment(recipe.augment, self.noise, sample_rate_hz=self._rate_hz)
         self._windows = Windows(recipe.features, recipe.data.stream_clips)
         self._validation_clips = engine.features_batch(self.validation.samples, recipe.features)
-        self._validation_streams = self._joined(self.validation.samples)
 
-    def _split(self, clips: list[Any], split: str, root: Path, cache: Path | None) -> LabelledClips:
-        noise = background_noise(root, split)
-        return command_task(clips, self.recipe.words or None, split, noise=noise, cache=cache)
+    def _clips(self, root: Path) -> list[Clip]:
+        """The corpus; a subclass may take a part of it."""
+        return speech_commands(root)
+
+    def readout(self, logits: Tensor) -> Tensor:
+        """Logits of a clip (clips, classes), of those of its frames (clips, frames, classes)."""
+        return logits.amax(1)
+
+    def _split(
+        self, clips: list[Clip], split: str, root: Path, cache: Path | None
+    ) -> LabelledClips:
+        rate_hz, words = self._rate_hz, self.recipe.words or None
+        noise = background_noise(root, split, sample_rate_hz=rate_hz)
+        return command_task(clips, words, split, noise=noise, cache=cache, sample_rate_hz=rate_hz)
 
     @property
     def identity(self) -> str:
@@ -90,37 +100,39 @@ class CommandTask:
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of the clips' logits: (streams, frames, classes), (streams, clips)."""
         bounds = map(self._windows.bounds, range(labels.shape[1]))
-        highest = torch.stack([logits[:, first:end].amax(1) for first, end in bounds], 1)
-        return torch.nn.functional.cross_entropy(highest.flatten(0, 1), labels.flatten())
+        clips = torch.stack([self.readout(logits[:, first:end]) for first, end in bounds], 1)
+        return torch.nn.functional.cross_entropy(clips.flatten(0, 1), labels.flatten())
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
         """Accuracy and loss on the validation split, of what `run` is.
 
-        The score weighs a clip by itself and the same clip in a stream alike.
+        Where training joins clips, the score weighs a clip by itself and the same clip in a stream
+        alike.
         """
+        logits = self.readout(torch.from_numpy(run(self._validation_clips)))
         labels = torch.from_numpy(self.validation.labels)
-        logits = torch.from_numpy(run(self._validation_clips)).amax(1)
         accuracy = (logits.argmax(1) == labels).double().mean().item()
-        streamed = self._streamed_accuracy(run)
         loss = torch.nn.functional.cross_entropy(logits, labels).item()
         kind = "float" if model is None else "quantized"
+        figures = {f"accuracy_{kind}": accuracy, "validation_loss": loss}
+        if self.recipe.data.stream_clips == 1:
+            return {"score": accuracy, **figures}
+        streamed = self._streamed_accuracy(run)
         return {
             "score": (accuracy + streamed) / 2,
-            f"accuracy_{kind}": accuracy,
+            **figures,
             f"accuracy_streaming_{kind}": streamed,
-            "validation_loss": loss,
         }
 
     def _streamed_accuracy(self, run: Run) -> float:
-        features, order = self._validation_streams
-        per_stream = -(-len(order) // len(features))
-        windows = Windows(self.recipe.features, per_stream, JOIN_SAMPLES)
+        features, windows, order = self._validation_streams
         predicted = windows.highest(run(features))[: len(order)].argmax(1)
         return float((predicted == self.validation.labels[order]).mean())
 
-    def _joined(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _validation_streams(self) -> tuple[engine.Int16Array, Windows, np.ndarray]:
         """Features of the validation clips in a few long streams, and the clips' order there."""
-        streams = min(VALIDATION_STREAMS, len(samples))
+        samples, features = self.validation.samples, self.recipe.features
         order = np.random.default_rng(0).permutation(len(samples))
-        joined = join(samples, order, streams, JOIN_SAMPLES, 0)
-        return engine.features_batch(joined, self.recipe.features), order
+        windows = Windows(features, -(-len(order) // VALIDATION_STREAMS), JOIN_S)
+        return engine.features_batch(windows.join(samples, order), features), windows, order

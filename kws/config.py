@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kws.errors import ConfigError
-from kws.frontend_spec import HOP_LENGTHS, N_MELS, SAMPLE_RATE_HZ
+from kws.frontend_spec import FRONT_ENDS, N_MELS, SAMPLE_RATE_HZ
 
 MAX_MFCC = 32
-MAX_HIDDEN = 128
+MAX_HIDDEN = 255  # of the format, and of the engine here; a chip's holds 128 unless told otherwise
 MAX_CLASSES = 40
 LOGIT_ONE = 1024  # logits and scores are log-odds with 10 fractional bits
 WAKE_WORD_BYTES = 1_024
@@ -25,11 +25,14 @@ def check(holds: bool, sentence: str) -> None:
 class FeatureConfig:
     """The front end that a model asks for.
 
+    sample_rate_hz 16000, or 8000 for the smallest chips; hop_length in its samples, 10 or 20 ms.
     n_mfcc cepstral coefficients (1 to 32), or with n_mfcc=0 the n_mels log-mel bands themselves.
+    At 16 kHz n_mels may be 32, for which a chip's engine is compiled with KWS_WITH_32_MELS.
     energy "absolute" leaves them as they are; "delta" subtracts the previous frame's level (from
     coefficient 0, or from every band), after which a change of gain changes nothing.
     """
 
+    sample_rate_hz: int = SAMPLE_RATE_HZ
     hop_length: int = 320
     n_mels: int = N_MELS
     n_mfcc: int = 16
@@ -38,14 +41,26 @@ class FeatureConfig:
     ENERGIES: ClassVar[tuple[str, ...]] = ("absolute", "delta")
 
     def __post_init__(self) -> None:
+        rate_hz = self.sample_rate_hz
         check(
-            self.hop_length in HOP_LENGTHS,
-            f"hop_length is {self.hop_length} samples; the engine has {HOP_LENGTHS}.",
+            rate_hz in FRONT_ENDS,
+            f"sample_rate_hz is {rate_hz}; the engine has {tuple(FRONT_ENDS)}.",
         )
-        check(self.n_mels == N_MELS, f"n_mels is {self.n_mels}; the engine has {N_MELS} bands.")
+        has = FRONT_ENDS[rate_hz]
         check(
-            0 <= self.n_mfcc <= MAX_MFCC,
-            f"n_mfcc is {self.n_mfcc}; choose 1 to {MAX_MFCC}, or 0 for log-mel bands.",
+            self.hop_length in has.hop_lengths,
+            f"hop_length is {self.hop_length} samples; at {rate_hz} Hz the engine has "
+            f"{has.hop_lengths}.",
+        )
+        check(
+            self.n_mels in has.mel_counts,
+            f"n_mels is {self.n_mels}; at {rate_hz} Hz the engine has "
+            f"{' or '.join(map(str, has.mel_counts))} bands.",
+        )
+        most = min(MAX_MFCC, self.n_mels)
+        check(
+            0 <= self.n_mfcc <= most,
+            f"n_mfcc is {self.n_mfcc}; choose 1 to {most}, or 0 for log-mel bands.",
         )
         check(
             self.energy in self.ENERGIES,
@@ -60,7 +75,12 @@ class FeatureConfig:
     @property
     def hop_ms(self) -> int:
         """The hop in milliseconds."""
-        return self.hop_length * 1000 // SAMPLE_RATE_HZ
+        return self.hop_length * 1000 // self.sample_rate_hz
+
+    @property
+    def frame_length(self) -> int:
+        """Samples of the analysis window, 32 ms."""
+        return FRONT_ENDS[self.sample_rate_hz].n_fft
 
 
 @dataclass(frozen=True, kw_only=True)

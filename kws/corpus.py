@@ -78,9 +78,10 @@ def command_task(
     split: str,
     *,
     noise: Sequence[Samples] = (),
-    clip_samples: int = SAMPLE_RATE_HZ,
+    clip_samples: int | None = None,
     cache: Path | None = None,
     seed: int = 0,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> LabelledClips:
     """Load one split of the keyword task: `words` + _unknown_ + _silence_, or every word alone.
 
@@ -89,10 +90,12 @@ def command_task(
     In "train" every clip of the other words is kept: a pool to draw from at each epoch.  In
     "validation" and "testing" _unknown_ has as many clips as an average command word (10 % each
     with ten words, the standard recipe), chosen by `seed`; so has _silence_ in every split, cut
-    from `noise`.  Leave `seed` as it is for figures that compare with others.
+    from `noise`, recordings at `sample_rate_hz`; a clip is a second long unless `clip_samples` says
+    otherwise.  Leave `seed` as it is for figures that compare with others.
     Raises CorpusError for a word without clips in this split, or too few to train on.
     """
     known_split(split)
+    clip_samples = sample_rate_hz if clip_samples is None else clip_samples
     classes = _classes(words, clips)
     label_of = {word: index for index, word in enumerate(classes)}
     here = [clip for clip in clips if clip.split == split]
@@ -104,12 +107,15 @@ def command_task(
     if words is not None:
         here = _with_unknowns(here, set(spoken), None if split == "train" else average, seed)
     silence = silence_clips(noise, n_silence, clip_samples, seed) if n_silence else None
-    rows = read_clips([clip.path for clip in here], clip_samples, cache, spare_rows=n_silence)
+    files = [clip.path for clip in here]
+    rows = read_clips(
+        files, clip_samples, cache, spare_rows=n_silence, sample_rate_hz=sample_rate_hz
+    )
     if silence is not None:
         rows[len(here) :] = silence
     labels = [label_of.get(clip.word, label_of.get(UNKNOWN, -1)) for clip in here]
     labels += [label_of[SILENCE]] * n_silence if n_silence else []
-    paths = [str(clip.path) for clip in here]
+    paths = [str(file) for file in files]
     paths += [f"{SILENCE}/{index:05d}" for index in range(n_silence)]
     return LabelledClips(classes, rows, np.asarray(labels, np.int64), paths)
 

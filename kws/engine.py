@@ -16,7 +16,6 @@ import numpy.typing as npt
 from kws.audio import to_int16
 from kws.config import FeatureConfig, log_odds_q10, posterior_of
 from kws.errors import AudioError
-from kws.frontend_spec import N_FFT, SAMPLE_RATE_HZ
 from kws.model_file import Model, load
 from kws.native._engine import ffi, lib
 
@@ -45,9 +44,9 @@ class Trace(NamedTuple):
     scores: Int16Array
 
 
-def time_of(frame: int, hop_length: int) -> float:
+def time_of(frame: int, config: FeatureConfig) -> float:
     """Return when a frame's last sample has arrived, in seconds from the start."""
-    return (frame * hop_length + N_FFT) / SAMPLE_RATE_HZ
+    return (frame * config.hop_length + config.frame_length) / config.sample_rate_hz
 
 
 def _pointer(array: Int16Array) -> Any:
@@ -69,7 +68,9 @@ def _int16(array: npt.ArrayLike, shape: tuple[int | None, ...], what: str) -> In
 
 
 class Spotter:
-    """Finds the words of a model in a stream of 16 kHz samples, in chunks of any length.
+    """Finds the words of a model in a stream of samples, in chunks of any length.
+
+    The samples are of the model's rate, `model.features.sample_rate_hz`: 16 kHz, seldom 8 kHz.
 
     >>> spotter = kws.Spotter("models/hey_cortana")
     >>> for chunk in chunks:
@@ -120,7 +121,7 @@ class Spotter:
             at, left = at + used, left - used
             hit = self._detection
             if hit.word != lib.KWS_NO_WORD:
-                time_s = time_of(hit.frame, self.model.features.hop_length)
+                time_s = time_of(hit.frame, self.model.features)
                 word = self.model.classes[hit.word]
                 found.append(Detection(word, time_s, posterior_of(hit.score_q10)))
         return found
@@ -135,6 +136,7 @@ def _settings(config: FeatureConfig) -> Any:
     settings.hop_length, settings.n_mels = config.hop_length, config.n_mels
     settings.n_mfcc, settings.n_features = config.n_mfcc, config.n_features
     settings.energy = FeatureConfig.ENERGIES.index(config.energy)
+    settings.frame_length = config.frame_length
     return settings
 
 
@@ -156,14 +158,15 @@ def features_batch(
     """Return the engine's features of many clips of one length.
 
     clips: (clips, samples) int16 -> (clips, frames, n_features) int16, natural log with 7
-    fractional bits. A clip below 512 samples has no frame. AudioError on other types and shapes.
+    fractional bits. A clip shorter than a frame, 32 ms, has none. AudioError on other types and
+    shapes.
     """
     config = config or FeatureConfig()
     clips = _int16(clips, (None, None), "clips")
     count, samples = clips.shape
-    frames = lib.kws_batch_frames(samples, config.hop_length)
-    out = np.empty((count, frames, config.n_features), np.int16)
     settings = _settings(config)
+    frames = lib.kws_batch_frames(samples, settings)
+    out = np.empty((count, frames, config.n_features), np.int16)
 
     def work(part: slice) -> None:
         size = part.stop - part.start

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws import engine, model_file
-from kws.audio import SAMPLE_RATE_HZ, read_audio
+from kws.audio import read_audio
 from kws.config import posterior_of
 from kws.corpus import (
     UNKNOWN,
@@ -24,12 +24,11 @@ from kws.corpus import (
     speech_commands,
 )
 from kws.errors import ConfigError
-from kws.frontend_spec import N_FFT
 from kws.model_file import Model
 from kws.progress import progress
 from kws.splits import POSITIVE_SHARES, split_folders
 from kws.stream import Clip, Hit, Stream, Verdict, build_stream, judge, name_key, poisson_upper
-from kws.windows import JOIN_S, Windows, join
+from kws.windows import JOIN_S, Windows
 
 # Log-odds of the thresholds that are tried: posteriors from 0.02 to 0.999994.
 SWEEP_LOG_ODDS = np.arange(-4.0, 12.25, 0.25)
@@ -92,8 +91,10 @@ def evaluate_split(model: Model | Path | str, folder: Path | str, split: str) ->
     """
     model = model_file.load(model)
     words = model.words if UNKNOWN in model.classes else None
-    noise = background_noise(folder, split)
-    clips = command_task(speech_commands(folder), words, split, noise=noise)
+    rate_hz = model.features.sample_rate_hz
+    noise = background_noise(folder, split, sample_rate_hz=rate_hz)
+    listed = speech_commands(folder)
+    clips = command_task(listed, words, split, noise=noise, sample_rate_hz=rate_hz)
     if clips.classes != model.classes:
         raise ConfigError(
             f"{model.name} has the classes {', '.join(model.classes)}, which are not those of the "
@@ -123,9 +124,8 @@ def streaming_accuracy(model: Model, clips: LabelledClips, gap_s: float) -> floa
     The state is at rest before the first clip only; `gap_s` seconds of low noise go before each.
     """
     order = np.random.default_rng(0).permutation(len(clips))
-    gap = round(gap_s * SAMPLE_RATE_HZ)
-    windows = Windows(model.features, len(clips), gap, clips.samples.shape[1])
-    features = engine.features(join(clips.samples, order, 1, gap, 0)[0], model.features)
+    windows = Windows(model.features, len(clips), gap_s)
+    features = engine.features(windows.join(clips.samples, order)[0], model.features)
     logits, _ = engine.network_batch(model, features[None])
     return float((windows.highest(logits).argmax(1) == clips.labels[order]).mean())
 
@@ -177,7 +177,13 @@ def evaluate_stream(
     model = model_file.load(model)
     if held_out:
         positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
-    stream = build_stream(positives, negatives, model.words, noise=noise, snr_db=snr_db, seed=seed)
+    stream = build_stream(
+        *(positives, negatives, model.words),
+        noise=noise,
+        snr_db=snr_db,
+        seed=seed,
+        sample_rate_hz=model.features.sample_rate_hz,
+    )
     scores = engine.scores(model, stream.samples)
     default = model.detector.threshold if threshold is None else threshold
     points = [
@@ -201,13 +207,15 @@ def evaluate_stream(
     }
     if list_errors:
         result["missed"] = [str(clip.path) for clip in verdict.missed]
-        result["false_accepts"] = [_false_accept(clip, hit) for clip, hit in verdict.false_accepts]
+        accepted = verdict.false_accepts
+        result["false_accepts"] = [_false_accept(stream, clip, hit) for clip, hit in accepted]
     return result
 
 
 def _best_class(model: Model, path: Path) -> str:
-    samples = read_audio(path)
-    second = np.zeros(max(len(samples), SAMPLE_RATE_HZ), np.int16)
+    rate_hz = model.features.sample_rate_hz
+    samples = read_audio(path, rate_hz)
+    second = np.zeros(max(len(samples), rate_hz), np.int16)
     start = (len(second) - len(samples)) // 2
     second[start : start + len(samples)] = samples
     logits = engine.clip_logits(model, second[None], threads=1)
@@ -215,7 +223,8 @@ def _best_class(model: Model, path: Path) -> str:
 
 
 def _first_word(model: Model, path: Path, threshold: float | None) -> str:
-    samples = np.pad(read_audio(path), (0, round(TAIL_S * SAMPLE_RATE_HZ)))
+    rate_hz = model.features.sample_rate_hz
+    samples = np.pad(read_audio(path, rate_hz), (0, round(TAIL_S * rate_hz)))
     found = engine.detect(model, engine.scores(model, samples), threshold)
     return model.classes[found[0][1]] if found else UNKNOWN
 
@@ -247,11 +256,11 @@ def stream_verdict(
     model: Model, stream: Stream, scores: NDArray[np.int16], threshold: float | None
 ) -> Verdict:
     """Replay the detector over a stream's scores, and weigh its detections."""
-    hop = model.features.hop_length
+    hop, frame_length = model.features.hop_length, model.features.frame_length
     return judge(
         stream,
         [
-            Hit(frame * hop + N_FFT, model.classes[index], posterior_of(score))
+            Hit(frame * hop + frame_length, model.classes[index], posterior_of(score))
             for frame, index, score in engine.detect(model, scores, threshold)
         ],
     )
@@ -283,10 +292,10 @@ def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _false_accept(clip: Clip, hit: Hit) -> dict[str, Any]:
+def _false_accept(stream: Stream, clip: Clip, hit: Hit) -> dict[str, Any]:
     return {
         "file": str(clip.path),
-        "time_s": round((hit.sample - clip.start) / SAMPLE_RATE_HZ, 3),
+        "time_s": round((hit.sample - clip.start) / stream.sample_rate_hz, 3),
         "word": hit.word,
         "score": round(hit.score, 4),
     }

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from kws.errors import AudioError
 from kws.timeline import SAMPLE_RATE_HZ, Detected, Heard, Meter, Printer, Tally
 
-FILE_CHUNK_SAMPLES = SAMPLE_RATE_HZ
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
 
@@ -33,17 +32,17 @@ class Listener(Protocol):
         """Begin a new stream."""
 
 
-def file_chunks(path: Path) -> Iterator[Samples]:
-    """Yield a recording as int16 chunks at 16 kHz; any format and rate that `read_audio` reads."""
+def file_chunks(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Iterator[Samples]:
+    """Yield a recording as int16 chunks of a second; any format that `read_audio` reads."""
     from kws.audio import read_audio
 
-    samples = read_audio(path)
-    for start in range(0, len(samples), FILE_CHUNK_SAMPLES):
-        yield samples[start : start + FILE_CHUNK_SAMPLES]
+    samples = read_audio(path, sample_rate_hz)
+    for start in range(0, len(samples), sample_rate_hz):
+        yield samples[start : start + sample_rate_hz]
 
 
 def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
-    """Yield raw little-endian int16 samples at 16 kHz from a pipe, as soon as they arrive.
+    """Yield raw little-endian int16 samples from a pipe, as soon as they arrive.
 
     A stream that ends within a sample is reported on `warn`; one that opens as a sound file does
     raises AudioError, since its header and its coding are not samples.
@@ -90,42 +89,57 @@ def hear(
             yield Heard(detection.word, detection.time_s, detection.score, file)
 
 
-def listen_to_files(listener: Listener, files: list[Path], printer: Printer) -> Tally:
+def listen_to_files(
+    listener: Listener,
+    files: list[Path],
+    printer: Printer,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Tally:
     """Print the detections in each recording, and a summary of them all."""
-    tally = Tally()
+    tally = Tally(sample_rate_hz=sample_rate_hz)
     for path in files:
         if len(files) > 1:
             printer.heading(str(path))
-        for heard in hear(listener, file_chunks(path), str(path), tally):
+        for heard in hear(listener, file_chunks(path, sample_rate_hz), str(path), tally):
             printer.detection(heard)
     printer.summary(tally)
     return tally
 
 
-def listen_to_pipe(listener: Listener, pipe: BinaryIO, printer: Printer) -> Tally:
+def listen_to_pipe(
+    listener: Listener,
+    pipe: BinaryIO,
+    printer: Printer,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Tally:
     """Print the detections in raw samples from a pipe as they happen, until it ends."""
     if pipe.isatty():
         raise AudioError(
             "the input is a terminal: pipe raw int16 samples into it, such as "
             "`arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen MODEL -`"
         )
-    tally = Tally()
+    tally = Tally(sample_rate_hz=sample_rate_hz)
     for heard in hear(listener, pipe_chunks(pipe, sys.stderr), STDIN, tally):
         printer.detection(heard)
     printer.summary(tally)
     return tally
 
 
-def listen_to_microphone(listener: Listener, device: int | str | None, printer: Printer) -> Tally:
+def listen_to_microphone(
+    listener: Listener,
+    device: int | str | None,
+    printer: Printer,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Tally:
     """Print what the microphone hears until Ctrl-C, under a live level meter on a terminal.
 
     Raises MicrophoneError where the microphone cannot be opened, or goes away.
     """
     from kws.microphone import Microphone
 
-    tally = Tally()
-    with Microphone(device) as microphone:
-        meter = Meter(sys.stderr)
+    tally = Tally(sample_rate_hz=sample_rate_hz)
+    with Microphone(device, sample_rate_hz) as microphone:
+        meter = Meter(sys.stderr, sample_rate_hz)
 
         def metered() -> Iterator[Samples]:
             for chunk in microphone:

@@ -12,50 +12,69 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.errors import AudioError, ConfigError
-from kws.frontend_spec import F_MAX_HZ, F_MIN_HZ, LOG_FLOOR, N_FFT, N_MELS, SAMPLE_RATE_HZ
+from kws.frontend_spec import F_MIN_HZ, FRONT_ENDS, LOG_FLOOR, N_MELS, SAMPLE_RATE_HZ
 from kws.torchaudio_import import import_torchaudio
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
 
-def log_mel(samples: npt.ArrayLike, *, hop_length: int = 320, n_mels: int = N_MELS) -> FloatArray:
+def log_mel(
+    samples: npt.ArrayLike,
+    *,
+    hop_length: int = 320,
+    n_mels: int = N_MELS,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> FloatArray:
     """Return the natural logarithm of each frame's mel band energies.
 
-    samples: (samples,) int16, or float in [-1, 1), at 16 kHz.
-    Result: (frames, n_mels) float32 with frames = 1 + (samples - 512) // hop_length, none below
-    512 samples; frame t covers samples [t * hop_length, t * hop_length + 512).
-    AudioError for other samples, ConfigError for a hop or a number of bands out of range.
+    samples: (samples,) int16, or float in [-1, 1), at sample_rate_hz, 16000 or 8000; a frame is
+    n_fft = 512 or 256 of them.
+    Result: (frames, n_mels) float32 with frames = 1 + (samples - n_fft) // hop_length, none below
+    n_fft samples; frame t covers samples [t * hop_length, t * hop_length + n_fft).
+    AudioError for other samples, ConfigError for a rate, hop or number of bands out of range.
     """
-    _check("hop_length", hop_length, N_FFT)
-    _check("n_mels", n_mels, N_FFT // 2)
-    result: FloatArray = _log_mel(samples, hop_length, n_mels).numpy().astype(np.float32)
+    log_energies = _log_mel(samples, hop_length, n_mels, sample_rate_hz)
+    result: FloatArray = log_energies.numpy().astype(np.float32)
     return result
 
 
 def mfcc(
-    samples: npt.ArrayLike, *, hop_length: int = 320, n_mfcc: int = N_MELS, n_mels: int = N_MELS
+    samples: npt.ArrayLike,
+    *,
+    hop_length: int = 320,
+    n_mfcc: int | None = None,
+    n_mels: int = N_MELS,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> FloatArray:
     """Return each frame's mel-frequency cepstral coefficients, from coefficient 0 on.
 
     The orthonormal DCT-II of `log_mel`, neither liftered nor normalised: coefficient 0 is the sum
     of the logarithms over sqrt(n_mels).  samples and errors as `log_mel`.
-    Result: (frames, n_mfcc) float32.
+    Result: (frames, n_mfcc) float32; without n_mfcc all n_mels of them.
     """
-    _check("hop_length", hop_length, N_FFT)
-    _check("n_mels", n_mels, N_FFT // 2)
+    n_mfcc = n_mels if n_mfcc is None else n_mfcc
+    log_energies = _log_mel(samples, hop_length, n_mels, sample_rate_hz)
     _check("n_mfcc", n_mfcc, n_mels)
-    coefficients = _log_mel(samples, hop_length, n_mels) @ _dct(n_mfcc, n_mels)
+    coefficients = log_energies @ _dct(n_mfcc, n_mels)
     result: FloatArray = coefficients.numpy().astype(np.float32)
     return result
 
 
-def _log_mel(samples: npt.ArrayLike, hop_length: int, n_mels: int) -> Any:
+def _log_mel(samples: npt.ArrayLike, hop_length: int, n_mels: int, sample_rate_hz: int) -> Any:
     import torch
 
+    if sample_rate_hz not in FRONT_ENDS:
+        raise ConfigError(
+            f"sample_rate_hz is {sample_rate_hz}: give one of {', '.join(map(str, FRONT_ENDS))}"
+        )
+    n_fft = FRONT_ENDS[sample_rate_hz].n_fft
+    _check("hop_length", hop_length, n_fft)
+    _check("n_mels", n_mels, n_fft // 2)
     waveform = torch.from_numpy(_to_float(samples))
-    if waveform.numel() < N_FFT:
+    if waveform.numel() < n_fft:
         return torch.zeros((0, n_mels), dtype=torch.float64)
-    return torch.log(_mel_spectrogram(hop_length, n_mels)(waveform).T + LOG_FLOOR)
+    spectrogram = _mel_spectrogram(hop_length, n_mels, sample_rate_hz)
+    return torch.log(spectrogram(waveform).T + LOG_FLOOR)
 
 
 def _to_float(samples: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -73,15 +92,16 @@ def _to_float(samples: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 # Double precision: a reference should not add rounding of its own to what it judges.
 @cache
-def _mel_spectrogram(hop_length: int, n_mels: int) -> Any:
+def _mel_spectrogram(hop_length: int, n_mels: int, sample_rate_hz: int) -> Any:
     import torch
 
+    front_end = FRONT_ENDS[sample_rate_hz]
     transform = import_torchaudio().transforms.MelSpectrogram(
-        sample_rate=SAMPLE_RATE_HZ,
-        n_fft=N_FFT,
+        sample_rate=sample_rate_hz,
+        n_fft=front_end.n_fft,
         hop_length=hop_length,
         f_min=F_MIN_HZ,
-        f_max=F_MAX_HZ,
+        f_max=front_end.f_max_hz,
         n_mels=n_mels,
         window_fn=torch.hann_window,
         wkwargs={"periodic": True, "dtype": torch.float64},

@@ -83,16 +83,19 @@ def choose(wanted: int | str | None = None) -> Device:
 
 
 class Microphone:
-    """An open microphone: iterate over its int16 (samples,) chunks at 16 kHz while it lasts.
+    """An open microphone: iterate over its int16 (samples,) chunks at a rate while it lasts.
 
-    A device that refuses 16 kHz is opened at its own rate and resampled; several channels are
-    averaged.  `overruns` counts the blocks that were lost because nobody fetched them in time.
-    Use it in a `with` statement.  Opening raises MicrophoneError where the device cannot be used,
-    iterating does where it goes away.
+    The rate is 16 kHz unless another is given.  A device that refuses it is opened at its own rate
+    and resampled; several channels are averaged.  `overruns` counts the blocks that were lost
+    because nobody fetched them in time.  Use it in a `with` statement.  Opening raises
+    MicrophoneError where the device cannot be used, iterating does where it goes away.
     """
 
-    def __init__(self, device: int | str | None = None) -> None:
+    def __init__(
+        self, device: int | str | None = None, sample_rate_hz: int = SAMPLE_RATE_HZ
+    ) -> None:
         self.device = choose(device)
+        self.sample_rate_hz = sample_rate_hz
         self.overruns = 0
         self.device_rate_hz = 0
         self._blocks = _block_queue()
@@ -135,11 +138,11 @@ class Microphone:
                 yield chunk
 
     def _open(self) -> Any:
-        """Start the stream at 16 kHz mono, or at the nearest to it that the device takes."""
+        """Start the stream at the wanted rate, mono, or the nearest to it that the device takes."""
         sounddevice = _sounddevice()
-        native = self.device.sample_rate_hz
-        attempts = [(SAMPLE_RATE_HZ, 1), (native, 1)]
-        attempts += [(SAMPLE_RATE_HZ, self.device.channels), (native, self.device.channels)]
+        wanted, native = self.sample_rate_hz, self.device.sample_rate_hz
+        attempts = [(wanted, 1), (native, 1)]
+        attempts += [(wanted, self.device.channels), (native, self.device.channels)]
         refusal = ""
         for rate_hz, channels in dict.fromkeys(attempts):
             try:
@@ -158,10 +161,10 @@ class Microphone:
                 self._blocks = _block_queue()  # a stream that failed may have said that it ended
                 continue
             self.device_rate_hz = rate_hz
-            if rate_hz != SAMPLE_RATE_HZ:
+            if rate_hz != wanted:
                 from kws.audio import StreamResampler
 
-                self._convert = StreamResampler(rate_hz, SAMPLE_RATE_HZ).process
+                self._convert = StreamResampler(rate_hz, wanted).process
             elif channels > 1:
                 from kws.audio import to_int16
 

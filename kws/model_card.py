@@ -77,7 +77,8 @@ def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     lines = [f"# {name}", ""]
     if words:
         quoted = ", ".join(f'"{word.replace("_", " ")}"' for word in words)
-        lines += [f"Hears {quoted} in 16 kHz sound.", ""]
+        rate_khz = config.get("features", {}).get("sample_rate_hz", 16_000) // 1000
+        lines += [f"Hears {quoted} in {rate_khz} kHz sound.", ""]
     facts = []
     if size := _first(metrics, "model_bytes", "bytes"):
         facts.append(f"**{size:,} bytes** (the whole file, with settings and words)")

@@ -20,7 +20,6 @@ from kws.config import (
 )
 from kws.errors import ModelError
 from kws.files import replacing
-from kws.frontend_spec import SAMPLE_RATE_HZ
 from kws.native._engine import ffi, lib
 from kws.weights import MATRIX_KINDS, Matrix, Weights
 
@@ -56,7 +55,8 @@ def _encode(
 ) -> bytes:
     fixed = struct.pack(
         "<12BhhBB",
-        *(SAMPLE_RATE_HZ // 1000, features.hop_ms, features.n_mels, features.n_mfcc),
+        *(features.sample_rate_hz // 1000, features.hop_ms),
+        *(features.n_mels, features.n_mfcc),
         FeatureConfig.ENERGIES.index(features.energy),
         *(CELLS.index(weights.cell), weights.hidden, _rank(weights.w), _rank(weights.u)),
         *(len(classes), weights.zeta_q8, weights.nu_q8),
@@ -129,6 +129,7 @@ def parse(data: bytes, path: Path | None = None) -> Model:
         path=path,
         classes=names,
         features=FeatureConfig(
+            sample_rate_hz=m.features.frame_length * 1000 // 32,
             hop_length=m.features.hop_length,
             n_mels=m.features.n_mels,
             n_mfcc=m.features.n_mfcc,
@@ -241,7 +242,7 @@ def inspect(name: str | Path | Model) -> dict[str, Any]:
         "words": list(model.words),
         "classes": list(model.classes),
         "features": {
-            "sample_rate_hz": SAMPLE_RATE_HZ,
+            "sample_rate_hz": model.features.sample_rate_hz,
             "hop_length": model.features.hop_length,
             "n_mels": model.features.n_mels,
             "n_mfcc": model.features.n_mfcc,

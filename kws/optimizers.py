@@ -16,10 +16,16 @@ WARM_UP_SHARE = 0.15  # of the one-cycle schedule
 class Optimizers:
     """One or two optimizers, each on its own course of learning rates."""
 
-    def __init__(self, optimizers: Sequence[optim.Optimizer], steps: int, annealing: str) -> None:
-        """`annealing`: one-cycle or cosine, over `steps` steps."""
+    def __init__(
+        self,
+        optimizers: Sequence[optim.Optimizer],
+        steps: int,
+        annealing: str,
+        drop_at: float = 1.0,
+    ) -> None:
+        """`annealing`: one-cycle, cosine or step (a tenth from `drop_at`), over `steps` steps."""
         self._optimizers = list(optimizers)
-        self._schedulers = [_schedule(each, steps + 1, annealing) for each in optimizers]
+        self._schedulers = [_schedule(each, steps + 1, annealing, drop_at) for each in optimizers]
 
     def step(self) -> None:
         """Move the parameters and the learning rates on."""
@@ -51,7 +57,10 @@ class Optimizers:
             scheduler.load_state_dict(kept)
 
 
-def _schedule(optimizer: optim.Optimizer, steps: int, annealing: str) -> Any:
+def _schedule(optimizer: optim.Optimizer, steps: int, annealing: str, drop_at: float) -> Any:
+    if annealing == "step":
+        drop = round(drop_at * (steps - 1))
+        return optim.lr_scheduler.MultiStepLR(optimizer, [drop], gamma=0.1)
     if annealing == "cosine":
         return optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     rates = [group["lr"] for group in optimizer.param_groups]

@@ -19,7 +19,7 @@ from kws.config import (
     check,
 )
 from kws.errors import ConfigError
-from kws.fastgrnn import CELLS
+from kws.fastgrnn import NETWORKS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,7 +37,7 @@ class NetworkConfig:
     rank_u: int = 0
 
     def __post_init__(self) -> None:
-        check(self.cell in CELLS, f"cell is {self.cell!r}; choose one of {', '.join(CELLS)}.")
+        check(self.cell in NETWORKS, f"cell is {self.cell!r}; choose one of {', '.join(NETWORKS)}.")
         check(
             0 <= self.hidden <= MAX_HIDDEN,
             f"hidden is {self.hidden}; the engine takes 1 to {MAX_HIDDEN} units, 0 chooses.",
@@ -55,11 +55,13 @@ class ScheduleConfig:
     The sparse stages only take part where a density is below 1. `versions` is how many differently
     augmented copies of the training set are drawn; epochs take them in turn. `annealing` is the
     learning rate's course in the float stage, one-cycle or cosine; the later stages are cosine.
+    With "step", the paper's, it is constant and falls to a tenth after two thirds of the float
+    stage, or where there are sparse stages, when the support is found.
     `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     """
 
-    ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine")
+    ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine", "step")
 
     float_epochs: int = 80
     thresholding_epochs: int = 40

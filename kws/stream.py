@@ -17,7 +17,7 @@ from kws.progress import progress
 from kws.windows import JOIN_RMS, JOIN_S
 
 GRACE_S = 1.0  # how long after a clip a detection still belongs to it
-SPEECH_FRAME_SAMPLES = 320  # 20 ms
+SPEECH_FRAME_MS = 20
 SPEECH_RANGE_DB = 30.0
 
 Samples = NDArray[np.int16]
@@ -45,10 +45,11 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Stream:
-    """All clips in a row: `samples` (n,) int16 at 16 kHz, and the clips in their order in it."""
+    """All clips in a row: `samples` (n,) int16, and the clips in their order in it."""
 
     samples: Samples
     clips: list[Clip]
+    sample_rate_hz: int = SAMPLE_RATE_HZ
 
     @property
     def positives(self) -> list[Clip]:
@@ -59,14 +60,14 @@ class Stream:
     def negative_hours(self) -> float:
         """Hours of negative recordings, without the noise that joins them."""
         samples = sum(clip.end - clip.start for clip in self.clips if clip.word is None)
-        return samples / SAMPLE_RATE_HZ / 3600
+        return samples / self.sample_rate_hz / 3600
 
     def hours_by_folder(self) -> dict[str, float]:
         """Hours of negative recordings per folder that was given."""
         hours: dict[str, float] = {}
         for clip in self.clips:
             if clip.word is None:
-                more = (clip.end - clip.start) / SAMPLE_RATE_HZ / 3600
+                more = (clip.end - clip.start) / self.sample_rate_hz / 3600
                 hours[clip.folder] = hours.get(clip.folder, 0.0) + more
         return hours
 
@@ -89,9 +90,11 @@ def build_stream(
     noise: Sequence[Path] = (),
     snr_db: float | None = None,
     seed: int = 0,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Stream:
     """Join the recordings of folders into one stream, in an order that depends only on `seed`.
 
+    They are resampled to `sample_rate_hz` where they have another rate.
     Positives and negatives take turns at random, with 1.5 s of low noise before, between and
     after them.  With `snr_db`, every positive gets a crop of a recording from the `noise` folders.
     Raises CorpusError for a folder without recordings, a file that is given as both positive and
@@ -109,12 +112,14 @@ def build_stream(
     entries += [(path, folder, None) for path, folder in _recordings(negatives)]
     _refuse_overlap(entries)
     entries = [entries[index] for index in np.random.default_rng(seed).permutation(len(entries))]
-    recordings = _read([path for path, _, _ in entries], "Reading the clips")
+    rate_hz = sample_rate_hz
+    recordings = _read([path for path, _, _ in entries], rate_hz, "Reading the clips")
     if snr_db is not None:
-        noises = _read([path for path, _ in _recordings(noise)], "Reading the noise")
+        noises = _read([path for path, _ in _recordings(noise)], rate_hz, "Reading the noise")
         is_positive = [word is not None for _, _, word in entries]
-        _add_noise(recordings, is_positive, noises, snr_db, np.random.default_rng([seed, 1]))
-    return _join(entries, recordings, np.random.default_rng([seed, 2]))
+        rng = np.random.default_rng([seed, 1])
+        _add_noise(recordings, is_positive, noises, snr_db, rng, rate_hz)
+    return _join(entries, recordings, np.random.default_rng([seed, 2]), rate_hz)
 
 
 def judge(stream: Stream, hits: Sequence[Hit]) -> Verdict:
@@ -130,7 +135,7 @@ def judge(stream: Stream, hits: Sequence[Hit]) -> Verdict:
     for hit in hits:
         index = max(bisect_right(starts, hit.sample) - 1, 0)
         clip = stream.clips[index]
-        in_reach = clip.start <= hit.sample <= clip.end + GRACE_S * SAMPLE_RATE_HZ
+        in_reach = clip.start <= hit.sample <= clip.end + GRACE_S * stream.sample_rate_hz
         if clip.word is None or not in_reach:
             verdict.false_accepts.append((clip, hit))
         elif hit.word == clip.word:
@@ -142,7 +147,7 @@ def judge(stream: Stream, hits: Sequence[Hit]) -> Verdict:
             continue
         if index in found:
             late = found[index].sample - clip.speech_end
-            verdict.latencies_s.append(late / SAMPLE_RATE_HZ)
+            verdict.latencies_s.append(late / stream.sample_rate_hz)
         else:
             verdict.missed.append(clip)
     return verdict
@@ -170,15 +175,16 @@ def poisson_upper(count: int, confidence: float = 0.95) -> float:
     return (low + high) / 2
 
 
-def speech_span(samples: Samples) -> tuple[int, int]:
+def speech_span(samples: Samples, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[int, int]:
     """Return from where to where 20 ms come within 30 dB of the loudest 20 ms, in samples."""
-    whole = len(samples) // SPEECH_FRAME_SAMPLES * SPEECH_FRAME_SAMPLES
+    frame = sample_rate_hz * SPEECH_FRAME_MS // 1000
+    whole = len(samples) // frame * frame
     if whole == 0:
         return 0, len(samples)
-    frames = samples[:whole].reshape(-1, SPEECH_FRAME_SAMPLES).astype(np.float32)
+    frames = samples[:whole].reshape(-1, frame).astype(np.float32)
     power = np.square(frames).mean(axis=1)
     loud = np.flatnonzero(power >= power.max() * 10 ** (-SPEECH_RANGE_DB / 10))
-    return int(loud[0]) * SPEECH_FRAME_SAMPLES, int(loud[-1] + 1) * SPEECH_FRAME_SAMPLES
+    return int(loud[0]) * frame, int(loud[-1] + 1) * frame
 
 
 def _recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -219,10 +225,11 @@ def name_key(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def _read(paths: Sequence[Path], label: str) -> list[Samples]:
+def _read(paths: Sequence[Path], sample_rate_hz: int, label: str) -> list[Samples]:
     # Decoding releases the GIL; a thread per core is all that helps.
     with ThreadPoolExecutor() as pool:
-        return list(progress(pool.map(read_audio, paths), label=label, total=len(paths)))
+        recordings = pool.map(lambda path: read_audio(path, sample_rate_hz), paths)
+        return list(progress(recordings, label=label, total=len(paths)))
 
 
 def _add_noise(
@@ -231,21 +238,24 @@ def _add_noise(
     noises: Sequence[Samples],
     snr_db: float,
     rng: np.random.Generator,
+    sample_rate_hz: int,
 ) -> None:
     from kws.augment import mix
 
     for index, positive in enumerate(is_positive):
         if positive:
             noise = noises[int(rng.integers(len(noises)))]
-            recordings[index] = mix(recordings[index], noise, snr_db, rng)
+            recording = recordings[index]
+            recordings[index] = mix(recording, noise, snr_db, rng, sample_rate_hz=sample_rate_hz)
 
 
 def _join(
     entries: Sequence[_Entry],
     recordings: list[Samples],
     rng: np.random.Generator,
+    sample_rate_hz: int,
 ) -> Stream:
-    join_samples = round(JOIN_S * SAMPLE_RATE_HZ)
+    join_samples = round(JOIN_S * sample_rate_hz)
     room = np.rint(rng.normal(0.0, JOIN_RMS, 20 * join_samples)).astype(np.int16)
 
     def quiet() -> Samples:
@@ -257,7 +267,8 @@ def _join(
     position = join_samples
     for (path, folder, word), samples in zip(entries, recordings, strict=True):
         end = position + len(samples)
-        clips.append(Clip(path, folder, word, position, end, position + speech_span(samples)[1]))
+        speech_end = position + speech_span(samples, sample_rate_hz)[1]
+        clips.append(Clip(path, folder, word, position, end, speech_end))
         parts += [samples, quiet()]
         position = end + join_samples
-    return Stream(np.concatenate(parts), clips)
+    return Stream(np.concatenate(parts), clips, sample_rate_hz)

@@ -63,10 +63,11 @@ class Tally:
     samples: int = 0
     detections: int = 0
     engine_s: float = 0.0
+    sample_rate_hz: int = SAMPLE_RATE_HZ
 
     def __str__(self) -> str:
         """Return the summary that closes a timeline."""
-        seconds = self.samples / SAMPLE_RATE_HZ
+        seconds = self.samples / self.sample_rate_hz
         plural = "" if self.detections == 1 else "s"
         line = f"{seconds:.1f} s of audio, {self.detections} detection{plural}"
         if self.engine_s > 0 and seconds > 0:
@@ -104,8 +105,9 @@ class Meter:
     Writes nothing at all where `terminal` is none.  `clear` makes room for a line of output.
     """
 
-    def __init__(self, terminal: TextIO) -> None:
+    def __init__(self, terminal: TextIO, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
         self._terminal = terminal
+        self._rate_hz = sample_rate_hz
         self._is_shown = terminal.isatty()
         self._bar = bar_characters(terminal)
         self._painted_at = 0.0
@@ -135,10 +137,10 @@ class Meter:
 
     def _paint(self) -> None:
         level_db = 20 * np.log10(max(self._peak, 1) / 32768)
-        line = f"{clock(self._samples / SAMPLE_RATE_HZ)}  "
+        line = f"{clock(self._samples / self._rate_hz)}  "
         line += f"level {bar(1 + level_db / 60, 20, *self._bar)} {level_db:4.0f} dB  "
         line += f"score {bar(self._score, 20, *self._bar)} {100 * self._score:3.0f} %"
-        if self._samples - self._last_sound >= MUTED_AFTER_S * SAMPLE_RATE_HZ:
+        if self._samples - self._last_sound >= MUTED_AFTER_S * self._rate_hz:
             line += "  no sound at all: muted, or not permitted?"
         width = shutil.get_terminal_size().columns
         self._terminal.write("\r" + line[: width - 1] + "\x1b[K")

@@ -99,6 +99,7 @@ class Stage:
     learning_rate: float
     density_w: float = 1.0
     density_u: float = 1.0
+    drop_at: float = 1.0  # share of the epochs after which a stepped rate falls to a tenth
 
     @property
     def quantized(self) -> bool:
@@ -110,11 +111,15 @@ def stages_of(recipe: Recipe) -> list[Stage]:
     """Return the stages of a recipe, in order; peers such as GRU have only the float one."""
     schedule, compression = recipe.schedule, recipe.compression
     densities = (compression.density_w, compression.density_u)
-    stages = [Stage("float", schedule.float_epochs, schedule.learning_rate)]
     is_fast = recipe.network.cell in ("fastgrnn", "fastrnn")
-    if is_fast and min(densities) < 1:
-        rate = schedule.learning_rate
-        stages.append(Stage("thresholding", schedule.thresholding_epochs, rate / 3, *densities))
+    is_sparse = is_fast and min(densities) < 1
+    is_stepped = schedule.annealing == "step"
+    drop_at = 2 / 3 if is_stepped and not is_sparse else 1.0
+    rate = schedule.learning_rate
+    stages = [Stage("float", schedule.float_epochs, rate, drop_at=drop_at)]
+    if is_sparse:
+        first_rate = rate if is_stepped else rate / 3
+        stages.append(Stage("thresholding", schedule.thresholding_epochs, first_rate, *densities))
         stages.append(Stage("fixed support", schedule.fixed_support_epochs, rate / 10, *densities))
     if is_fast:
         rate = schedule.quantized_learning_rate
@@ -239,6 +244,8 @@ class Trainer:
     def _optimizers(self, stage: Stage) -> Optimizers:
         schedule, rate = self.recipe.schedule, stage.learning_rate
         steps, annealing = stage.epochs * self.batches, "cosine"
+        if schedule.annealing == "step" and not stage.quantized:
+            annealing = "step"
         matrices, others = matrices_apart(list(self.network.parameters()))
         optimizers: list[torch.optim.Optimizer] = []
         if stage.name == "float":
@@ -254,7 +261,7 @@ class Trainer:
             log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
             groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
         optimizers.append(torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay))
-        return Optimizers(optimizers, steps, annealing)
+        return Optimizers(optimizers, steps, annealing, stage.drop_at)
 
     def _epoch(self, stage: Stage, epoch: int, optimizers: Optimizers) -> float:
         features, labels = self.versions(epoch)
@@ -315,7 +322,10 @@ class Trainer:
                 return torch.cat(parts).numpy()
 
         model = self.quantized.encode() if stage.quantized and self.quantized else None
-        return self.task.validate(run, model)
+        self.network.eval()  # a peer's batch normalization
+        figures = self.task.validate(run, model)
+        self.network.train()
+        return figures
 
     def _remember_best(self, epoch: int, figures: dict[str, float]) -> None:
         if not self.best or figures["score"] > self.best["figures"]["score"]:

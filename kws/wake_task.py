@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kws import engine
-from kws.audio import SAMPLE_RATE_HZ, Samples
+from kws.audio import Samples
 from kws.augment import Augment
 from kws.clip_cache import key_of, read_streams
 from kws.errors import CorpusError
@@ -39,6 +39,7 @@ class WakeTask:
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where a split has no positives or no negatives, or a clip is both."""
         self.recipe = recipe
+        self._rate_hz = rate_hz = recipe.features.sample_rate_hz
         self.classes = recipe.words
         data = recipe.data
         for name in ("positives", "negatives"):
@@ -49,19 +50,25 @@ class WakeTask:
         check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
         self._noise_paths = noise["train"]
-        self._noise = read_streams(self._noise_paths, cache)
-        self._phrases = [_trimmed(x) for x in read_streams(self.positives["train"], cache)]
-        talk = read_streams(self.negatives["train"], cache)
+        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz)
+        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz)
+        self._phrases = [self._trimmed(phrase) for phrase in phrases]
+        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz)
         tail = np.zeros(self._window, np.int16)
         # As recorded, and with the pauses cut out: single words in a row come near fluent speech.
         self._talk = np.concatenate([*talk, tail])
-        self._fluent_talk = np.concatenate([*map(_trimmed, talk), tail])
-        self._augment = Augment(recipe.augment, self._noise)
+        self._fluent_talk = np.concatenate([*map(self._trimmed, talk), tail])
+        self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
         self._streams: dict[str, Stream] = {}
 
     @property
     def _window(self) -> int:
-        return round(self.recipe.data.window_s * SAMPLE_RATE_HZ)
+        return round(self.recipe.data.window_s * self._rate_hz)
+
+    def _trimmed(self, samples: Samples) -> Samples:
+        """A recording from the first to the last sound within 30 dB of its loudest."""
+        first, last = speech_span(samples, self._rate_hz)
+        return samples[first:last]
 
     @property
     def identity(self) -> str:
@@ -91,12 +98,12 @@ class WakeTask:
     def _positive_window(self, rng: np.random.Generator) -> tuple[Samples, int]:
         phrase = self._phrases[rng.integers(len(self._phrases))]
         window = np.zeros(self._window, np.int16)
-        after = round(rng.uniform(*AFTER_S) * SAMPLE_RATE_HZ)
+        after = round(rng.uniform(*AFTER_S) * self._rate_hz)
         phrase = phrase[: self._window]
         end = max(len(phrase), self._window - after)
         start = end - len(phrase)
         window[start:end] = phrase
-        pause = round(rng.uniform(*BEFORE_S) * SAMPLE_RATE_HZ)
+        pause = round(rng.uniform(*BEFORE_S) * self._rate_hz)
         if rng.random() < TALK_BEFORE and start > pause:
             window[: start - pause] = self._crop(start - pause, rng)
         if rng.random() < TALK_AFTER:
@@ -155,7 +162,7 @@ class WakeTask:
         starts, labels = [], []
         for clip in stream.clips:
             if clip.word is not None:
-                starts.append(max(0, clip.end - self._window + SAMPLE_RATE_HZ // 4))
+                starts.append(max(0, clip.end - self._window + self._rate_hz // 4))
                 labels.append(1)
             else:
                 cuts = list(range(clip.start, clip.end, self._window))
@@ -174,7 +181,7 @@ class WakeTask:
         """All clips of a split as one stream, as `kws evaluate` plays them."""
         if split not in self._streams:
             clips = self.positives[split], self.negatives[split]
-            self._streams[split] = build_stream(*clips, self.classes)
+            self._streams[split] = build_stream(*clips, self.classes, sample_rate_hz=self._rate_hz)
         return self._streams[split]
 
     def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
@@ -216,9 +223,3 @@ def smoothed(logits: Tensor, shift: int) -> Tensor:
 def _loss(highest: Tensor, labels: Tensor) -> Tensor:
     truth = (labels > 0).to(highest.dtype)
     return torch.nn.functional.binary_cross_entropy_with_logits(highest, truth)
-
-
-def _trimmed(samples: Samples) -> Samples:
-    """A recording from the first to the last sound within 30 dB of its loudest."""
-    first, last = speech_span(samples)
-    return samples[first:last]

@@ -41,7 +41,8 @@ class RandomModel:
     def name(self) -> str:
         """A C identifier and a test id: fastgrnn_5_7_int4_hop320_absolute."""
         parts = (self.cell, *self.ranks, self.kind, f"hop{self.features.hop_length}")
-        return "_".join(map(str, (*parts, self.features.energy)))
+        rate = ("8khz",) if self.features.sample_rate_hz == 8000 else ()
+        return "_".join(map(str, (*parts, self.features.energy, *rate)))
 
     def weights(self) -> Weights:
         """Return the integers."""
@@ -86,6 +87,12 @@ class RandomModel:
         return Matrix(self.kind, weights.astype(np.int8), multiplier, shift)
 
 
+# What the engine here takes and a chip's does not unless told so: the paper's bands, many units.
+LARGE = (
+    RandomModel(features=FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0), seed=101),
+    RandomModel(features=FeatureConfig(n_mels=32, n_mfcc=20, energy="delta"), seed=102),
+    RandomModel(hidden=255, ranks=(0, 61), classes=tuple("abcdefghijkl"), seed=103),
+)
 ALL = tuple(
     RandomModel(
         cell=cell,
@@ -102,4 +109,15 @@ ALL = tuple(
     for index, (cell, ranks, kind) in enumerate(
         (cell, ranks, kind) for cell in CELLS for ranks in RANKS for kind in KINDS
     )
+)
+
+# 8 kHz, at both hops; one with the bands themselves.
+ALL += tuple(
+    RandomModel(
+        features=FeatureConfig(
+            sample_rate_hz=8000, hop_length=hop, n_mels=24, n_mfcc=n_mfcc, energy=energy
+        ),
+        seed=20 + hop,
+    )
+    for hop, n_mfcc, energy in ((160, 13, "delta"), (80, 0, "absolute"))
 )

@@ -1,11 +1,11 @@
-/* kws: a wake-word detector in fixed point. 16 kHz int16 samples in, detections out.
+/* kws: a wake-word detector in fixed point. 16 kHz (or 8 kHz) int16 samples in, detections out.
  *
  *     #include "kws.h"
  *     extern const unsigned char hey_cortana[];      // from `kws export --format c`
  *     extern const unsigned int hey_cortana_size;
  *     static kws_spotter spotter;
  *     kws_status start(void) { return kws_spotter_init(&spotter, hey_cortana, hey_cortana_size); }
- *     int heard(const int16_t *samples, size_t count) {           // any count, 16 kHz mono
+ *     int heard(const int16_t *samples, size_t count) {  // any count, mono, at the model's rate
  *         int words = 0;
  *         for (kws_detection detection; count > 0; words += detection.word != KWS_NO_WORD) {
  *             size_t used = kws_spotter_process(&spotter, samples, count, &detection);
@@ -16,7 +16,7 @@
  *
  * The caller owns all memory: one kws_spotter, static or on the stack, and the model bytes, which
  * are read in place (flash will do) and must outlive it. No heap, no floating point, of libc only
- * memcpy, memset, memcmp, memchr and strlen. The integers are the same on every machine and for
+ * memcpy and memset. The integers are the same on every machine and for
  * every split into chunks.
  *
  * `_qN` in a name means N fractional bits. Formats: firmware/FORMAT.md (file), DESIGN.md (numbers). */
@@ -41,14 +41,25 @@ extern "C" {
 #ifndef KWS_MAX_CLASSES
 #define KWS_MAX_CLASSES 40 /* words and background classes together */
 #endif
+#ifndef KWS_MAX_SAMPLE_RATE_HZ
+#define KWS_MAX_SAMPLE_RATE_HZ 16000 /* 8000 halves the buffers where only 8 kHz models run */
+#endif
+#ifndef KWS_MIN_SAMPLE_RATE_HZ
+#define KWS_MIN_SAMPLE_RATE_HZ 8000 /* 16000 leaves out the tables of 8 kHz */
+#endif
 #ifndef KWS_MIN_HOP
-#define KWS_MIN_HOP 160 /* samples; 320 saves 320 bytes where only 20 ms models run */
+/* samples at the highest rate, 10 ms; twice as many save 320 bytes where only 20 ms models run */
+#define KWS_MIN_HOP (KWS_MAX_SAMPLE_RATE_HZ / 100)
+#endif
+#ifndef KWS_MAX_FEATURES
+#define KWS_MAX_FEATURES 40 /* log-mel bands, or up to 32 coefficients */
+#endif
+#ifndef KWS_WITH_32_MELS
+#define KWS_WITH_32_MELS 0 /* 1 adds the tables of 32 mel bands, 0.8 KB of flash */
 #endif
 
-#define KWS_SAMPLE_RATE_HZ 16000
-#define KWS_FRAME_LENGTH 512 /* samples of one analysis window, 32 ms */
+#define KWS_FRAME_LENGTH (KWS_MAX_SAMPLE_RATE_HZ / 1000 * 32) /* samples of the longest window, 32 ms */
 #define KWS_MAX_MELS 40
-#define KWS_MAX_FEATURES 40 /* log-mel bands, or up to 32 coefficients */
 #define KWS_FEATURES_Q 7    /* a feature is a natural logarithm with 7 fractional bits */
 #define KWS_STATE_Q 15      /* the hidden state lies in [-1, 1) */
 #define KWS_LOGIT_Q 10      /* logits and scores: natural log-odds; posterior = sigmoid(score / 1024) */
@@ -75,6 +86,16 @@ typedef enum {
 #define KWS_MUST_USE
 #endif
 
+/* Where constants lie. On an AVR flash is another address space, which GNU C (-std=gnu99) can read:
+ * there the tables are in flash, and so must the model be. Empty everywhere else. */
+#ifndef KWS_FLASH
+#if defined(__FLASH) && !defined(__STRICT_ANSI__) && !defined(__cplusplus)
+#define KWS_FLASH __flash
+#else
+#define KWS_FLASH
+#endif
+#endif
+
 /* ---- what a model file says, after every field has been checked ---------------------------- */
 
 typedef enum { KWS_MATRIX_INT8 = 0, KWS_MATRIX_INT4 = 1, KWS_MATRIX_SPARSE8 = 2 } kws_matrix_kind;
@@ -84,7 +105,7 @@ typedef enum { KWS_ENERGY_ABSOLUTE = 0, KWS_ENERGY_DELTA = 1 } kws_energy_kind;
 /* A weight matrix, row by row, read in place. Real value = integer * multiplier * 2^-shift,
  * in units of what the product feeds (see DESIGN.md). */
 typedef struct {
-    const uint8_t *data;
+    const KWS_FLASH uint8_t *data;
     uint8_t kind; /* kws_matrix_kind */
     uint8_t rows, cols;
     uint8_t multiplier; /* 1..255 */
@@ -92,11 +113,12 @@ typedef struct {
 } kws_matrix;
 
 typedef struct {
-    uint16_t hop_length; /* samples: 160 or 320 */
-    uint8_t n_mels;      /* 40 */
+    uint16_t hop_length; /* samples: 10 or 20 ms, 160 or 320 at 16 kHz, 80 or 160 at 8 kHz */
+    uint8_t n_mels;      /* 40 at 16 kHz, or 32 with KWS_WITH_32_MELS; 24 at 8 kHz */
     uint8_t n_mfcc;      /* cepstral coefficients 1..32; 0: the log-mel bands themselves */
     uint8_t n_features;  /* n_mfcc, or n_mels where n_mfcc is 0 */
     uint8_t energy;      /* kws_energy_kind: how the overall level enters coefficient 0 */
+    uint16_t frame_length; /* samples of the window, 32 ms: 512 at 16 kHz, 256 at 8 kHz */
 } kws_feature_settings;
 
 typedef struct {
@@ -107,7 +129,7 @@ typedef struct {
 } kws_detector_settings;
 
 typedef struct {
-    const uint8_t *bytes;
+    const KWS_FLASH uint8_t *bytes;
     uint32_t size;
     kws_feature_settings features;
     uint8_t cell;   /* kws_cell_kind */
@@ -116,13 +138,13 @@ typedef struct {
     uint8_t classes;
     uint8_t words;              /* classes whose name does not open with '_' */
     uint8_t zeta_q8, nu_q8;     /* FastGRNN; FastRNN's alpha and beta */
-    const uint8_t *input;       /* per feature: int8 offset (units of 32), uint8 scale_q9 */
+    const KWS_FLASH uint8_t *input;       /* per feature: int8 offset (units of 32), uint8 scale_q9 */
     kws_matrix w2, w1, u2, u1;  /* W = w1 w2, U = u1 u2 */
-    const uint8_t *bias_gate;   /* int8_q5 [hidden], FastGRNN only */
-    const uint8_t *bias_update; /* int8_q5 [hidden] */
+    const KWS_FLASH uint8_t *bias_gate;   /* int8_q5 [hidden], FastGRNN only */
+    const KWS_FLASH uint8_t *bias_update; /* int8_q5 [hidden] */
     kws_matrix classifier;
-    const uint8_t *bias_class; /* int16_q10 little endian [classes] */
-    const char *names;         /* NUL-terminated UTF-8, one per class */
+    const KWS_FLASH uint8_t *bias_class; /* int16_q10 little endian [classes] */
+    const KWS_FLASH char *names;         /* NUL-terminated UTF-8, one per class */
     kws_detector_settings detector;
 } kws_model;
 
@@ -130,12 +152,13 @@ typedef struct {
 
 typedef union {
     int16_t samples[KWS_FRAME_LENGTH];    /* filling up; then windowed and transformed */
-    uint32_t power[KWS_FRAME_LENGTH / 2]; /* in place: |spectrum|^2 of bins 1..255 */
+    uint32_t power[KWS_FRAME_LENGTH / 2]; /* in place: |spectrum|^2 of bins 1..frame_length / 2 - 1 */
 } kws_frame;
 
 typedef struct {
     kws_frame frame;
     int16_t overlap[KWS_FRAME_LENGTH - KWS_MIN_HOP]; /* what the next window needs again */
+    uint16_t length;        /* samples of a frame, at the model's rate */
     uint16_t filled;        /* samples in the frame so far */
     int16_t level_q7;       /* of the last frame, for KWS_ENERGY_DELTA */
     uint8_t level_is_known; /* 0 until the first frame */
@@ -162,13 +185,13 @@ typedef struct {
 typedef struct {
     uint8_t word;      /* class index, or KWS_NO_WORD */
     int16_t score_q10; /* smoothed log-odds that fired */
-    uint32_t frame;    /* counted from 0 at the reset; it ends at sample frame * hop + 512 */
+    uint32_t frame;    /* counted from 0 at the reset; it ends at sample frame * hop + frame_length */
 } kws_detection;
 
 /* ---- using it -------------------------------------------------------------------------------- */
 
 /* Checks `size` bytes at `model` and readies the spotter; the bytes must outlive it. */
-KWS_MUST_USE kws_status kws_spotter_init(kws_spotter *spotter, const void *model, size_t size);
+KWS_MUST_USE kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model, size_t size);
 
 /* Back to silence: as after init. Cannot fail. */
 void kws_spotter_reset(kws_spotter *spotter);
@@ -184,7 +207,7 @@ size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t 
 void kws_spotter_set_threshold(kws_spotter *spotter, int16_t threshold_q10);
 
 /* The name of a class, NUL-terminated UTF-8, or "" where there is no such class. */
-const char *kws_spotter_word(const kws_spotter *spotter, uint8_t word);
+const KWS_FLASH char *kws_spotter_word(const kws_spotter *spotter, uint8_t word);
 
 /* One sentence for a status. */
 const char *kws_status_text(kws_status status);

@@ -41,11 +41,11 @@ static void normalize(const kws_model *model, const int16_t *features_q7, int8_t
 
 /* The right factor of a low-rank product: int8 [cols] to int8 [rows]. */
 static void project(const kws_matrix *matrix, const int8_t *x, int8_t *y) {
-    const uint8_t *row = matrix->data;
+    const KWS_FLASH uint8_t *row = matrix->data;
     for (unsigned i = 0; i < matrix->rows; i++) y[i] = kws_sat8(kws_matrix_row(matrix, &row, x));
 }
 
-static int32_t bias_q12(const uint8_t *bias_q5, unsigned unit) {
+static int32_t bias_q12(const KWS_FLASH uint8_t *bias_q5, unsigned unit) {
     return (int32_t)(int8_t)bias_q5[unit] * (1 << (PRE_Q - 5));
 }
 
@@ -82,14 +82,14 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
         project(&model->u2, h, h_low);
         u_in = h_low;
     }
-    const uint8_t *w_row = model->w1.data, *u_row = model->u1.data;
+    const KWS_FLASH uint8_t *w_row = model->w1.data, *u_row = model->u1.data;
     for (unsigned unit = 0; unit < model->hidden; unit++) {
         int32_t pre_q12 = kws_matrix_row(&model->w1, &w_row, w_in) + kws_matrix_row(&model->u1, &u_row, u_in);
         cell->hidden_q15[unit] = update(model, unit, pre_q12, cell->hidden_q15[unit]);
     }
 
     hidden_to_int8(cell, model->hidden, h);
-    const uint8_t *row = model->classifier.data;
+    const KWS_FLASH uint8_t *row = model->classifier.data;
     for (unsigned i = 0; i < model->classes; i++) {
         int32_t bias = (int16_t)(uint16_t)(model->bias_class[2 * i] | (unsigned)model->bias_class[2 * i + 1] << 8);
         logits_q10[i] = kws_sat16(kws_matrix_row(&model->classifier, &row, h) + bias);

@@ -11,28 +11,30 @@
 #define LANES KWS_LANES
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
-/* The periodic Hann window, q15; it is symmetric: sample n has the weight of sample 512 - n. */
+/* The periodic Hann window at n / 512 of its length, q15; it is symmetric: sample n has the weight of
+ * sample 512 - n. */
 static int32_t window_q15(unsigned n) {
     return (32768 - (int32_t)kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)]) >> 1;
 }
 
-/* Windows the frames in place, scaled so that the largest sample of each fills 14 bits: a quiet
+/* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
-static void apply_window(int16_t *samples, unsigned *shift) {
+static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
     uint32_t folded[LANES] = {0};
-    for (unsigned n = 1; n <= KWS_FRAME_LENGTH / 2; n++) {
-        const int16_t *early = samples + n * LANES, *late = samples + (KWS_FRAME_LENGTH - n) * LANES;
-        int32_t weight = window_q15(n);
+    unsigned step = PERIOD / length;
+    for (unsigned n = 1; n <= length / 2; n++) {
+        const int16_t *early = samples + n * LANES, *late = samples + (length - n) * LANES;
+        int32_t weight = window_q15(n * step);
         KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
     }
     KWS_FOR_LANES(l) {
         unsigned bits = kws_bits(folded[l]);
-        shift[l] = bits > 14 ? bits - 14 : 0;
+        shift[l] = bits > magnitude ? bits - magnitude : 0;
         samples[l] = 0;
     }
-    for (unsigned n = 1; n < KWS_FRAME_LENGTH; n++) {
+    for (unsigned n = 1; n < length; n++) {
         int16_t *at = samples + n * LANES;
-        int32_t weight = window_q15(n);
+        int32_t weight = window_q15(n * step);
         KWS_FOR_LANES(l) at[l] = (int16_t)kws_round_shift(at[l] * weight, shift[l]);
     }
 }
@@ -41,7 +43,7 @@ static void apply_window(int16_t *samples, unsigned *shift) {
 static int32_t log2_q10(uint64_t value) {
     unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
     uint32_t mantissa = (uint32_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)) & 0xffff;
-    unsigned index = mantissa >> 10, fraction = mantissa & 1023;
+    unsigned index = (unsigned)(mantissa >> 10), fraction = (unsigned)(mantissa & 1023);
     int32_t low = kws_log2_q15[index], high = kws_log2_q15[index + 1];
     int32_t log_q15 = low + kws_round_shift((high - low) * (int32_t)fraction, 10);
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
@@ -56,9 +58,9 @@ static uint64_t product(uint32_t a, uint16_t b) {
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. Band m takes the place of half a power
  * long used up, samples[m]. */
-static void log_mel(kws_frames *frames, const kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
     uint64_t rising[LANES] = {0};
-    const uint16_t *weight_q15 = table->rise_q15;
+    const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {
         uint64_t whole[LANES] = {0}, carried[LANES];
         KWS_FOR_LANES(l) {
@@ -88,7 +90,7 @@ static void log_mel(kws_frames *frames, const kws_mel_table *table, const unsign
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
 /* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign. */
-static void dct(const int16_t *log_q10, const kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
     unsigned n = table->n_mels, period = 4 * n;
     for (unsigned k = 0; k < n_mfcc; k++) {
         int32_t sum[LANES] = {0}; /* q21; |pair| < 2^16, 20 pairs, cosine q11: below 2^31 */
@@ -109,12 +111,14 @@ static void dct(const int16_t *log_q10, const kws_mel_table *table, unsigned n_m
 }
 
 void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, int16_t *features_q7) {
-    const kws_mel_table *table = kws_mel_table_of(settings->n_mels);
+    const KWS_FLASH kws_mel_table *table = kws_mel_table_of(settings->frame_length, settings->n_mels);
     const int16_t *log_q10 = frames->samples;
+    unsigned length = settings->frame_length;
+    unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
     unsigned shift[LANES];
 
-    apply_window(frames->samples, shift);
-    kws_fft_power(frames, 14, shift);
+    apply_window(frames->samples, length, magnitude, shift);
+    kws_fft_power(frames, length, magnitude, shift);
     log_mel(frames, table, shift);
     if (settings->n_mfcc) {
         dct(log_q10, table, settings->n_mfcc, features_q7);

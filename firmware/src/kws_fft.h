@@ -1,4 +1,4 @@
-/* Real-input FFT of 512 points in block floating point: one exponent for a whole frame. */
+/* Real-input FFT of 512 or 256 points in block floating point: one exponent for a whole frame. */
 #ifndef KWS_FFT_H
 #define KWS_FFT_H
 
@@ -22,10 +22,10 @@ typedef union { /* value i of a lane's frame stands at i * KWS_LANES + lane */
 #define KWS_FOR_LANES(l) _Pragma("omp simd") for (unsigned l = 0; l < KWS_LANES; l++)
 #endif
 
-/* In place: 512 real samples (int16) become the power of bins 1..255 (uint32, power[k] for bin k;
- * power[0] is left undefined: the mel bands start above DC).
- * `magnitude` bounds the samples: all |samples| <= 2^magnitude, magnitude <= 15.
+/* In place: `length` real samples (int16), 512 or 256, become the power of bins 1..length / 2 - 1
+ * (uint32, power[k] for bin k; power[0] is left undefined: the mel bands start above DC).
+ * `magnitude` bounds the samples: all |samples| <= 2^magnitude, magnitude <= 15, with 256 samples 13.
  * Adds to each lane's shift s: |spectrum|^2 = power * 4^s, in units of the squared input. */
-void kws_fft_power(kws_frames *frames, unsigned magnitude, unsigned *shift);
+void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *shift);
 
 #endif

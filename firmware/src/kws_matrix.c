@@ -18,7 +18,7 @@ static size_t sparse_bytes(const kws_matrix *matrix, size_t available) {
     unsigned spare = (unsigned)(8 * bitmap) - matrix->cols;
     for (unsigned row = 0; row < matrix->rows; row++) {
         if (bitmap > available - total) return 0;
-        const uint8_t *map = matrix->data + total;
+        const KWS_FLASH uint8_t *map = matrix->data + total;
         if (spare && map[bitmap - 1] >> (8 - spare)) return 0; /* names a column that is not there */
         total += bitmap;
         for (size_t i = 0; i < bitmap; i++) {
@@ -40,7 +40,7 @@ size_t kws_matrix_bytes(const kws_matrix *matrix, size_t available) {
 
 /* Reads the bytes as signed: with a conversion of each instead, GCC 12 for x86 with VNNI takes its
  * unsigned dot product and the wrong sums (-O3 -march=native). */
-static int32_t dot8(const int8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
+static int32_t dot8(const KWS_FLASH int8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
     int32_t sum = 0;
     for (unsigned i = 0; i < cols; i++) sum += weights[i] * x[i];
     return sum;
@@ -48,17 +48,17 @@ static int32_t dot8(const int8_t *restrict weights, const int8_t *restrict x, un
 
 /* Two weights a byte, the even column in the low half, each in two's complement. They are used where
  * they stand, in the upper half of a byte, and count sixteen times until the end. */
-static int32_t dot4(const int8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
+static int32_t dot4(const KWS_FLASH int8_t *restrict weights, const int8_t *restrict x, unsigned cols) {
     int32_t sum = 0;
     unsigned pairs = cols / 2;
     for (unsigned i = 0; i < pairs; i++)
-        sum += (int8_t)(weights[i] * 16) * x[2 * i] + (weights[i] & ~15) * x[2 * i + 1];
+        sum += (int32_t)((int8_t)(weights[i] * 16) * x[2 * i]) + (weights[i] & ~15) * x[2 * i + 1];
     if (cols & 1) sum += (int8_t)(weights[pairs] * 16) * x[cols - 1];
     return sum / 16;
 }
 
-static int32_t dot_sparse8(const uint8_t **row, const int8_t *x, size_t bitmap) {
-    const uint8_t *map = *row, *weights = map + bitmap;
+static int32_t dot_sparse8(const KWS_FLASH uint8_t **row, const int8_t *x, size_t bitmap) {
+    const KWS_FLASH uint8_t *map = *row, *weights = map + bitmap;
     int32_t sum = 0;
     for (size_t i = 0; i < bitmap; i++, x += 8) {
         for (unsigned byte = map[i], column = 0; byte; byte >>= 1, column++)
@@ -68,13 +68,13 @@ static int32_t dot_sparse8(const uint8_t **row, const int8_t *x, size_t bitmap) 
     return sum;
 }
 
-int32_t kws_matrix_row(const kws_matrix *matrix, const uint8_t **row, const int8_t *x) {
+int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x) {
     int32_t sum;
     if (matrix->kind == KWS_MATRIX_INT8) {
-        sum = dot8((const int8_t *)*row, x, matrix->cols);
+        sum = dot8((const KWS_FLASH int8_t *)*row, x, matrix->cols);
         *row += matrix->cols;
     } else if (matrix->kind == KWS_MATRIX_INT4) {
-        sum = dot4((const int8_t *)*row, x, matrix->cols);
+        sum = dot4((const KWS_FLASH int8_t *)*row, x, matrix->cols);
         *row += (matrix->cols + 1u) / 2u;
     } else {
         sum = dot_sparse8(row, x, bitmap_bytes(matrix));

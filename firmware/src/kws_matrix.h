@@ -9,6 +9,6 @@ size_t kws_matrix_bytes(const kws_matrix *matrix, size_t available);
 
 /* Row dot x (x: int8 [cols]), scaled: round(sum * multiplier / 2^shift). `row` points at the packed
  * row and moves on to the next one. |sum| < 2^22 for 255 columns, hence 30 bits with the multiplier. */
-int32_t kws_matrix_row(const kws_matrix *matrix, const uint8_t **row, const int8_t *x);
+int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x);
 
 #endif

@@ -5,7 +5,8 @@
 #include "kws_features.h"
 #include "kws_fixed.h"
 
-void kws_mfcc_reset(kws_mfcc *mfcc) {
+void kws_mfcc_reset(kws_mfcc *mfcc, const kws_feature_settings *settings) {
+    mfcc->length = settings->frame_length;
     mfcc->filled = 0;
     mfcc->level_is_known = 0;
     mfcc->level_q7 = 0;
@@ -31,7 +32,7 @@ void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings,
 }
 
 void kws_mfcc_compute(kws_mfcc *mfcc, const kws_feature_settings *settings, int16_t *features_q7) {
-    unsigned overlap = KWS_FRAME_LENGTH - settings->hop_length;
+    unsigned overlap = (unsigned)(mfcc->length - settings->hop_length);
     memcpy(mfcc->overlap, mfcc->frame.samples + settings->hop_length, overlap * sizeof *mfcc->overlap);
     kws_features_of(&mfcc->frame, settings, features_q7);
     memcpy(mfcc->frame.samples, mfcc->overlap, overlap * sizeof *mfcc->overlap);

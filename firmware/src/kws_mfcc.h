@@ -4,13 +4,14 @@
 
 #include "kws.h"
 
-void kws_mfcc_reset(kws_mfcc *mfcc);
+/* Silence, and frames of the length that the settings have. */
+void kws_mfcc_reset(kws_mfcc *mfcc, const kws_feature_settings *settings);
 
 /* Takes at most as many samples as the frame still lacks; returns how many. */
 size_t kws_mfcc_fill(kws_mfcc *mfcc, const int16_t *samples, size_t count);
 
 /* Samples until the frame is full; never 0 between calls of kws_mfcc_compute. */
-static inline size_t kws_mfcc_lacking(const kws_mfcc *mfcc) { return (size_t)(KWS_FRAME_LENGTH - mfcc->filled); }
+static inline size_t kws_mfcc_lacking(const kws_mfcc *mfcc) { return (size_t)(mfcc->length - mfcc->filled); }
 
 /* The full frame's features (natural log, orthonormal DCT-II, q7), n_features of them; then keeps
  * the overlap and waits for the next hop_length samples. */

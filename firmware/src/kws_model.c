@@ -32,17 +32,17 @@ enum {
 #define MAX_MFCC 32
 #define MAX_SMOOTHING_SHIFT 7
 
-static const uint8_t magic[4] = {'k', 'w', 's', 0x1a};
+static const KWS_FLASH uint8_t magic[4] = {'k', 'w', 's', 0x1a};
 
 typedef struct {
-    const uint8_t *at;
+    const KWS_FLASH uint8_t *at;
     size_t left;
 } cursor;
 
-static unsigned read_u16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
-static uint32_t read_u32(const uint8_t *p) { return read_u16(p) | (uint32_t)read_u16(p + 2) << 16; }
+static unsigned read_u16(const KWS_FLASH uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+static uint32_t read_u32(const KWS_FLASH uint8_t *p) { return read_u16(p) | (uint32_t)read_u16(p + 2) << 16; }
 
-uint32_t kws_model_crc32(const uint8_t *bytes, size_t size) {
+uint32_t kws_model_crc32(const KWS_FLASH uint8_t *bytes, size_t size) {
     uint32_t crc = 0xffffffffu;
     for (size_t i = 0; i < size; i++) {
         crc ^= bytes[i];
@@ -51,9 +51,10 @@ uint32_t kws_model_crc32(const uint8_t *bytes, size_t size) {
     return ~crc;
 }
 
-static kws_status read_envelope(const uint8_t *bytes, size_t size) {
+static kws_status read_envelope(const KWS_FLASH uint8_t *bytes, size_t size) {
     if (size < FIXED_BYTES + CHECKSUM_BYTES) return KWS_ERROR_TRUNCATED;
-    if (memcmp(bytes, magic, sizeof magic) != 0) return KWS_ERROR_MAGIC;
+    for (unsigned i = 0; i < sizeof magic; i++) /* memcmp cannot read an AVR's flash */
+        if (bytes[i] != magic[i]) return KWS_ERROR_MAGIC;
     if (bytes[AT_VERSION] != FORMAT_VERSION || bytes[AT_VERSION + 1] != 0) return KWS_ERROR_VERSION;
     size_t stated = read_u16(bytes + AT_SIZE);
     if (size < stated) return KWS_ERROR_TRUNCATED;
@@ -62,22 +63,27 @@ static kws_status read_envelope(const uint8_t *bytes, size_t size) {
     return kws_model_crc32(bytes, covered) == read_u32(bytes + covered) ? KWS_OK : KWS_ERROR_CHECKSUM;
 }
 
-static kws_status read_features(kws_feature_settings *features, const uint8_t *bytes) {
-    unsigned hop_length = bytes[AT_HOP_MS] * (KWS_SAMPLE_RATE_HZ / 1000u);
-    features->hop_length = (uint16_t)hop_length;
+static kws_status read_features(kws_feature_settings *features, const KWS_FLASH uint8_t *bytes) {
+    unsigned rate_khz = bytes[AT_SAMPLE_RATE_KHZ], hop_ms = bytes[AT_HOP_MS];
+    unsigned longest_overlap = KWS_FRAME_LENGTH - KWS_MIN_HOP;
+    features->hop_length = (uint16_t)(hop_ms * rate_khz);
+    features->frame_length = (uint16_t)(32 * rate_khz);
     features->n_mels = bytes[AT_N_MELS];
     features->n_mfcc = bytes[AT_N_MFCC];
     features->energy = bytes[AT_ENERGY];
     features->n_features = features->n_mfcc ? features->n_mfcc : features->n_mels;
-    if (bytes[AT_SAMPLE_RATE_KHZ] != KWS_SAMPLE_RATE_HZ / 1000) return KWS_ERROR_FEATURES;
-    if (hop_length != 160 && hop_length != 320) return KWS_ERROR_FEATURES;
-    if (kws_mel_table_of(features->n_mels) == NULL) return KWS_ERROR_FEATURES;
+    if (rate_khz != 8 && rate_khz != 16) return KWS_ERROR_FEATURES;
+    if (rate_khz < KWS_MIN_SAMPLE_RATE_HZ / 1000 || rate_khz > KWS_MAX_SAMPLE_RATE_HZ / 1000) return KWS_ERROR_TOO_LARGE;
+    if (hop_ms != 10 && hop_ms != 20) return KWS_ERROR_FEATURES;
+    if (!KWS_WITH_32_MELS && rate_khz == 16 && features->n_mels == 32) return KWS_ERROR_TOO_LARGE;
+    if (kws_mel_table_of(features->frame_length, features->n_mels) == NULL) return KWS_ERROR_FEATURES;
     if (features->n_mfcc > MAX_MFCC || features->n_mfcc > features->n_mels) return KWS_ERROR_FEATURES;
     if (features->energy > KWS_ENERGY_DELTA) return KWS_ERROR_FEATURES;
-    return hop_length < KWS_MIN_HOP || features->n_features > KWS_MAX_FEATURES ? KWS_ERROR_TOO_LARGE : KWS_OK;
+    if ((unsigned)(features->frame_length - features->hop_length) > longest_overlap) return KWS_ERROR_TOO_LARGE;
+    return features->n_features > KWS_MAX_FEATURES ? KWS_ERROR_TOO_LARGE : KWS_OK;
 }
 
-static kws_status read_network(kws_model *model, const uint8_t *bytes) {
+static kws_status read_network(kws_model *model, const KWS_FLASH uint8_t *bytes) {
     model->cell = bytes[AT_CELL];
     model->hidden = bytes[AT_HIDDEN];
     model->rank_w = bytes[AT_RANK_W];
@@ -91,7 +97,7 @@ static kws_status read_network(kws_model *model, const uint8_t *bytes) {
     return KWS_OK;
 }
 
-static kws_status read_detector(kws_detector_settings *detector, const uint8_t *bytes) {
+static kws_status read_detector(kws_detector_settings *detector, const KWS_FLASH uint8_t *bytes) {
     detector->threshold_q10 = (int16_t)(uint16_t)read_u16(bytes + AT_THRESHOLD);
     detector->release_q10 = (int16_t)(uint16_t)read_u16(bytes + AT_RELEASE);
     detector->smoothing_shift = bytes[AT_SMOOTHING];
@@ -101,8 +107,8 @@ static kws_status read_detector(kws_detector_settings *detector, const uint8_t *
 }
 
 /* `size` bytes, or NULL (and nothing more) where fewer are left. */
-static const uint8_t *take(cursor *c, size_t size) {
-    const uint8_t *taken = c->at;
+static const KWS_FLASH uint8_t *take(cursor *c, size_t size) {
+    const KWS_FLASH uint8_t *taken = c->at;
     if (taken == NULL || size > c->left) {
         c->at = NULL;
         c->left = 0;
@@ -115,7 +121,7 @@ static const uint8_t *take(cursor *c, size_t size) {
 
 /* kind, multiplier, shift, then the packed rows. */
 static int take_matrix(cursor *c, kws_matrix *matrix, uint8_t rows, uint8_t cols) {
-    const uint8_t *head = take(c, 3);
+    const KWS_FLASH uint8_t *head = take(c, 3);
     if (head == NULL) return 0;
     matrix->kind = head[0];
     matrix->multiplier = head[1];
@@ -135,13 +141,14 @@ static int take_product(cursor *c, kws_matrix *left, kws_matrix *right, uint8_t 
 }
 
 static kws_status read_names(kws_model *model, cursor *c) {
-    model->names = (const char *)c->at;
+    model->names = (const KWS_FLASH char *)c->at;
     model->words = 0;
     for (unsigned i = 0; i < model->classes; i++) {
-        const uint8_t *end = c->at ? memchr(c->at, 0, c->left) : NULL;
-        if (end == NULL || end == c->at) return KWS_ERROR_WORDS;
+        size_t length = 0;
+        while (length < c->left && c->at[length]) length++;
+        if (length == 0 || length == c->left) return KWS_ERROR_WORDS;
         model->words = (uint8_t)(model->words + (*c->at != '_'));
-        (void)take(c, (size_t)(end - c->at) + 1);
+        (void)take(c, length + 1);
     }
     return model->words ? KWS_OK : KWS_ERROR_WORDS;
 }
@@ -160,8 +167,8 @@ static kws_status read_sections(kws_model *model, cursor *c) {
     return status != KWS_OK ? status : c->left ? KWS_ERROR_TRAILING : KWS_OK;
 }
 
-kws_status kws_model_read(kws_model *model, const void *bytes, size_t size) {
-    const uint8_t *b = bytes;
+kws_status kws_model_read(kws_model *model, const KWS_FLASH void *bytes, size_t size) {
+    const KWS_FLASH uint8_t *b = bytes;
     kws_status status = b == NULL ? KWS_ERROR_TRUNCATED : read_envelope(b, size);
     if (status != KWS_OK) return status;
     memset(model, 0, sizeof *model);
@@ -181,9 +188,10 @@ void kws_model_set_threshold(kws_model *model, int16_t threshold_q10) {
     model->detector.release_q10 = release < threshold_q10 ? release : threshold_q10;
 }
 
-const char *kws_model_name(const kws_model *model, unsigned class_index) {
-    const char *name = model->names;
-    while (class_index--) name += strlen(name) + 1;
+const KWS_FLASH char *kws_model_name(const kws_model *model, unsigned class_index) {
+    const KWS_FLASH char *name = model->names;
+    for (; class_index; class_index--)
+        while (*name++) continue;
     return name;
 }
 

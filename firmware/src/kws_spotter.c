@@ -6,14 +6,14 @@
 #include "kws_mfcc.h"
 #include "kws_model.h"
 
-kws_status kws_spotter_init(kws_spotter *spotter, const void *model, size_t size) {
+kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model, size_t size) {
     kws_status status = kws_model_read(&spotter->model, model, size);
     if (status == KWS_OK) kws_spotter_reset(spotter);
     return status;
 }
 
 void kws_spotter_reset(kws_spotter *spotter) {
-    kws_mfcc_reset(&spotter->mfcc);
+    kws_mfcc_reset(&spotter->mfcc, &spotter->model.features);
     kws_fastgrnn_reset(&spotter->fastgrnn);
     kws_detector_reset(&spotter->detector);
     spotter->frames = 0;
@@ -44,6 +44,6 @@ void kws_spotter_set_threshold(kws_spotter *spotter, int16_t threshold_q10) {
     kws_model_set_threshold(&spotter->model, threshold_q10);
 }
 
-const char *kws_spotter_word(const kws_spotter *spotter, uint8_t word) {
+const KWS_FLASH char *kws_spotter_word(const kws_spotter *spotter, uint8_t word) {
     return word < spotter->model.classes ? kws_model_name(&spotter->model, word) : "";
 }

@@ -2,24 +2,26 @@
 #ifndef KWS_TABLES_H
 #define KWS_TABLES_H
 
-#include <stdint.h>
+#include "kws.h"
 
-#define KWS_FFT_POINTS 256  /* complex points of the 512-point real transform */
 #define KWS_SINE_PERIOD 512 /* entries of one full wave */
 
-extern const int16_t kws_sine_q15[KWS_SINE_PERIOD];
-extern const uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
-extern const uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
+extern const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD];
+extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of kws_fft.c */
+extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
+extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
 
 typedef struct {
     uint8_t n_mels;
     int16_t scale_first, scale_other; /* sqrt(1/n) ln 2 and sqrt(2/n) ln 2, q17 */
-    const uint8_t *edges;      /* [n_mels + 2] first FFT bin of each interval between centres */
-    const uint16_t *rise_q15;  /* per bin from edges[0] on: its weight in the upper of its bands */
-    const int16_t *cosine_q11; /* [4 n_mels] one full wave */
+    /* [n_mels + 2] first FFT bin of each interval between centres */
+    const KWS_FLASH uint8_t *edges;
+    /* per bin from edges[0] on: its weight in the upper of its bands */
+    const KWS_FLASH uint16_t *rise_q15;
+    const KWS_FLASH int16_t *cosine_q11; /* [4 n_mels] one full wave */
 } kws_mel_table;
 
-/* NULL where there is no table for so many bands. */
-const kws_mel_table *kws_mel_table_of(unsigned n_mels);
+/* NULL where there is no table for so many samples a frame and so many bands. */
+const KWS_FLASH kws_mel_table *kws_mel_table_of(unsigned frame_length, unsigned n_mels);
 
 #endif

@@ -8,14 +8,15 @@
 #include "kws_model.h"
 #include "lanes.h"
 
-size_t kws_batch_frames(size_t samples, size_t hop_length) {
-    return samples < KWS_FRAME_LENGTH ? 0 : 1 + (samples - KWS_FRAME_LENGTH) / hop_length;
+size_t kws_batch_frames(size_t samples, const kws_feature_settings *settings) {
+    size_t frame_length = settings->frame_length;
+    return samples < frame_length ? 0 : 1 + (samples - frame_length) / settings->hop_length;
 }
 
 /* Frames need one another for their levels alone, so they are taken 16 at a time across the clips. */
 void kws_batch_features(const kws_feature_settings *settings, const int16_t *clips, size_t clip_count,
                         size_t samples, int16_t *features_q7) {
-    size_t per_clip = kws_batch_frames(samples, settings->hop_length), n_features = settings->n_features;
+    size_t per_clip = kws_batch_frames(samples, settings), n_features = settings->n_features;
     size_t total = clip_count * per_clip, clip = 0, frame = 0;
     kws_mfcc mfcc;
     for (size_t first = 0; first < total; first += KWS_LANES_AT_ONCE) {
@@ -30,7 +31,7 @@ void kws_batch_features(const kws_feature_settings *settings, const int16_t *cli
         for (size_t lane = 0; lane < count; lane++, features_q7 += n_features) {
             for (size_t i = 0; i < n_features; i++) features_q7[i] = features[i * KWS_LANES_AT_ONCE + lane];
             if (settings->energy != KWS_ENERGY_DELTA) continue;
-            if ((first + lane) % per_clip == 0) kws_mfcc_reset(&mfcc);
+            if ((first + lane) % per_clip == 0) kws_mfcc_reset(&mfcc, settings);
             kws_mfcc_remove_level(&mfcc, settings, features_q7);
         }
     }

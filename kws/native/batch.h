@@ -4,8 +4,8 @@
 
 #include "kws.h"
 
-/* Frames of a signal: 0 below 512 samples, else 1 + (samples - 512) / hop. */
-size_t kws_batch_frames(size_t samples, size_t hop_length);
+/* Frames of a signal: 0 below frame_length samples, else 1 + (samples - frame_length) / hop. */
+size_t kws_batch_frames(size_t samples, const kws_feature_settings *settings);
 
 /* clips: int16 [clips][samples] -> features_q7: int16 [clips][frames][n_features]; reset between clips. */
 void kws_batch_features(const kws_feature_settings *settings, const int16_t *clips, size_t clip_count,

@@ -16,7 +16,7 @@ def declarations(header: Path) -> str:
     text = re.sub(r'#ifdef __cplusplus.*?#endif|^extern "C".*$', "", text, flags=re.S | re.M)
     constants = re.findall(r"^#define (KWS_[A-Z_]+) +\d+", text, flags=re.M)
     text = re.sub(r"^#.*$", "", text, flags=re.M)
-    text = text.replace("KWS_MUST_USE", "")
+    text = re.sub(r"\b(KWS_MUST_USE|KWS_FLASH)\b", "", text)
     for name in ("KWS_FRAME_LENGTH / 2", "KWS_FRAME_LENGTH - KWS_MIN_HOP"):
         text = text.replace(f"[{name}]", "[...]")
     text = re.sub(r"\[KWS_[A-Z_]+\]", "[...]", text)
@@ -37,6 +37,8 @@ ffi.set_source(
     sources=[relative(p) for p in sorted((ENGINE / "src").glob("*.c"))]
     + [relative(NATIVE / name) for name in ("batch.c", "lanes.c")],
     include_dirs=[relative(ENGINE / "include"), relative(ENGINE / "src"), relative(NATIVE)],
+    # All that the format can say; a chip has smaller limits (kws.h), and the same integers.
+    define_macros=[("KWS_MAX_HIDDEN", "255"), ("KWS_WITH_32_MELS", "1")],
     extra_compile_args=["-O3", "-std=c99", "-fopenmp-simd"],  # no OpenMP: its "simd" loops alone
     py_limited_api=True,
 )

@@ -29,7 +29,7 @@ CALM = RandomModel(
     seed=99,
 )
 FIELDS = (
-    "uint16_t size, hop_length",
+    "uint16_t size, frame_length, hop_length",
     "uint8_t n_mfcc, energy, cell, hidden, rank_w, rank_u, classes, words, zeta_q8, nu_q8",
     "int16_t threshold_q10, release_q10",
     "uint8_t smoothing_shift, refractory_frames, is_calm",
@@ -82,7 +82,8 @@ def vector(recipe: RandomModel, samples: np.ndarray) -> Vector:
     detections = engine.detect(model, trace.scores)
     listed = [number for frame, word, score in detections for number in (frame, word, score)]
     fields = (
-        *(len(model.data), model.features.hop_length, model.features.n_mfcc, c.features.energy),
+        *(len(model.data), model.features.frame_length, model.features.hop_length),
+        *(model.features.n_mfcc, c.features.energy),
         *(c.cell, c.hidden, c.rank_w, c.rank_u, c.classes, c.words, c.zeta_q8, c.nu_q8),
         *(c.detector.threshold_q10, c.detector.release_q10),
         *(c.detector.smoothing_shift, c.detector.refractory_frames, int(recipe is CALM)),
@@ -124,7 +125,9 @@ def header(models: int) -> str:
         f"typedef struct {{\n    const uint8_t *bytes;\n{fields}}} kws_test_model;\n\n"
         "extern const kws_test_model kws_test_models[KWS_TEST_MODELS];\n"
         "extern const int16_t kws_fft_input[KWS_FFT_VECTORS][512];\n"
-        "extern const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]; /* bins 1..255 */\n\n"
+        "extern const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]; /* bins 1..255 */\n"
+        "/* of the first 256 samples of each, halved: bins 1..127 */\n"
+        "extern const uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127];\n\n"
         "#endif\n"
     )
 
@@ -141,6 +144,8 @@ def files() -> dict[str, str]:
     vectors = [vector(recipe, samples) for recipe in (*ALL, CALM)]
     inputs = fft_inputs()
     amplitudes = np.abs(np.fft.rfft(inputs.astype(np.float64)))[:, 1:256]
+    halved = np.trunc(inputs[:, :256] / 2.0)  # as C divides
+    short_amplitudes = np.abs(np.fft.rfft(halved))[:, 1:128]
     rows = [
         f"    {{model_{i}, {', '.join(f'{n}u' if n > 32767 else str(n) for n in v.fields)}}},\n"
         for i, v in enumerate(vectors)
@@ -152,6 +157,10 @@ def files() -> dict[str, str]:
         + nested(
             "const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]",
             np.rint(amplitudes * 16).astype(np.int64),
+        )
+        + nested(
+            "const uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127]",
+            np.rint(short_amplitudes * 16).astype(np.int64),
         )
         + "".join(
             c_array(f"static const uint8_t model_{i}[{len(v.data)}]", list(v.data))

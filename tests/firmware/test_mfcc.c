@@ -1,12 +1,13 @@
 #include "check.h"
 #include "kws_mfcc.h"
+#include "kws_tables.h"
 #include "signal.h"
 
 static kws_mfcc mfcc;
 static int16_t features[KWS_MAX_FEATURES];
 
 static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings, unsigned samples) {
-    kws_mfcc_reset(&mfcc);
+    kws_mfcc_reset(&mfcc, settings);
     for (unsigned n = 0; n < samples; n++) {
         int16_t x = sample(n);
         CHECK_EQUAL(kws_mfcc_fill(&mfcc, &x, 1), 1);
@@ -21,7 +22,7 @@ static int16_t fastest(unsigned n) { return n & 1 ? 32767 : -32768; }
 static int16_t tone(unsigned n) { return n / 8 & 1 ? 32767 : -32768; }
 
 void test_mfcc_of_silence_is_the_floor(void) {
-    kws_feature_settings settings = {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE};
+    kws_feature_settings settings = {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE, 512};
     feed(silence, &settings, 832);
     CHECK_EQUAL(features[0], -12906); /* ln(2^-23) sqrt(40) * 128 */
     for (unsigned i = 1; i < 16; i++) CHECK_EQUAL(features[i], 0);
@@ -31,9 +32,25 @@ void test_mfcc_of_silence_is_the_floor(void) {
     for (unsigned i = 0; i < 40; i++) CHECK_EQUAL(features[i], -2041); /* ln(2^-23) * 128 */
 }
 
+void test_mfcc_at_8_khz_is_that_of_half_the_spectrum(void) {
+    kws_feature_settings settings = {160, 24, 16, 16, KWS_ENERGY_ABSOLUTE, 256};
+    feed(silence, &settings, 416);
+    CHECK_EQUAL(features[0], -9997); /* ln(2^-23) sqrt(24) * 128 */
+    for (unsigned i = 1; i < 16; i++) CHECK_EQUAL(features[i], 0);
+    settings.n_mfcc = 0;
+    settings.n_features = 24;
+    /* 500 Hz is bin 16, next to the centre of band 5, which is at 15.6; by hand, as below: its power
+     * (4 / pi * 64)^2 = 6640 and two neighbours of 1660 make ln 7800 = 8.96 there, ln 1780 = 7.48 in
+     * band 6 */
+    feed(tone, &settings, 576);
+    CHECK(features[5] > 1147 - 20 && features[5] < 1147 + 20);
+    CHECK(features[6] > 958 - 20 && features[6] < 958 + 20);
+    CHECK(features[3] < 500);
+}
+
 void test_mfcc_of_full_scale_stays_in_range(void) {
     static int16_t (*const signals[])(unsigned) = {lowest, one_impulse, fastest, tone};
-    kws_feature_settings settings = {320, 40, 0, 40, KWS_ENERGY_ABSOLUTE};
+    kws_feature_settings settings = {320, 40, 0, 40, KWS_ENERGY_ABSOLUTE, 512};
     for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
         feed(signals[i], &settings, 1152);
         for (unsigned band = 0; band < 40; band++) {
@@ -49,12 +66,33 @@ void test_mfcc_of_full_scale_stays_in_range(void) {
     CHECK(features[16] < 0);
 }
 
+void test_mfcc_of_32_bands(void) {
+#if KWS_WITH_32_MELS
+    kws_feature_settings settings = {160, 32, 0, 32, KWS_ENERGY_ABSOLUTE, 512};
+    feed(silence, &settings, 832);
+    for (unsigned i = 0; i < 32; i++) CHECK_EQUAL(features[i], -2041); /* ln(2^-23) * 128 */
+    /* bin 32 lies between the centres of bands 9 and 10, near the upper. By hand, with the fundamental
+     * of above, (4 / pi * 128)^2: band 9 gets 0.23 of it, ln = 8.72, and band 10 1.23, ln = 10.39 */
+    feed(tone, &settings, 1152);
+    CHECK(features[9] > 1080 && features[9] < 1160);
+    CHECK(features[10] > 1300 && features[10] < 1360);
+    CHECK(features[8] < 700);
+    CHECK(features[13] < 0);
+    settings.n_mfcc = settings.n_features = 32;
+    feed(silence, &settings, 832);
+    CHECK(features[0] >= -11545 && features[0] <= -11543); /* ln(2^-23) sqrt(32) * 128 = -11543.7 */
+    for (unsigned i = 1; i < 32; i++) CHECK_EQUAL(features[i], 0);
+#else
+    CHECK(kws_mel_table_of(512, 32) == 0);
+#endif
+}
+
 /* The same noise at two gains 16 apart. */
 static int16_t loud(unsigned n) { return (int16_t)((int32_t)(n * 2654435761u >> 16) - 32768); }
 static int16_t quiet(unsigned n) { return (int16_t)(loud(n) / 16); }
 
 void test_mfcc_delta_ignores_the_gain(void) {
-    kws_feature_settings settings = {320, 40, 13, 13, KWS_ENERGY_DELTA};
+    kws_feature_settings settings = {320, 40, 13, 13, KWS_ENERGY_DELTA, 512};
     int16_t first[13];
     feed(loud, &settings, 1152);
     for (unsigned i = 0; i < 13; i++) first[i] = features[i];

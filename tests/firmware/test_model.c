@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "kws_model.h"
+#include "limits.h"
 #include "vectors.h"
 
 #define LARGEST 1024
@@ -66,7 +67,8 @@ void test_model_reports_what_is_wrong(void) {
         kws_status status;
     } wrong[] = {
         {0, 'K', KWS_ERROR_MAGIC},       {3, 0, KWS_ERROR_MAGIC},       {4, 2, KWS_ERROR_VERSION},
-        {4, 0, KWS_ERROR_VERSION},       {5, 1, KWS_ERROR_VERSION},     {8, 8, KWS_ERROR_FEATURES},
+        {4, 0, KWS_ERROR_VERSION},       {5, 1, KWS_ERROR_VERSION},     {8, 8, KWS_ERROR_FEATURES}, /* 8 kHz with 40 bands */
+        {8, 12, KWS_ERROR_FEATURES},
         {9, 15, KWS_ERROR_FEATURES},     {9, 0, KWS_ERROR_FEATURES},    {10, 41, KWS_ERROR_FEATURES},
         {10, 0, KWS_ERROR_FEATURES},     {11, 33, KWS_ERROR_FEATURES},  {12, 2, KWS_ERROR_FEATURES},
         {13, 2, KWS_ERROR_NETWORK},      {14, 0, KWS_ERROR_NETWORK},    {14, 255, KWS_ERROR_TOO_LARGE},
@@ -75,6 +77,7 @@ void test_model_reports_what_is_wrong(void) {
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK_EQUAL(with_byte(wrong[i].offset, wrong[i].value), wrong[i].status);
+    CHECK_EQUAL(with_byte(10, 32), KWS_WITH_32_MELS ? KWS_OK : KWS_ERROR_TOO_LARGE);
     CHECK_EQUAL(with_byte(matrix, 3), KWS_ERROR_NETWORK);      /* a kind there is not */
     CHECK_EQUAL(with_byte(matrix + 1, 0), KWS_ERROR_NETWORK);  /* multiplier 0 */
     CHECK_EQUAL(with_byte(matrix + 2, 31), KWS_ERROR_NETWORK); /* shift above 30 */
@@ -94,15 +97,16 @@ void test_model_reads_every_field(void) {
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         const kws_test_model *expected = &kws_test_models[i];
         kws_status status = kws_model_read(&model, expected->bytes, expected->size);
-        if (KWS_MIN_HOP > expected->hop_length || KWS_MAX_CLASSES < expected->classes) {
+        if (!within_limits(expected)) {
             CHECK_EQUAL(status, KWS_ERROR_TOO_LARGE);
             continue;
         }
         CHECK_EQUAL(status, KWS_OK);
         CHECK_EQUAL(model.features.hop_length, expected->hop_length);
-        CHECK_EQUAL(model.features.n_mels, 40);
+        CHECK_EQUAL(model.features.frame_length, expected->frame_length);
+        CHECK_EQUAL(model.features.n_mels, expected->frame_length == 512 ? 40 : 24);
         CHECK_EQUAL(model.features.n_mfcc, expected->n_mfcc);
-        CHECK_EQUAL(model.features.n_features, expected->n_mfcc ? expected->n_mfcc : 40);
+        CHECK_EQUAL(model.features.n_features, expected->n_mfcc ? expected->n_mfcc : model.features.n_mels);
         CHECK_EQUAL(model.features.energy, expected->energy);
         CHECK_EQUAL(model.cell, expected->cell);
         CHECK_EQUAL(model.hidden, expected->hidden);

@@ -4,6 +4,7 @@
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
 #include "kws_mfcc.h"
+#include "limits.h"
 #include "signal.h"
 #include "vectors.h"
 
@@ -12,13 +13,9 @@
 static kws_spotter spotter;
 static int16_t chunk[LONGEST_CHUNK];
 
-static int fits(const kws_test_model *vector) {
-    return KWS_MIN_HOP <= vector->hop_length && KWS_MAX_CLASSES >= vector->classes;
-}
-
 static int ready(const kws_test_model *vector) {
     kws_status status = kws_spotter_init(&spotter, vector->bytes, vector->size);
-    CHECK_EQUAL(status, fits(vector) ? KWS_OK : KWS_ERROR_TOO_LARGE);
+    CHECK_EQUAL(status, within_limits(vector) ? KWS_OK : KWS_ERROR_TOO_LARGE);
     return status == KWS_OK;
 }
 

@@ -4,13 +4,13 @@
 
 #include <stdint.h>
 
-#define KWS_TEST_MODELS 13
+#define KWS_TEST_MODELS 15
 #define KWS_SIGNAL_SAMPLES 51200u
 #define KWS_FFT_VECTORS 3
 
 typedef struct {
     const uint8_t *bytes;
-    uint16_t size, hop_length;
+    uint16_t size, frame_length, hop_length;
     uint8_t n_mfcc, energy, cell, hidden, rank_w, rank_u, classes, words, zeta_q8, nu_q8;
     int16_t threshold_q10, release_q10;
     uint8_t smoothing_shift, refractory_frames, is_calm;
@@ -22,5 +22,7 @@ typedef struct {
 extern const kws_test_model kws_test_models[KWS_TEST_MODELS];
 extern const int16_t kws_fft_input[KWS_FFT_VECTORS][512];
 extern const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]; /* bins 1..255 */
+/* of the first 256 samples of each, halved: bins 1..127 */
+extern const uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127];
 
 #endif

@@ -30,13 +30,19 @@ static int16_t sample(unsigned kind, unsigned n, unsigned at, unsigned loudness)
 
 int main(void) {
     static const kws_feature_settings settings[] = {
-        {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE}, {160, 40, 32, 32, KWS_ENERGY_ABSOLUTE}, {160, 40, 0, 40, KWS_ENERGY_ABSOLUTE}};
+        {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE, 512}, {160, 40, 32, 32, KWS_ENERGY_ABSOLUTE, 512},
+        {160, 40, 0, 40, KWS_ENERGY_ABSOLUTE, 512},  {160, 24, 16, 16, KWS_ENERGY_ABSOLUTE, 256},
+        {80, 24, 0, 24, KWS_ENERGY_ABSOLUTE, 256},
+#if KWS_WITH_32_MELS
+        {160, 32, 0, 32, KWS_ENERGY_ABSOLUTE, 512},  {320, 32, 32, 32, KWS_ENERGY_ABSOLUTE, 512},
+#endif
+    };
     static int16_t samples[LANES][KWS_FRAME_LENGTH];
     static kws_mfcc mfcc;
     const int16_t *frames[LANES];
     unsigned compared = 0, failed = 0;
-    for (unsigned round = 0; round < 600; round++) {
-        const kws_feature_settings *use = settings + round % 3;
+    for (unsigned round = 0; round < 1000; round++) {
+        const kws_feature_settings *use = settings + round % (sizeof settings / sizeof *settings);
         int16_t together[KWS_MAX_FEATURES * LANES], alone[KWS_MAX_FEATURES];
         for (unsigned lane = 0; lane < LANES; lane++) {
             unsigned kind = ((uint32_t)noise() >> 3) % KINDS, at = (uint32_t)noise() % KWS_FRAME_LENGTH;
@@ -45,8 +51,8 @@ int main(void) {
         }
         kws_lanes_features(use, frames, together);
         for (unsigned lane = 0; lane < LANES; lane++) {
-            kws_mfcc_reset(&mfcc);
-            (void)kws_mfcc_fill(&mfcc, samples[lane], KWS_FRAME_LENGTH);
+            kws_mfcc_reset(&mfcc, use);
+            (void)kws_mfcc_fill(&mfcc, samples[lane], use->frame_length);
             kws_mfcc_compute(&mfcc, use, alone);
             for (unsigned i = 0; i < use->n_features; i++, compared++) failed += together[i * LANES + lane] != alone[i];
         }

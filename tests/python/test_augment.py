@@ -282,3 +282,25 @@ def test_unusable_samples_are_refused_with_one_sentence():
         mix(tone(100.0), np.zeros(0, np.int16), 3.0, rng)
     with pytest.raises(ConfigError, match="inf dB"):
         mix(tone(100.0), tone(50.0), math.inf, rng)
+
+
+def test_sample_bits_round_to_the_steps_of_a_converter():
+    clips = np.concatenate([random_clips(2), np.full((1, SAMPLES), 32_767, np.int16)])
+    coarse = apply(only(sample_bits=10), clips)
+    assert np.all(coarse % 64 == 0)
+    error = np.abs(coarse[:2].astype(np.int32) - clips[:2])
+    assert error.max() == 32 and error.mean() == pytest.approx(16, rel=0.05)
+    assert np.all(coarse[2] == 1023 // 2 * 64)  # the highest of 1,024 levels
+    with pytest.raises(ConfigError, match="sample_bits is 7"):
+        AugmentConfig(sample_bits=7)
+
+
+def test_times_count_in_the_clips_own_rate():
+    clip = np.zeros((1, 8000), np.int16)
+    clip[0, 4000] = 8000
+    shifted = [
+        Augment(only(shift_ms=100.0), sample_rate_hz=rate_hz)(clip, np.random.default_rng(3))
+        for rate_hz in (16_000, 8_000)
+    ]
+    moves = [int(np.argmax(np.abs(clips[0]))) - 4000 for clips in shifted]
+    assert abs(moves[1]) > 100 and moves[0] in (2 * moves[1] - 1, 2 * moves[1], 2 * moves[1] + 1)

@@ -305,12 +305,12 @@ def test_devices_are_listed(monkeypatch):
 
 
 def test_listen_without_a_file_opens_the_microphone_that_is_named(model, monkeypatch):
-    def refuse(wanted):
-        raise MicrophoneError(f"no {wanted}")
+    def refuse(wanted, rate_hz):
+        raise MicrophoneError(f"no {wanted} at {rate_hz}")
 
     monkeypatch.setattr(microphone, "Microphone", refuse)
     result = run("listen", model, "--device", "USB")
-    assert (result.exit_code, result.stderr) == (1, "kws: no USB\n")
+    assert (result.exit_code, result.stderr) == (1, "kws: no USB at 16000\n")
 
 
 def test_train_wake_passes_its_folders_on(fake_train):

@@ -190,7 +190,9 @@ def test_the_augmentation_noise_is_the_training_part_of_the_background(corpus, m
     given = []
     real = command_task.Augment
     monkeypatch.setattr(
-        command_task, "Augment", lambda config, noises: given.append(noises) or real(config, noises)
+        command_task,
+        "Augment",
+        lambda config, noises, **rate: given.append(noises) or real(config, noises, **rate),
     )
     task_of(corpus)
     whole = read_audio(corpus / "_background_noise_" / "hiss.wav")

@@ -44,9 +44,9 @@ def speech(seconds: float = 6) -> np.ndarray:
 def test_chunks_give_the_detections_and_states_of_one_call(random_model, length):
     samples = np.concatenate([speech(3), noise(2, 8000)])
     trace = engine.trace(random_model, samples)
-    hop = random_model.features.hop_length
+    config = random_model.features
     expected = [
-        (random_model.classes[word], engine.time_of(frame, hop))
+        (random_model.classes[word], engine.time_of(frame, config))
         for frame, word, _ in engine.detect(random_model, trace.scores)
     ]
     spotter = kws.Spotter(random_model)

@@ -19,12 +19,12 @@ ENGINE = ROOT / "firmware"
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror"]
 STRICT_C = ["-std=c99", "-Wmissing-prototypes", "-Wvla", *STRICT]
 
-# Of libc the header promises these five; the rest is what compilers call for integer arithmetic.
-LIBC = {"memcpy", "memset", "memcmp", "memchr", "strlen"}
+# Of libc the header promises these two; the rest is what compilers call for integer arithmetic.
+LIBC = {"memcpy", "memset"}
 INTEGER_HELPERS = re.compile(
     r"__aeabi_(u?idiv(mod)?|u?ldivmod|lmul|llsl|llsr|lasr|memcpy[48]?|memclr[48]?|memset[48]?)"
     r"|__gnu_thumb1_case_\w+|__(mul|ashl|ashr|lshr|u?div|u?mod)[sd]i3|__clz[sd]i2"
-    r"|__(u?divmod|u?mul)\w*[qhs]i\w*|__do_copy_data|__do_clear_bss|_GLOBAL_OFFSET_TABLE_"
+    r"|__(u?divmod|u?s?mul)\w*[qhs]i\w*|__(add|sub|cmp)di\w*|__do_copy_data|__do_clear_bss|_GLOBAL_OFFSET_TABLE_"
 )
 
 
@@ -57,7 +57,7 @@ def test_objects_call_neither_heap_nor_floating_point(target, level, tmp_path):
     symbols = [(line[-2], line[-1]) for line in lines if len(line) > 1]
     defined = {name for kind, name in symbols if kind != "U"}
     called = {name for kind, name in symbols if kind == "U"} - defined
-    assert called & LIBC
+    assert {"kws_spotter_init", "kws_spotter_process", "kws_mfcc_compute"} <= defined
     assert not {name for name in called - LIBC if not INTEGER_HELPERS.fullmatch(name)}
     assert not [name for kind, name in symbols if kind in "BbDCGs"], "writable data"
 

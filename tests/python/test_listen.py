@@ -8,9 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from loudness_models import noise, two_words, wake_word
+from random_models import RandomModel
 
 from kws import Spotter, listen, microphone, model_file
 from kws.audio import write_audio
+from kws.config import FeatureConfig
 from kws.errors import AudioError, MicrophoneError
 from kws.listen import hear, listen_to_files, listen_to_microphone, listen_to_pipe, pipe_chunks
 from kws.text import bar, bar_characters, clock, table
@@ -173,7 +175,7 @@ class FakeMicrophone:
 def use_microphone(monkeypatch, stream):
     def use(end, chunks=None):
         fake = FakeMicrophone(np.array_split(stream, 150) if chunks is None else chunks, end)
-        monkeypatch.setattr(microphone, "Microphone", lambda device: fake)
+        monkeypatch.setattr(microphone, "Microphone", lambda device, rate_hz: fake)
         return fake
 
     return use
@@ -265,6 +267,20 @@ def test_a_process_call_lasts_no_longer_than_a_second_of_audio(spotter, tmp_path
     lengths = [len(chunk) for chunk in listen.file_chunks(tmp_path / "long.wav")]
     assert sum(lengths) == round(5.3 * 16_000)
     assert max(lengths) == 16_000
+
+
+def test_a_model_of_8_khz_hears_recordings_at_its_rate(tmp_path):
+    write_audio(tmp_path / "long.wav", noise(3.0, 16))
+    lengths = [len(chunk) for chunk in listen.file_chunks(tmp_path / "long.wav", 8_000)]
+    assert lengths == [8_000, 8_000, 8_000]
+    eight = RandomModel(
+        features=FeatureConfig(sample_rate_hz=8_000, hop_length=160, n_mels=24, n_mfcc=13)
+    )
+    printer = Printer(io.StringIO(), as_json=False)
+    listener = Spotter(model_file.parse(eight.encode()))
+    listen.listen_to_files(listener, [tmp_path / "long.wav"], printer, 8_000)
+    assert listener.frames == 1 + (24_000 - 256) // 160
+    assert lines(printer)[-1].startswith("3.0 s of audio")
 
 
 def test_the_engine_is_charged_for_its_own_time_only(spotter):

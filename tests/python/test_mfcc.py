@@ -72,6 +72,20 @@ def test_log_mel_agrees_with_librosa(name, hop_length):
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", SIGNALS)
+def test_log_mel_at_8_khz_agrees_with_librosa(name):
+    samples = SIGNALS[name]
+    spectrum = librosa.stft(
+        samples / 32768.0, n_fft=256, hop_length=160, window="hann", center=False
+    )
+    filters = librosa.filters.mel(
+        sr=8000, n_fft=256, n_mels=24, fmin=80.0, fmax=3800.0, htk=True, norm=None
+    )
+    theirs = np.log(filters @ np.abs(spectrum) ** 2 + 2.0**-23).T
+    ours = log_mel(samples, sample_rate_hz=8000, hop_length=160, n_mels=24)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
 @pytest.mark.parametrize("n_mfcc", [1, 13, 40])
 @pytest.mark.parametrize("name", SIGNALS)
 def test_mfcc_agrees_with_librosa_and_scipy(name, n_mfcc):
@@ -186,6 +200,7 @@ def test_samples_that_mean_nothing_are_refused(samples, words):
         ({"hop_length": 513}, "from 1 to 512"),
         ({"n_mfcc": 41}, "n_mfcc is 41"),
         ({"n_mels": 0}, "n_mels is 0"),
+        ({"sample_rate_hz": 11025}, "sample_rate_hz is 11025: give one of 16000, 8000"),
     ],
 )
 def test_settings_out_of_range_are_named(settings, words):

@@ -181,3 +181,18 @@ def test_an_empty_folder_is_refused(folders, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match="empty holds no sound files"):
         build_stream([tmp_path / "empty"], [folders / "talk"], ["hey"])
+
+
+def test_a_stream_at_8_khz_has_the_same_times(folders):
+    at_16, at_8 = (
+        build_stream([folders / "hey"], [folders / "talk"], ["hey"], sample_rate_hz=rate_hz)
+        for rate_hz in (16_000, 8_000)
+    )
+    assert len(at_8.samples) * 2 == len(at_16.samples)
+    assert at_8.negative_hours == pytest.approx(at_16.negative_hours)
+    for ours, theirs in zip(at_8.clips, at_16.clips, strict=True):
+        assert (ours.path, 2 * ours.start, 2 * ours.end) == (theirs.path, theirs.start, theirs.end)
+        assert abs(2 * ours.speech_end - theirs.speech_end) <= 320
+    end = at_8.positives[0].end
+    late = judge(at_8, [Hit(end + 7_999, "hey", 0.9)])
+    assert len(late.missed) == len(at_8.positives) - 1 and not late.false_accepts

@@ -8,9 +8,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from kws.frontend_spec import N_MELS, mel_weights
+from kws.frontend_spec import FRONT_ENDS, mel_weights
 
 ROOT = Path(__file__).parents[2]
+TABLES = [(front_end, n) for front_end in FRONT_ENDS.values() for n in front_end.mel_counts]
 GENERATORS = {
     "firmware/generate_tables.py": "firmware/src",
     "tests/firmware/make_vectors.py": "tests/firmware",
@@ -48,8 +49,9 @@ def test_tables_hold_the_functions_they_are_named_for():
     np.testing.assert_allclose(array("kws_log2_q15"), log2, atol=0.5)
     sigmoid = 32768 / (1 + np.exp(-np.arange(65) / 8))
     np.testing.assert_allclose(array("kws_sigmoid_q15"), sigmoid, atol=0.5)
-    cosine = np.cos(2 * np.pi * np.arange(160) / 160) * 2048
-    np.testing.assert_allclose(array("cosine_40"), cosine, atol=0.5)
+    for _, n_mels in TABLES:
+        cosine = np.cos(2 * np.pi * np.arange(4 * n_mels) / (4 * n_mels)) * 2048
+        np.testing.assert_allclose(array(f"cosine_{n_mels}"), cosine, atol=0.5)
 
 
 def test_sine_is_symmetric_to_the_last_bit():
@@ -59,14 +61,16 @@ def test_sine_is_symmetric_to_the_last_bit():
     np.testing.assert_array_equal(sine[1:256], -sine[511:256:-1])
 
 
-def test_mel_table_gives_the_weights_of_the_specification():
-    edges, rise = array("edges_40"), array("rise_40")
-    weights = np.zeros((257, N_MELS))
-    for interval in range(N_MELS + 1):
+@pytest.mark.parametrize(("front_end", "n_mels"), TABLES, ids=("16 kHz", "paper", "8 kHz"))
+def test_mel_table_gives_the_weights_of_the_specification(front_end, n_mels):
+    edges, rise = array(f"edges_{n_mels}"), array(f"rise_{n_mels}")
+    weights = np.zeros((front_end.n_fft // 2 + 1, n_mels))
+    for interval in range(n_mels + 1):
         for bin_index in range(edges[interval], edges[interval + 1]):
             part = rise[bin_index - edges[0]] / 32768
-            if interval < N_MELS:
+            if interval < n_mels:
                 weights[bin_index, interval] += part
             if interval > 0:
                 weights[bin_index, interval - 1] += 1 - part
-    np.testing.assert_allclose(weights, mel_weights(), atol=2.0**-16)
+    expected = mel_weights(n_mels, front_end.sample_rate_hz)
+    np.testing.assert_allclose(weights, expected, atol=2.0**-16)

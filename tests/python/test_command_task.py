@@ -209,7 +209,7 @@ def test_the_loss_is_cross_entropy_of_each_class_at_its_highest_frame(corpus):
 
 
 def test_validation_counts_what_is_right_and_says_what_was_measured(corpus):
-    task = task_of(corpus)
+    task = task_of(corpus, stream_clips=2)
     labels = task.validation.labels
 
     def run(features):

@@ -39,5 +39,14 @@ uint32_t kws_avr_band(kws_avr_mel *mel, const uint32_t *power, const KWS_FLASH u
 /* dct(): the sum of one coefficient over 24 bands. */
 int32_t kws_avr_dct(const int16_t *log_q10, const KWS_FLASH int16_t *cosine_q11, uint8_t k);
 
+/* kws_matrix.c, kws_matrix_row() of an int4 row; scale is the shift above the multiplier. */
+int32_t kws_avr_row4(const KWS_FLASH uint8_t *weights, const int8_t *x, uint8_t cols, uint16_t scale);
+
+/* kws_fastgrnn.c, sigmoid_q15(). */
+uint16_t kws_avr_sigmoid(int32_t x_q12);
+
+/* update(), its last line: keep h + write c, rounded and saturated. */
+int16_t kws_avr_mix(int16_t keep_q15, int16_t h_q15, int16_t half_write_q14, int16_t c_q15);
+
 #endif
 #endif

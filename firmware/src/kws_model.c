@@ -168,7 +168,7 @@ static kws_status read_sections(kws_model *model, cursor *c) {
 }
 
 kws_status kws_model_read(kws_model *model, const KWS_FLASH void *bytes, size_t size) {
-    const KWS_FLASH uint8_t *b = bytes;
+    const KWS_FLASH uint8_t *b = (const KWS_FLASH uint8_t *)bytes;
     kws_status status = b == NULL ? KWS_ERROR_TRUNCATED : read_envelope(b, size);
     if (status != KWS_OK) return status;
     memset(model, 0, sizeof *model);

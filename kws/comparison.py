@@ -18,8 +18,10 @@ from kws.config import LOGIT_ONE
 from kws.counts import costs
 from kws.errors import ConfigError, KwsError
 from kws.fastgrnn import Network
+from kws.feature_store import FeatureStore
 from kws.files import replacing
 from kws.recipe import Recipe
+from kws.train import CACHE
 from kws.trainer import Run, Trainer, pieces, stages_of
 
 NETWORK = "network.pt"
@@ -38,7 +40,7 @@ def compare(
     if done is not None:
         return done
     network = _network(recipe, task, start)
-    trainer = Trainer(recipe, task, network, folder)
+    trainer = Trainer(recipe, task, network, folder, store=FeatureStore(CACHE, task.identity))
     data = trainer.run()
     metrics = {
         "name": recipe.name,

@@ -91,6 +91,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             name=name,
             seed=seed,
             max_bytes=65_535,
+            data=dataclasses.replace(template.data, stream_clips=1),  # they are judged by clips
             features=peer.features,
             network=NetworkConfig(cell=peer.cell, hidden=peer.hidden),
             schedule=ScheduleConfig(

@@ -146,7 +146,9 @@ def recipe_of(entry: Entry, setting: Setting, seed: int) -> Recipe:
         words=TASKS[setting.task],
         seed=seed,
         max_bytes=65_535,
-        data=DataConfig(corpus=str(setting.data), unknown_share=1.0, silence_share=1.0),
+        data=DataConfig(
+            corpus=str(setting.data), unknown_share=1.0, garbled_share=0.0, stream_clips=1
+        ),
         features=FEATURES,
         network=NetworkConfig(
             cell=entry.cell,

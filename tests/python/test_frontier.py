@@ -57,7 +57,8 @@ def test_a_peer_has_its_own_features_and_our_clips():
     recipe = frontier.recipe_of("gru", template, 0, 0.5)
     assert (recipe.network.cell, recipe.network.hidden) == ("gru", 128)
     assert (recipe.features.n_mels, recipe.features.n_mfcc) == (32, 0)
-    assert (recipe.augment, recipe.data) == (template.augment, template.data)
+    assert recipe.augment == template.augment
+    assert recipe.data == dataclasses.replace(template.data, stream_clips=1)  # clip by clip
     assert recipe.schedule.float_epochs == PEERS["gru"].epochs // 2
     with pytest.raises(ConfigError, match="There is no network 'ours-7'; choose from ours-512"):
         frontier.recipe_of("ours-7", template, 0, 1.0)

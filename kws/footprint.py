@@ -94,19 +94,23 @@ def measure(chip: Chip, kws_h: str, kws_c: str) -> Footprint:
         folder = Path(name)
         (folder / "kws.h").write_text(kws_h, encoding="utf-8")
         (folder / "kws.c").write_text(kws_c, encoding="utf-8")
-        command = [chip.compiler, "-std=c99", "-Os", *chip.flags]
-        command += ["-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su", "-c", "kws.c"]
-        built = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if built.returncode:  # too old for the call graph, or half installed: no figure then
+        command = [chip.compiler, "-std=c99", "-Os", *chip.flags, "-ffunction-sections", "-c"]
+        with_graph = [*command, "-fcallgraph-info=su", "kws.c"]  # GCC 10 and later know it
+        if not any(_runs(attempt, folder) for attempt in (with_graph, [*command, "kws.c"])):
             return Footprint(ram)
-        size = subprocess.run(
-            [f"{chip.prefix}size", "kws.o"], cwd=folder, capture_output=True, text=True
-        )
-        flash = sum(map(int, size.stdout.splitlines()[1].split()[:2]))
-        stack = deepest_stack((folder / "kws.ci").read_text(encoding="utf-8"))
-    version = subprocess.run([chip.compiler, "-dumpfullversion"], capture_output=True, text=True)
-    compiler = f"{chip.prefix}gcc {version.stdout.strip()} -Os"
+        sizes = _runs([f"{chip.prefix}size", "kws.o"], folder)
+        version = _runs([chip.compiler, "-dumpversion"], folder)
+        graph = folder / "kws.ci"
+        stack = deepest_stack(graph.read_text(encoding="utf-8")) if graph.is_file() else None
+    flash = sum(map(int, sizes.stdout.splitlines()[1].split()[:2])) if sizes else None
+    compiler = f"{chip.prefix}gcc {version.stdout.strip() if version else ''} -Os"
     return Footprint(ram, flash, stack, compiler)
+
+
+def _runs(command: list[str], folder: Path) -> subprocess.CompletedProcess[str] | None:
+    """Run a tool, and return nothing where it fails: half installed, or too old for an option."""
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return None if ran.returncode else ran
 
 
 def deepest_stack(graph: str) -> int:

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 from loudness_models import noise, wake_word
 
-from kws.export import c_array, engine_sources
+from kws.engine_sources import engine_sources
+from kws.export_formats import c_array
 from kws.model_file import parse
 
 ROOT = Path(__file__).parents[2]

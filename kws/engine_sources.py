@@ -86,7 +86,7 @@ def amalgamation(sources: Mapping[str, str]) -> str:
 
     It compiles as C99 and as C++11, and holds the C of every chip; an AVR's assembly stays apart.
     """
-    included: set[str] = {"kws.h"}
+    included = {"kws.h", "kws_avr.h"}  # the first stays apart, the second declares the assembly
 
     def expand(name: str) -> str:
         def replace(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ The RAM is the size of kws.h's own structs, laid out for the chip; a test compar
 each compiler says.  Flash and stack come from the chip's compiler where it is installed.
 """
 
+import functools
 import re
 import shutil
 import subprocess
@@ -85,8 +86,9 @@ def struct_bytes(header: str, struct: str, chip: Chip) -> int:
     return int(ffi.sizeof(struct))
 
 
+@functools.lru_cache(maxsize=16)
 def measure(chip: Chip, kws_h: str, kws_c: str) -> Footprint:
-    """Return what the engine of these two files takes of a chip."""
+    """Return what the engine of these two files takes of a chip; they are compiled once."""
     ram = struct_bytes(kws_h, "kws_spotter", chip)
     if chip.compiler is None:
         return Footprint(ram)

@@ -26,7 +26,7 @@ class BuildEngine(build_ext):
 
 
 class BuildPackage(build_py):
-    """Puts the engine's sources and licence into the package, where `kws export` takes them from."""
+    """Puts the engine's sources and licence into the package, for `kws export`."""
 
     def run(self):
         super().run()

@@ -50,7 +50,7 @@ def check_format(format: str) -> None:
         return
     choice = f"choose {', '.join(sorted(FORMATS)[:-1])} or {max(FORMATS)}."
     if format in PLANNED:
-        raise ConfigError(f"kws cannot export to {format} yet: {choice}")
+        raise ConfigError(f"Exporting to {format} is not here yet: {choice}")
     raise ConfigError(f"There is no export format {format!r}: {choice}")
 
 

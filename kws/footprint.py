@@ -44,7 +44,7 @@ CHIPS = (
     Chip("Cortex-M0", "arm-none-eabi-", ("-mcpu=cortex-m0", "-mthumb")),
     Chip("Cortex-M4", "arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb")),
     Chip("RV32IMC", "riscv64-unknown-elf-", ("-march=rv32imc", "-mabi=ilp32")),
-    Chip("AVR", "avr-", ("-mmcu=atmega2560", "-std=gnu99"), pointer_bytes=2, packed=True),
+    Chip("AVR, in C", "avr-", ("-mmcu=atmega2560", "-std=gnu99"), pointer_bytes=2, packed=True),
 )
 
 

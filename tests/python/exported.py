@@ -42,9 +42,7 @@ def run(command: Sequence[object], folder: Path, given: bytes | None = None) -> 
     return ran.stdout.decode()
 
 
-def build(
-    program: Path, sources: Iterable[object], *flags: object, compiler: str = "cc"
-) -> Path:
+def build(program: Path, sources: Iterable[object], *flags: object, compiler: str = "cc") -> Path:
     """Compile C with every warning into a program of this machine."""
     needs(compiler, "apt-get install gcc")
     run([compiler, "-std=c99", "-O1", *STRICT, *flags, *sources, "-o", program], program.parent)

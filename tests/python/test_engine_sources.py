@@ -27,8 +27,9 @@ int main(void) {
         kws_detection found;
         for (size_t at = 0; at < count;) {
             at += kws_spotter_process(&spotter, samples + at, count - at, &found);
-            if (found.word != KWS_NO_WORD)
-                printf("%s in frame %u\\n", kws_spotter_word(&spotter, found.word), (unsigned)found.frame);
+            if (found.word == KWS_NO_WORD) continue;
+            printf("%s in ", kws_spotter_word(&spotter, found.word));
+            printf("frame %u\\n", (unsigned)found.frame);
         }
     }
     return 0;
@@ -56,8 +57,8 @@ def test_two_plain_files_hear_the_recording_as_the_library_does(tmp_path):
     assert said(run([program], tmp_path, samples.tobytes())) == expected
 
 
-LANGUAGES = [("gcc", "c", "c99"), ("gcc", "c", "c11"), ("clang", "c", "c99"), ("g++", "c++", "c++11")]
-LANGUAGES += [("g++", "c++", "c++20"), ("clang++", "c++", "c++17")]
+LANGUAGES = [("gcc", "c", "c99"), ("gcc", "c", "c11"), ("clang", "c", "c99")]
+LANGUAGES += [("g++", "c++", "c++11"), ("g++", "c++", "c++20"), ("clang++", "c++", "c++17")]
 
 
 @pytest.mark.parametrize("compiler, language, standard", LANGUAGES)
@@ -107,7 +108,7 @@ def test_every_source_is_in_the_one_file():
     for name in sources:
         if name.endswith(".c"):
             assert f"/* ---- {name} ---- */" in text
-    assert text.count("#include \"") == 1 and "KWS_AVR_ASSEMBLY" not in text
+    assert text.count('#include "') == 1 and "KWS_AVR_ASSEMBLY" not in text
 
 
 @pytest.mark.parametrize(

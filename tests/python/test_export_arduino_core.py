@@ -39,9 +39,7 @@ class Board:
     def flags(self) -> list[str]:
         macros = ("ARDUINO=10819", self.macro, "ARDUINO_ARCH_AVR")
         folders = (CORE / "cores" / "arduino", CORE / "variants" / self.variant)
-        return [
-            f"-mmcu={self.chip}", *(f"-D{m}" for m in macros), *(f"-I{f}" for f in folders)
-        ]
+        return [f"-mmcu={self.chip}", *(f"-D{m}" for m in macros), *(f"-I{f}" for f in folders)]
 
 
 UNO = Board("uno", "atmega328p", "ARDUINO_AVR_UNO", "standard", 2048, 32256)

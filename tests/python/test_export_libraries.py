@@ -216,9 +216,7 @@ def test_cmake_names_files_that_build(format, tmp_path):
     (tmp_path / "check.cmake").write_text(f"{CMAKE[format]}\ninclude({folder}/CMakeLists.txt)\n")
     ran = subprocess.run([cmake, "-P", "check.cmake"], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    found = {
-        line.split(" ")[0]: line.split(" ")[1].split(";") for line in ran.stderr.splitlines()
-    }
+    found = {line.split(" ")[0]: line.split(" ")[1].split(";") for line in ran.stderr.splitlines()}
     assert {folder / name for name in found["sources"]} == set((folder / "src").glob("*.c"))
     include = [f"-I{folder / name}" for name in found["folders"]]
     for source in found["sources"]:

@@ -35,7 +35,7 @@ def test_the_structs_are_as_large_as_the_compiler_makes_them(chip, recipe, tmp_p
 
 def test_the_default_limits_have_a_size_too():
     sizes = {chip.name: struct_bytes(SOURCES["kws.h"], "kws_spotter", chip) for chip in CHIPS}
-    assert sizes["Cortex-M0"] == sizes["RV32IMC"] > sizes["AVR"] > 2000
+    assert sizes["Cortex-M0"] == sizes["RV32IMC"] > sizes["AVR, in C"] > 2000
 
 
 def test_a_compiler_that_is_here_measures_flash_and_stack():
@@ -50,8 +50,6 @@ def test_a_compiler_that_is_here_measures_flash_and_stack():
     assert found.compiler.startswith("arm-none-eabi-gcc ")
     # a stage with an array of this size on its stack must show
     slower = amalgamation(SOURCES).replace(
-        "static uint32_t power(", "uint8_t kws_waste(volatile uint8_t *);\nstatic uint32_t power(", 1
-    ).replace(
         "size_t used = 0;\n    detection->word",
         "size_t used = 0;\n    volatile uint8_t waste[3000];\n"
         "    for (unsigned i = 0; i < 3000; i++) waste[i] = 0;\n    detection->word",

@@ -21,5 +21,32 @@ uint8_t kws_avr_pairs(int16_t *z);
 /* untangle(); unshift is 2^(5 - shift), shift 0 to 2. */
 void kws_avr_untangle(int16_t *z, uint8_t unshift);
 
+/* kws_features.c, fold_products(): 256 samples; without the lowest byte. */
+uint32_t kws_avr_window_bits(const int16_t *samples);
+
+/* apply_window(), the second pass: shift 1 to 24, whole_bytes = (shift - 1) / 8, and unshift is
+ * 2^(8 - what is left of it). */
+void kws_avr_window(int16_t *samples, uint8_t whole_bytes, uint8_t unshift);
+
+/* log_mel(): what rises into the next band, and the floor; both below 2^56, low bytes first. */
+typedef struct {
+    uint8_t rising[7], floor[7];
+} kws_avr_mel;
+
+/* One interval of it: the energy's 16 bits below its first, and above them its number of bits. */
+uint32_t kws_avr_band(kws_avr_mel *mel, const uint32_t *power, const KWS_FLASH uint16_t *rise_q15, uint8_t bins);
+
+/* dct(): the sum of one coefficient over 24 bands. */
+int32_t kws_avr_dct(const int16_t *log_q10, const KWS_FLASH int16_t *cosine_q11, uint8_t k);
+
+/* kws_matrix.c, kws_matrix_row() of an int4 row; scale is the shift above the multiplier. */
+int32_t kws_avr_row4(const KWS_FLASH uint8_t *weights, const int8_t *x, uint8_t cols, uint16_t scale);
+
+/* kws_fastgrnn.c, sigmoid_q15(). */
+uint16_t kws_avr_sigmoid(int32_t x_q12);
+
+/* update(), its last line: keep h + write c, rounded and saturated. */
+int16_t kws_avr_mix(int16_t keep_q15, int16_t h_q15, int16_t half_write_q14, int16_t c_q15);
+
 #endif
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kws_avr.h"
 #include "kws_fixed.h"
 #include "kws_matrix.h"
 #include "kws_tables.h"
@@ -21,12 +22,16 @@ void kws_fastgrnn_reset(kws_fastgrnn *cell) { memset(cell, 0, sizeof *cell); }
 
 /* sigmoid: q12 in, q15 out, by linear interpolation between table entries 1/8 apart. */
 static int32_t sigmoid_q15(int32_t x_q12) {
+#ifdef KWS_AVR_ASSEMBLY
+    return kws_avr_sigmoid(x_q12);
+#else
     int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
     if (magnitude > 32767) magnitude = 32767; /* 8: the table's end */
     unsigned index = (unsigned)magnitude >> 9;
     int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
     int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
     return x_q12 < 0 ? ONE_Q15 - y : y;
+#endif
 }
 
 /* tanh(x) = 2 sigmoid(2x) - 1 */
@@ -71,7 +76,11 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
         write = model->zeta_q8 * 128;
     }
     /* write * c would need 32 bits and a sign; halving write keeps it within 31 */
+#ifdef KWS_AVR_ASSEMBLY
+    return kws_avr_mix((int16_t)keep, (int16_t)h_q15, (int16_t)(write >> 1), (int16_t)c);
+#else
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
+#endif
 }
 
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, int8_t *h) {

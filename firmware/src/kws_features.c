@@ -1,5 +1,6 @@
 #include "kws_features.h"
 
+#include "kws_avr.h"
 #include "kws_fft.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
@@ -17,21 +18,36 @@ static int32_t window_q15(unsigned n) {
     return (32768 - (int32_t)kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)]) >> 1;
 }
 
-/* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
- * recording loses nothing. Writes the shifts from q30. */
-static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
-    uint32_t folded[LANES] = {0};
-    unsigned step = PERIOD / length;
+static void fold_products(const int16_t *samples, unsigned length, unsigned step, uint32_t *folded) {
+#ifdef KWS_AVR_ASSEMBLY
+    (void)length, (void)step;
+    *folded = kws_avr_window_bits(samples);
+#else
     for (unsigned n = 1; n <= length / 2; n++) {
         const int16_t *early = samples + n * LANES, *late = samples + (length - n) * LANES;
         int32_t weight = window_q15(n * step);
         KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
     }
+#endif
+}
+
+/* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
+ * recording loses nothing. Writes the shifts from q30. */
+static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
+    uint32_t folded[LANES] = {0};
+    unsigned step = PERIOD / length;
+    fold_products(samples, length, step, folded);
     KWS_FOR_LANES(l) {
         unsigned bits = kws_bits(folded[l]);
         shift[l] = bits > magnitude ? bits - magnitude : 0;
         samples[l] = 0;
     }
+#ifdef KWS_AVR_ASSEMBLY
+    if (*shift) {
+        kws_avr_window(samples, (uint8_t)((*shift - 1) / 8), (uint8_t)(128u >> (*shift - 1) % 8));
+        return;
+    }
+#endif
     for (unsigned n = 1; n < length; n++) {
         int16_t *at = samples + n * LANES;
         int32_t weight = window_q15(n * step);
@@ -39,14 +55,19 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     }
 }
 
-/* log2 of a positive integer, q10: 6 bits of the mantissa index a table, 10 interpolate. */
-static int32_t log2_q10(uint64_t value) {
-    unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
-    uint32_t mantissa = (uint32_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)) & 0xffff;
-    unsigned index = (unsigned)(mantissa >> 10), fraction = (unsigned)(mantissa & 1023);
-    int32_t low = kws_log2_q15[index], high = kws_log2_q15[index + 1];
-    int32_t log_q15 = low + kws_round_shift((high - low) * (int32_t)fraction, 10);
+/* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
+ * interpolate. */
+static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
+    unsigned index = mantissa >> 10, fraction = mantissa & 1023;
+    uint16_t low = kws_log2_q15[index], step = (uint16_t)(kws_log2_q15[index + 1] - low);
+    int32_t log_q15 = low + kws_round_shift((int32_t)((uint32_t)step * fraction), 10);
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
+}
+
+#ifndef KWS_AVR_ASSEMBLY
+static int32_t log2_of(uint64_t value) {
+    unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
+    return log2_q10(bits, (uint16_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)));
 }
 
 /* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication. */
@@ -80,15 +101,33 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
             uint64_t energy = carried[l] + (whole[l] << WEIGHT_Q) - rising[l];
             if (floor >= 0) energy += (uint64_t)1 << floor;
             /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */
-            int32_t log = log2_q10(energy ? energy : 1) - (int32_t)exponent * (1 << LOG2_Q);
+            int32_t log = log2_of(energy ? energy : 1) - (int32_t)exponent * (1 << LOG2_Q);
             frames->samples[(interval - 1) * LANES + l] = kws_sat16(log);
         }
     }
 }
 
+#else
+static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+    int exponent = 2 * (PRODUCT_Q - (int)*shift) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
+    kws_avr_mel mel = {{0}, {0}};
+    const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
+    if (floor >= 0) mel.floor[floor / 8] = (uint8_t)(1u << floor % 8);
+    for (uint8_t interval = 0; interval <= table->n_mels; interval++) {
+        uint8_t first = table->edges[interval], bins = (uint8_t)(table->edges[interval + 1] - first);
+        uint32_t energy = kws_avr_band(&mel, frames->power + first, weight_q15, bins);
+        weight_q15 += bins;
+        if (interval == 0) continue;
+        int32_t log = log2_q10((unsigned)(energy >> 16), (uint16_t)energy) - (int32_t)exponent * (1 << LOG2_Q);
+        frames->samples[interval - 1] = kws_sat16(log);
+    }
+}
+#endif
+
 /* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
+#ifndef KWS_AVR_ASSEMBLY
 /* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign. */
 static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
     unsigned n = table->n_mels, period = 4 * n;
@@ -109,6 +148,19 @@ static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, un
         }
     }
 }
+
+#else
+/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
+static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+    for (uint8_t k = 0; k < n_mfcc; k++) {
+        int32_t sum = kws_avr_dct(log_q10, table->cosine_q11, k);
+        int16_t scale = k == 0 ? table->scale_first : table->scale_other;
+        uint32_t low = (uint32_t)(uint16_t)sum * (uint16_t)scale;
+        int32_t high = (int32_t)(int16_t)kws_shift(sum, 16) * scale;
+        mfcc_q7[k] = kws_sat16(kws_round_shift(high + (int32_t)(low >> 16), 15));
+    }
+}
+#endif
 
 void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, int16_t *features_q7) {
     const KWS_FLASH kws_mel_table *table = kws_mel_table_of(settings->frame_length, settings->n_mels);

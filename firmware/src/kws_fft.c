@@ -18,8 +18,11 @@ typedef struct {
     int32_t re, im;
 } complex32;
 
+#ifndef KWS_AVR_ASSEMBLY
 static int16_t sine(unsigned index) { return kws_sine_q15[index & (PERIOD - 1)]; }
 static int16_t cosine(unsigned index) { return kws_sine_q15[(index + PERIOD / 4) & (PERIOD - 1)]; }
+
+#endif
 
 static void exchange(int16_t *a, int16_t *b) {
     for (unsigned part = 0; part < POINT; part++) {

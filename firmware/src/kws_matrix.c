@@ -1,5 +1,6 @@
 #include "kws_matrix.h"
 
+#include "kws_avr.h"
 #include "kws_fixed.h"
 
 #define ROW_LIMIT ((int32_t)1 << 24)
@@ -74,6 +75,11 @@ int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, 
         sum = dot8((const KWS_FLASH int8_t *)*row, x, matrix->cols);
         *row += matrix->cols;
     } else if (matrix->kind == KWS_MATRIX_INT4) {
+#ifdef KWS_AVR_ASSEMBLY
+        const KWS_FLASH uint8_t *weights = *row;
+        *row += (matrix->cols + 1u) / 2u;
+        return kws_avr_row4(weights, x, matrix->cols, (uint16_t)(matrix->shift << 8 | matrix->multiplier));
+#endif
         sum = dot4((const KWS_FLASH int8_t *)*row, x, matrix->cols);
         *row += (matrix->cols + 1u) / 2u;
     } else {

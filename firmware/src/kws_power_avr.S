@@ -15,51 +15,6 @@
         com     \top
 .endm
 
-/* A3:A0 = v * c, v of 17 bits: v1:v0, and its sign in vt; c an int16 */
-.macro wide_product vt, v1, v0, c1, c0
-        mulsu   \c1, \v1
-        movw    A2, r0
-        mul     \c0, \v0
-        movw    A0, r0
-        mulsu   \c1, \v0
-        sbc     A3, ZERO
-        add     A1, r0
-        adc     A2, r1
-        adc     A3, ZERO
-        mul     \c0, \v1
-        add     A1, r0
-        adc     A2, r1
-        adc     A3, ZERO
-        sbrs    \vt, 7
-        rjmp    .+4
-        sub     A2, \c0
-        sbc     A3, \c1
-.endm
-
-.macro add_wide_product vt, v1, v0, c1, c0
-        mulsu   \c1, \v1
-        add     A2, r0
-        adc     A3, r1
-        mul     \c0, \v0
-        add     A0, r0
-        adc     A1, r1
-        adc     A2, ZERO
-        adc     A3, ZERO
-        mulsu   \c1, \v0
-        sbc     A3, ZERO
-        add     A1, r0
-        adc     A2, r1
-        adc     A3, ZERO
-        mul     \c0, \v1
-        add     A1, r0
-        adc     A2, r1
-        adc     A3, ZERO
-        sbrs    \vt, 7
-        rjmp    .+4
-        sub     A2, \c0
-        sbc     A3, \c1
-.endm
-
 .macro subtract_wide_product vt, v1, v0, c1, c0
         mulsu   \c1, \v1
         sub     A2, r0

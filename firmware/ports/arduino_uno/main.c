@@ -31,7 +31,7 @@ int main(void) {
     DDRB |= _BV(5) | _BV(2);
     kws_status status = kws_spotter_init(&spotter, (const KWS_FLASH void *)MODEL_AT, 1001);
     put('S'); number(status); put('\n');
-    ADMUX = _BV(REFS0) | _BV(ADLAR); ADCSRA = _BV(ADEN) | _BV(ADSC) | 7;
+    ADMUX = _BV(REFS0) | _BV(ADLAR); ADCSRA = _BV(ADEN) | _BV(ADSC) | 7; while (ADCSRA & _BV(ADSC)) continue; ADCSRA |= _BV(ADSC);
     TCCR1A = 0; TCCR1B = _BV(WGM12) | _BV(CS10); OCR1A = SAMPLE_CYCLES - 1; TIMSK1 = _BV(OCIE1A);
     sei();
     uint16_t reported = 0;

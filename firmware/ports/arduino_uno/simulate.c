@@ -23,7 +23,7 @@
 
 static avr_t *avr;
 static int16_t *recording;
-static long samples, conversions;
+static long samples, conversions = -1; /* the first one is the ADC's own, to warm up */
 static unsigned long long sleeping, busy_since, longest_frame, frames, sampled_late;
 static unsigned long long last_conversion;
 static unsigned long long spent[FLASH_WORDS];
@@ -48,7 +48,7 @@ static void *read_file(const char *name, long *size) {
  * reference gives back the code. */
 static void convert(struct avr_irq_t *irq, uint32_t value, void *unused) {
     (void)irq, (void)value, (void)unused;
-    long code = conversions < samples ? ((long)recording[conversions] + 32768) >> 6 : 512;
+    long code = conversions >= 0 && conversions < samples ? ((long)recording[conversions] + 32768) >> 6 : 512;
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0), (uint32_t)((code * VREF_MV + 1022) / 1023));
     if (conversions++ && avr->cycle - last_conversion > FREQUENCY / 8000 + 400) sampled_late++;
     last_conversion = avr->cycle;

@@ -43,18 +43,18 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
         samples[l] = 0;
     }
 #ifdef KWS_AVR_ASSEMBLY
-    if (*shift) {
-        kws_avr_window(samples, (uint8_t)((*shift - 1) / 8), (uint8_t)(128u >> (*shift - 1) % 8));
-        return;
-    }
-#endif
+    unsigned less = *shift ? *shift - 1 : 0;
+    kws_avr_window(samples, (uint8_t)(less / 8), (uint8_t)(*shift ? 128u >> less % 8 : 0));
+#else
     for (unsigned n = 1; n < length; n++) {
         int16_t *at = samples + n * LANES;
         int32_t weight = window_q15(n * step);
         KWS_FOR_LANES(l) at[l] = (int16_t)kws_round_shift(at[l] * weight, shift[l]);
     }
+#endif
 }
 
+#ifndef KWS_AVR_ASSEMBLY
 /* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
  * interpolate. */
 static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
@@ -64,7 +64,6 @@ static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
 }
 
-#ifndef KWS_AVR_ASSEMBLY
 static int32_t log2_of(uint64_t value) {
     unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
     return log2_q10(bits, (uint16_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)));
@@ -118,8 +117,7 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
         uint32_t energy = kws_avr_band(&mel, frames->power + first, weight_q15, bins);
         weight_q15 += bins;
         if (interval == 0) continue;
-        int32_t log = log2_q10((unsigned)(energy >> 16), (uint16_t)energy) - (int32_t)exponent * (1 << LOG2_Q);
-        frames->samples[interval - 1] = kws_sat16(log);
+        frames->samples[interval - 1] = kws_avr_log(energy, (uint8_t)exponent);
     }
 }
 #endif

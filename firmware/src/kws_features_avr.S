@@ -118,9 +118,12 @@ kws_avr_window_bits:
         .size   kws_avr_window_bits, .-kws_avr_window_bits
 
 /* r23:r22 = r17:r16 * weight / 2^shift, rounded, of which b2:b0 are the bytes from (shift - 1) / 8 on
- * and r3 is 2^(8 - the rest) */
+ * and r3 is 2^(8 - the rest); without bytes the shift is 0 */
 .macro windowed b2, b1, b0
         product r17, r16, r21, r20
+        .ifb \b2
+        movw    r22, A0
+        .else
         mul     \b0, r3
         lsl     r0
         adc     r1, ZERO
@@ -131,6 +134,7 @@ kws_avr_window_bits:
         mov     r23, r1
         mul     \b2, r3
         add     r23, r0
+        .endif
 .endm
 
 .macro window_loop b2, b1, b0
@@ -165,7 +169,7 @@ kws_avr_window_bits:
 .endm
 
 /* void kws_avr_window(int16_t *samples, uint8_t whole_bytes, uint8_t unshift);
- * shift = 8 * whole_bytes + 1 to 8, unshift 2^(8 - that rest). */
+ * shift = 8 * whole_bytes + 1 to 8, unshift 2^(8 - that rest); unshift 0: no shift at all. */
         .section .text.kws_avr_window, "ax", @progbits
         .global kws_avr_window
         .type   kws_avr_window, @function
@@ -187,11 +191,14 @@ kws_avr_window:
         ldi     r25, 128
         mov     r4, r25
         clr     r5
+        tst     r20
+        breq    5f
         cpi     r22, 1
         brlo    3f
         breq    4f
         rjmp    window_2
 4:      rjmp    window_1
+5:      window_loop
 3:      window_loop r26, r25, r24
 window_1:
         window_loop r27, r26, r25
@@ -470,3 +477,73 @@ kws_avr_dct:
         clr     r1
         ret
         .size   kws_avr_dct, .-kws_avr_dct
+
+/* int16_t kws_avr_log(uint32_t energy, uint8_t exponent);
+ * energy as kws_avr_band returns it; log2 less the exponent, q10, saturated. */
+        .section .text.kws_avr_log, "ax", @progbits
+        .global kws_avr_log
+        .type   kws_avr_log, @function
+kws_avr_log:
+        mov     r30, r23 /* six bits: the table's place */
+        lsr     r30
+        andi    r30, 0x7e
+        clr     r31
+        subi    r30, lo8(-(kws_log2_q15))
+        sbci    r31, hi8(-(kws_log2_q15))
+        lpm     r26, Z+
+        lpm     r27, Z+
+        lpm     r18, Z+
+        lpm     r19, Z
+        sub     r18, r26
+        sbc     r19, r27
+        andi    r23, 3 /* r23:r22 ten bits, r19:r18 the step: r21, r1:r0 their product, below 2^20 */
+        sub     r24, r20 /* bits - exponent */
+        clr     r21
+        clr     r25
+        mul     r18, r22
+        mov     r31, r1
+        mul     r19, r23
+        mov     r21, r0
+        mul     r18, r23
+        add     r31, r0
+        adc     r21, r1
+        mul     r19, r22
+        add     r31, r0
+        adc     r21, r1
+        subi    r31, 0xfe /* half of 2^10 */
+        sbci    r21, 0xff
+        lsr     r21
+        ror     r31
+        lsr     r21
+        ror     r31
+        add     r26, r31
+        adc     r27, r21 /* log2 of the mantissa, q15, at most 32768 */
+        ldi     r25, 16 /* half of 2^5 */
+        add     r26, r25
+        clr     r25
+        adc     r27, r25
+        ldi     r25, 8 /* >> 5 */
+        mul     r26, r25
+        mov     r26, r1
+        mul     r27, r25
+        or      r26, r0
+        mov     r27, r1 /* r27:r26 q10, at most 1024 */
+        dec     r24 /* (bits - 1 - exponent) * 1024: the byte above, four times */
+        cpi     r24, 32
+        brge    2f
+        cpi     r24, -32
+        brlt    3f
+        lsl     r24
+        lsl     r24
+        add     r27, r24
+        brvs    2f /* 31 and 1024: beyond the highest */
+        movw    r24, r26
+1:      clr     r1
+        ret
+2:      ldi     r24, 0xff
+        ldi     r25, 0x7f
+        rjmp    1b
+3:      ldi     r24, 0x00 /* below the lowest, but for -33 and 1024, which is that */
+        ldi     r25, 0x80
+        rjmp    1b
+        .size   kws_avr_log, .-kws_avr_log

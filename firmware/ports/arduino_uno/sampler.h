@@ -1,0 +1,25 @@
+/* The interrupt that samples, and what it shares with the main program. */
+#ifndef SAMPLER_H
+#define SAMPLER_H
+
+#define CYCLES_PER_SAMPLE 2000 /* 16 MHz / 8 kHz */
+#ifndef RING_SAMPLES
+#define RING_SAMPLES 96 /* 12 ms: what may arrive while a frame is computed; at most 128 */
+#endif
+#define TYPED_BYTES 16 /* of the serial line, a power of two */
+
+/* General-purpose registers of the chip, one cycle away. */
+#define WAITING GPIOR0 /* samples in the ring */
+#define HEAD GPIOR1    /* offset of the next one in it, in bytes */
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* Starts on a page, at the very beginning of RAM, so that one byte counts the place in it. */
+extern volatile int16_t ring[RING_SAMPLES];
+extern volatile uint16_t lost_samples; /* the ring was full */
+extern volatile uint8_t typed[TYPED_BYTES];
+extern volatile uint8_t typed_head; /* counts up; one that finds no place becomes a 0 in the last */
+extern volatile uint8_t typed_tail;
+#endif
+#endif

@@ -55,6 +55,11 @@ static int32_t bias_q12(const KWS_FLASH uint8_t *bias_q5, unsigned unit) {
 }
 
 static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
+#ifdef KWS_AVR_ASSEMBLY
+    if (model->cell == KWS_FASTGRNN)
+        return kws_avr_update(pre_q12, (uint16_t)(model->bias_update[unit] << 8 | model->bias_gate[unit]),
+                              (uint16_t)(model->nu_q8 << 8 | model->zeta_q8), (int16_t)h_q15);
+#endif
     int32_t c = tanh_q15(pre_q12 + bias_q12(model->bias_update, unit));
     int32_t keep, write; /* q15, write up to twice 1: h' = keep h + write c */
     if (model->cell == KWS_FASTGRNN) {

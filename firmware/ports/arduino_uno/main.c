@@ -14,9 +14,6 @@
 #define MODEL_CAPACITY 0xf00
 #define SLOT_BYTES 32 /* of EEPROM, for a record of settings */
 
-/* RAM is 0xa5 where it was never written: how deep the stack has been can be read off (simulate.c). */
-#define PAINT 0xa5
-
 static kws_app app;
 static uint8_t was_watchdog;
 
@@ -121,11 +118,12 @@ int main(void) {
     kws_app_start(&app, was_watchdog);
     start_sampling();
     wdt_enable(WDTO_500MS);
-    set_sleep_mode(SLEEP_MODE_IDLE);
+    SMCR = 0; /* sleeping is idling: timer, ADC and line go on */
     sei();
     for (;;) {
-        if (!WAITING) {
-            sleep_mode();
+        if (WAITING < BLOCK_SAMPLES) {
+            sleep_enable();
+            sleep_cpu();
             continue;
         }
         PORTB |= _BV(PORTB2); /* high while it works: for an oscilloscope, and for simulate.c */

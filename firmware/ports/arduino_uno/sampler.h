@@ -4,7 +4,10 @@
 
 #define CYCLES_PER_SAMPLE 2000 /* 16 MHz / 8 kHz */
 #ifndef RING_SAMPLES
-#define RING_SAMPLES 96 /* 12 ms: what may arrive while a frame is computed; at most 128 */
+#define RING_SAMPLES 128 /* 16 ms: what may arrive while a frame is computed; at most 128 */
+#endif
+#ifndef BLOCK_SAMPLES
+#define BLOCK_SAMPLES 16 /* handed over at a time, or more; the ring is a multiple of it */
 #endif
 #define TYPED_BYTES 16 /* of the serial line, a power of two */
 

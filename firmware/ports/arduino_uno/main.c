@@ -92,9 +92,11 @@ static void start_sampling(void) {
     ADCSRA = _BV(ADEN) | _BV(ADSC) | 7; /* 125 kHz: 104 us a conversion */
     while (ADCSRA & _BV(ADSC)) continue;
     ADCSRA |= _BV(ADSC);
-    TCCR1B = _BV(WGM12) | _BV(CS10);
     OCR1A = CYCLES_PER_SAMPLE - 1;
+    TCNT1 = 0;
+    TIFR1 = _BV(OCF1A);
     TIMSK1 = _BV(OCIE1A);
+    TCCR1B = _BV(WGM12) | _BV(CS10);
 }
 
 /* Hands over what the ring holds, up to its end. */

@@ -5,12 +5,9 @@
 
 #include "sampler.h"
 
-        .section .ring, "aw", @nobits
-        .global ring
-ring:   .skip   2*RING_SAMPLES
-
         .section .bss
-        .global lost_samples, typed, typed_head, typed_tail
+        .global ring, lost_samples, typed, typed_head, typed_tail
+ring:   .skip   2*RING_SAMPLES
 lost_samples: .skip 2
 typed:  .skip   TYPED_BYTES
 typed_head: .skip 1
@@ -36,10 +33,16 @@ TIMER1_COMPA_vect:
         inc     r30
         out     WAITING, r30
         in      r30, HEAD
-        ldi     r31, hi8(ring)
-        st      Z+, r24
-        st      Z+, r25
-        cpi     r30, lo8(2*RING_SAMPLES)
+        clr     r31
+        lsl     r30
+        rol     r31
+        subi    r30, lo8(-(ring))
+        sbci    r31, hi8(-(ring))
+        st      Z, r24
+        std     Z+1, r25
+        in      r30, HEAD
+        inc     r30
+        cpi     r30, RING_SAMPLES
         brne    1f
         clr     r30
 1:      out     HEAD, r30

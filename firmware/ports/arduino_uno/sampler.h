@@ -3,22 +3,17 @@
 #define SAMPLER_H
 
 #define CYCLES_PER_SAMPLE 2000 /* 16 MHz / 8 kHz */
-#ifndef RING_SAMPLES
-#define RING_SAMPLES 128 /* 16 ms: what may arrive while a frame is computed; at most 128 */
-#endif
-#ifndef BLOCK_SAMPLES
+#define RING_SAMPLES 160 /* 20 ms, a frame's time: more need not wait; at most 255 */
 #define BLOCK_SAMPLES 16 /* handed over at a time, or more; the ring is a multiple of it */
-#endif
 #define TYPED_BYTES 16 /* of the serial line, a power of two */
 
 /* General-purpose registers of the chip, one cycle away. */
 #define WAITING GPIOR0 /* samples in the ring */
-#define HEAD GPIOR1    /* offset of the next one in it, in bytes */
+#define HEAD GPIOR1    /* the place of the next one in it */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-/* Starts on a page, at the very beginning of RAM, so that one byte counts the place in it. */
 extern volatile int16_t ring[RING_SAMPLES];
 extern volatile uint16_t lost_samples; /* the ring was full */
 extern volatile uint8_t typed[TYPED_BYTES];

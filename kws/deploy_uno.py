@@ -1,4 +1,4 @@
-"""An Arduino Uno's image: the compiled program of firmware/ports/arduino_uno and a model behind it."""
+"""An Arduino Uno's image: the compiled program of ports/arduino_uno, and a model behind it."""
 
 import shutil
 import subprocess

@@ -78,7 +78,15 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
 }
 
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, int8_t *h) {
-    for (unsigned i = 0; i < hidden; i++) h[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
+    for (unsigned i = 0; i < hidden; i++) {
+#ifdef KWS_AVR_ASSEMBLY
+        uint16_t bits = (uint16_t)cell->hidden_q15[i]; /* the same, in 16 bits: only 127.5 and more saturate */
+        uint8_t high = (uint8_t)(bits >> 8);
+        h[i] = (int8_t)(bits & 0x80 && high != 0x7f ? high + 1 : high);
+#else
+        h[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
+#endif
+    }
 }
 
 void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t *features_q7,

@@ -1,4 +1,4 @@
-/* The loops of kws_features.c for an AVR: window, mel bands, DCT. */
+/* The loops of kws_features.c for an AVR: window, mel bands, logarithm. */
 
 #define ZERO r2
 #define A3 r27
@@ -414,69 +414,6 @@ kws_avr_band:
         clr     r25
         pop_all_and_return
         .size   kws_avr_band, .-kws_avr_band
-
-/* int32_t kws_avr_dct(const int16_t *log, const int16_t *cosine, uint8_t k);
- * The sum over 12 pairs from both ends of 24: (low +- high) * cosine of 2 pi (2 m + 1) k / 96. */
-        .section .text.kws_avr_dct, "ax", @progbits
-        .global kws_avr_dct
-        .type   kws_avr_dct, @function
-kws_avr_dct:
-        .irp    r, r2, r3, r4, r5, r6, r7, r8, r9, r10, r16, r17, r28, r29
-        push    \r
-        .endr
-        clr     ZERO
-        movw    r4, r22 /* cosines */
-        movw    r6, r24 /* low */
-        movw    r28, r24
-        adiw    r28, 48
-        mov     r8, r20 /* k */
-        mov     r9, r20 /* the angle in 96ths */
-        ldi     r16, 12
-        mov     r10, r16
-        clr     r24
-        clr     r25
-        movw    r26, r24
-1:      movw    r30, r4
-        add     r30, r9
-        adc     r31, ZERO
-        add     r30, r9
-        adc     r31, ZERO
-        lpm     r20, Z+
-        lpm     r21, Z
-        movw    r30, r6
-        ld      r16, Z+
-        ld      r17, Z+
-        movw    r6, r30
-        ld      r19, -Y
-        ld      r18, -Y
-        clr     r22
-        sbrc    r8, 0
-        rjmp    2f
-        add     r16, r18
-        adc     r17, r19
-        rjmp    3f
-2:      sub     r16, r18
-        sbc     r17, r19
-3:      brge    .+2
-        com     r22
-        add_wide_product r22, r17, r16, r21, r20
-        mov     r16, r9
-        add     r16, r8
-        add     r16, r8
-        cpi     r16, 96
-        brlo    .+2
-        subi    r16, 96
-        mov     r9, r16
-        dec     r10
-        brne    1b
-        movw    r22, r24
-        movw    r24, r26
-        .irp    r, r29, r28, r17, r16, r10, r9, r8, r7, r6, r5, r4, r3, r2
-        pop     \r
-        .endr
-        clr     r1
-        ret
-        .size   kws_avr_dct, .-kws_avr_dct
 
 /* int16_t kws_avr_log(uint32_t energy, uint8_t exponent);
  * energy as kws_avr_band returns it; log2 less the exponent, q10, saturated. */

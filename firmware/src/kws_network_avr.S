@@ -68,13 +68,28 @@ kws_avr_row4:
         rjmp    4b
 5:      tst     r17
         breq    7f
-6:      asr     r25
-        ror     r24
-        ror     r23
-        ror     r22
-        ror     r26
+        ldi     r19, 128 /* 2^(8 - shift) */
+        rjmp    .+2
+6:      lsr     r19
         dec     r17
         brne    6b
+        mul     r22, r19 /* r26 below the point */
+        mov     r26, r0
+        mov     r22, r1
+        mul     r23, r19
+        or      r22, r0
+        mov     r23, r1
+        mul     r24, r19
+        or      r23, r0
+        mov     r24, r1
+        mov     r20, r25
+        mul     r25, r19
+        or      r24, r0
+        mov     r25, r1
+        sbrs    r20, 7
+        rjmp    7f
+        neg     r19 /* the sign: all ones above */
+        or      r25, r19
 7:      lsl     r26
         adc     r22, r18
         adc     r23, r18

@@ -8,6 +8,7 @@ chip needed; status 1 where a score or a detection differs, or a sample was lost
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -71,8 +72,10 @@ def compare(model: Model, image: Path, samples: NDArray[np.int16]) -> dict[str, 
     expected = [" ".join(map(str, ("s", frame, *row))) for frame, row in enumerate(heard.tolist())]
     detections = [f"d {frame} {word} {score}" for frame, word, score in engine.detect(model, heard)]
     # The tail of silence that the simulation adds may complete frames that the recording did not.
-    said = [line for line in lines if line.startswith("s ") and int(line.split()[1]) < len(heard)]
-    found = [line for line in lines if line.startswith("d ") and int(line.split()[1]) < len(heard)]
+    said, found = (
+        [line for line in lines if re.match(f"{letter} [0-9]+ ", line) and _frame(line) < len(heard)]
+        for letter in "sd"
+    )
     pairs = zip(expected, said, strict=False)
     missing = abs(len(expected) - len(said))
     differing = sum(ours != theirs for ours, theirs in pairs) + missing
@@ -87,6 +90,10 @@ def compare(model: Model, image: Path, samples: NDArray[np.int16]) -> dict[str, 
         "lines_skipped": int(lost[1]),
         **json.loads(account.removeprefix("simulated ")),
     }
+
+
+def _frame(line: str) -> int:
+    return int(line.split()[1])
 
 
 def main() -> int:

@@ -191,7 +191,7 @@ int main(int argc, char **argv) {
     run(count, lines, exact || profile);
     if (eeprom) keep_eeprom(eeprom, 1);
     if (profile) write_profile(profile);
-    printf("simulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
+    printf("\nsimulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
            "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu}\n",
            (double)avr->cycle / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)avr->cycle, longest, untouched(),
            avr->ramend - lowest_stack, jitter);

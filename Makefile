@@ -116,6 +116,7 @@ test-python: setup
 	$(BIN)/python -m pytest
 
 FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small optimized unsigned_char)
+FIRMWARE_TESTS += $(BUILD)/tests/firmware_all_tables
 LANES_TESTS := $(addprefix $(BUILD)/tests/lanes_,sanitized baseline optimized)
 test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) ## the C tests: sanitized, with small limits, optimized
 	@for test in $^; do \
@@ -127,6 +128,7 @@ $(BUILD)/tests/firmware_small: FLAGS := $(SANITIZE) $(SMALL)
 # Vector instructions must not change an integer; where -march=native is unknown, -O3 has to do.
 %_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
     >/dev/null 2>&1 && echo -march=native) -Wno-stringop-overflow -Wno-unknown-warning-option
+$(BUILD)/tests/firmware_all_tables: FLAGS := $(SANITIZE) -DKWS_WITH_32_MELS=1
 $(BUILD)/tests/firmware_unsigned_char: FLAGS := -Os -funsigned-char
 $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
@@ -137,7 +139,7 @@ $(BUILD)/tests/lanes_baseline: FLAGS := -O3
 $(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes.[ch]) $(wildcard firmware/src/*.c) \
                 $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR $(CFLAGS) $(INCLUDES) -Ikws/native \
+	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
 	    $(filter %.c,$^) -o $@
 
 FUZZED := model stream

@@ -67,9 +67,8 @@ def fft_rings() -> list[int]:
     return rings
 
 
-def mel_table(front_end: spec.FrontEnd) -> str:
+def mel_table(front_end: spec.FrontEnd, n_mels: int) -> str:
     """The tables of one sample rate's mel bands."""
-    n_mels = front_end.n_mels
     bin_hz = front_end.sample_rate_hz / front_end.n_fft
     edges_hz = spec.mel_edges_hz(n_mels, front_end.sample_rate_hz)
     first_bins = [math.ceil(edge / bin_hz) for edge in edges_hz]
@@ -81,7 +80,7 @@ def mel_table(front_end: spec.FrontEnd) -> str:
     wave = [fixed(math.cos(2 * math.pi * i / (4 * n_mels)), 11) for i in range(4 * n_mels)]
     scale = math.sqrt(1 / n_mels) * math.log(2)
     return (
-        f"{guard(front_end)}\n"
+        f"{guard(front_end, n_mels)}\n"
         + c_array(f"static const KWS_FLASH uint8_t edges_{n_mels}[{n_mels + 2}]", first_bins)
         + c_array(f"static const KWS_FLASH uint16_t rise_{n_mels}[{len(rise)}]", rise)
         + c_array(f"static const KWS_FLASH int16_t cosine_{n_mels}[{4 * n_mels}]", wave)
@@ -91,17 +90,18 @@ def mel_table(front_end: spec.FrontEnd) -> str:
     )
 
 
-def guard(front_end: spec.FrontEnd) -> str:
-    """Leave out what the limits of kws.h leave no model for."""
+def guard(front_end: spec.FrontEnd, n_mels: int) -> str:
+    """Leave out what the limits of kws.h leave no model for, and what is only on request."""
     rate_hz = front_end.sample_rate_hz
-    return f"#if KWS_MIN_SAMPLE_RATE_HZ <= {rate_hz} && KWS_MAX_SAMPLE_RATE_HZ >= {rate_hz}"
+    limits = f"#if KWS_MIN_SAMPLE_RATE_HZ <= {rate_hz} && KWS_MAX_SAMPLE_RATE_HZ >= {rate_hz}"
+    return limits if n_mels == front_end.n_mels else f"{limits} && KWS_WITH_{n_mels}_MELS"
 
 
-def choice(front_end: spec.FrontEnd) -> str:
+def choice(front_end: spec.FrontEnd, n_mels: int) -> str:
     """The line that finds a sample rate's tables."""
-    n_fft, n_mels = front_end.n_fft, front_end.n_mels
+    n_fft = front_end.n_fft
     line = f"    if (frame_length == {n_fft} && n_mels == {n_mels}) return &mel_{n_mels};"
-    return f"{guard(front_end)}\n{line}\n#endif\n"
+    return f"{guard(front_end, n_mels)}\n{line}\n#endif\n"
 
 
 def source() -> str:
@@ -110,7 +110,7 @@ def source() -> str:
     sine = [fixed(math.sin(2 * math.pi * i / period), 15) for i in range(period)]
     log2 = [fixed(math.log2(1 + i / 64), 15, 32768) for i in range(65)]
     sigmoid = [fixed(1 / (1 + math.exp(-i / 8)), 15) for i in range(65)]
-    front_ends = spec.FRONT_ENDS.values()
+    tables = [(has, n_mels) for has in spec.FRONT_ENDS.values() for n_mels in has.mel_counts]
     return (
         BANNER
         + '#include "kws_tables.h"\n\n#include <stddef.h>\n\n'
@@ -118,10 +118,10 @@ def source() -> str:
         + c_array("const KWS_FLASH uint8_t kws_fft_rings[18]", fft_rings())
         + c_array("const KWS_FLASH uint16_t kws_log2_q15[65]", log2)
         + c_array("const KWS_FLASH uint16_t kws_sigmoid_q15[65]", sigmoid)
-        + "".join(map(mel_table, front_ends))
+        + "".join(mel_table(*table) for table in tables)
         + "const KWS_FLASH kws_mel_table *kws_mel_table_of(unsigned frame_length, "
         + "unsigned n_mels) {\n"
-        + "".join(map(choice, front_ends))
+        + "".join(choice(*table) for table in tables)
         + "    return NULL;\n}\n"
     )
 

@@ -28,7 +28,7 @@ app.add_typer(
     name="train",
     help="Train a model; `kws train RECIPE.toml` takes every setting from one file.",
 )
-app.command()(cli_bench.bench)
+app.add_typer(cli_bench.bench_app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

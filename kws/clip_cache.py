@@ -56,7 +56,7 @@ def read_clips(
         for index, row in enumerate(decoded):
             rows[index] = row
         return rows
-    entry = Path(cache) / f"clips-{_key(paths, *shape, *_other_rate(sample_rate_hz))}.npy"
+    entry = Path(cache) / f"clips-{key_of(paths, *shape, *_other_rate(sample_rate_hz))}.npy"
     kept = _open_clips(entry, shape)
     if kept is None:
         with replacing(entry, AudioError) as file:
@@ -85,7 +85,7 @@ def read_streams(
     decoded = _decoded(paths, lambda path: read_audio(path, sample_rate_hz))
     if cache is None or not paths:
         return list(decoded)
-    entry = Path(cache) / f"streams-{_key(paths, *_other_rate(sample_rate_hz))}.pcm"
+    entry = Path(cache) / f"streams-{key_of(paths, *_other_rate(sample_rate_hz))}.pcm"
     lengths_entry = entry.with_suffix(".npy")
     kept = _open_streams(entry, lengths_entry, len(paths))
     if kept is None:
@@ -121,8 +121,8 @@ def _other_rate(sample_rate_hz: int) -> tuple[int, ...]:
     return () if sample_rate_hz == SAMPLE_RATE_HZ else (sample_rate_hz,)
 
 
-def _key(paths: Sequence[Path], *layout: int) -> str:
-    """Name the decoded form of these files: changes with any name, order, size or time."""
+def key_of(paths: Sequence[Path], *layout: int) -> str:
+    """Name the content of these files: changes with any name, order, size or time."""
     digest = hashlib.sha256(repr((_LAYOUT_VERSION, layout)).encode())
     for path in paths:
         try:

@@ -1,32 +1,42 @@
-"""The keyword task: which of the command words is in this clip, an unknown word, or silence."""
+"""The keyword task: which of the command words is in this clip, an unknown word, or silence.
 
+A device is never reset between two words. So training joins clips to short streams that carry the
+state from one to the next; what is judged is each clip's window in the stream.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kws import engine
+from kws.audio import find_audio
 from kws.augment import Augment
+from kws.clip_cache import key_of
+from kws.clip_draws import ClipDraws
+from kws.clip_lists import BACKGROUND_NOISE
 from kws.corpus import (
-    SILENCE,
-    UNKNOWN,
+    Clip,
     LabelledClips,
     background_noise,
     command_task,
-    silence_clips,
     speech_commands,
 )
 from kws.errors import CorpusError
+from kws.feature_store import Examples
 from kws.recipe import Recipe
-from kws.trainer import Examples, Run
+from kws.trainer import Run
+from kws.windows import JOIN_S, Windows
 
 BATCH_CLIPS = 512  # augmented and featurized at a time
+VALIDATION_STREAMS = 16
 
 
 class CommandTask:
-    """Clips of Speech Commands; a clip's logits are the maximum over its frames."""
+    """Clips of Speech Commands; a clip's logits are the maximum over the frames of its window."""
 
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where the folder lacks a word."""
@@ -34,71 +44,95 @@ class CommandTask:
             raise CorpusError("Command words need --data DIR: the Speech Commands folder.")
         self.recipe = recipe
         root = Path(recipe.data.corpus)
-        clips = speech_commands(root)
+        clips = self._clips(root)
         self._rate_hz = recipe.features.sample_rate_hz
         self.train = self._split(clips, "train", root, cache)
         self.noise = background_noise(root, "train", sample_rate_hz=self._rate_hz)
         self.validation = self._split(clips, "validation", root, cache)
         self.testing = self._split(clips, "testing", root, cache)
         self.classes = self.train.classes
+        self._draws = ClipDraws(self.train, recipe.data, self.noise, cache)
         self._augment = Augment(recipe.augment, self.noise, sample_rate_hz=self._rate_hz)
-        self._validation_features = engine.features_batch(self.validation.samples, recipe.features)
+        self._windows = Windows(recipe.features, recipe.data.stream_clips)
+        self._validation_clips = engine.features_batch(self.validation.samples, recipe.features)
 
-    def _split(self, clips: list[Any], split: str, root: Path, cache: Path | None) -> LabelledClips:
+    def _clips(self, root: Path) -> list[Clip]:
+        """The corpus; a subclass may take a part of it."""
+        return speech_commands(root)
+
+    def readout(self, logits: Tensor) -> Tensor:
+        """Logits of a clip (clips, classes), of those of its frames (clips, frames, classes)."""
+        return logits.amax(1)
+
+    def _split(
+        self, clips: list[Clip], split: str, root: Path, cache: Path | None
+    ) -> LabelledClips:
         rate_hz, words = self._rate_hz, self.recipe.words or None
         noise = background_noise(root, split, sample_rate_hz=rate_hz)
         return command_task(clips, words, split, noise=noise, cache=cache, sample_rate_hz=rate_hz)
 
-    def version(self, index: int) -> Examples:
-        """Draw this version's unknown and silent clips, augment all, and featurize them."""
-        rng = np.random.default_rng([self.recipe.seed, 1, index])
-        rows = self._rows(rng)
-        labels = self.train.labels[rows]
-        silence = self._silence(rng)
-        features = [
-            self._featurize(self.train.samples[rows[i : i + BATCH_CLIPS]], rng)
-            for i in range(0, len(rows), BATCH_CLIPS)
-        ]
-        if len(silence):
-            features.append(self._featurize(silence, rng))
-            silent = np.full(len(silence), self.classes.index(SILENCE), np.int64)
-            labels = np.concatenate([labels, silent])
-        return np.concatenate(features), labels
+    @property
+    def identity(self) -> str:
+        """Everything that decides what the versions hold."""
+        recipe = self.recipe
+        noise = find_audio(Path(recipe.data.corpus) / BACKGROUND_NOISE)
+        files = key_of([*self._draws.paths, *noise])
+        return repr((recipe.words, recipe.data, recipe.features, recipe.augment, files))
 
-    def _featurize(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return engine.features_batch(self._augment(clips, rng), self.recipe.features)
+    def blocks(self, index: int) -> Iterator[Examples]:
+        """Draw a version's clips, augment them, join them to streams and featurize those.
 
-    def _rows(self, rng: np.random.Generator) -> np.ndarray:
-        """All clips of the words, and a draw from the pool of unknown ones."""
-        labels = self.train.labels
-        if UNKNOWN not in self.classes:
-            return np.arange(len(labels))
-        unknown, silence = self.classes.index(UNKNOWN), self.classes.index(SILENCE)
-        pool = np.flatnonzero(labels == unknown)
-        spoken = np.flatnonzero((labels != unknown) & (labels != silence))
-        share = self.recipe.data.unknown_share * len(spoken) / (len(self.classes) - 2)
-        drawn = rng.choice(pool, min(len(pool), round(share)), replace=False)
-        return np.sort(np.concatenate([spoken, drawn]))
-
-    def _silence(self, rng: np.random.Generator) -> np.ndarray:
-        if SILENCE not in self.classes or not self.noise:
-            return np.empty((0, self.train.samples.shape[1]), np.int16)
-        labels, words = self.train.labels, len(self.classes) - 2
-        spoken = np.count_nonzero(np.isin(self.classes, (UNKNOWN, SILENCE), invert=True)[labels])
-        count = round(self.recipe.data.silence_share * spoken / words)
-        return silence_clips(
-            self.noise, count, self.train.samples.shape[1], int(rng.integers(2**31))
-        )
+        Yields features (streams, frames, n_features) int16 and labels (streams, clips) int64.
+        """
+        rng = np.random.default_rng([self.recipe.data.augmentation_seed, 1, index])
+        draw = self._draws(rng)
+        joined = min(self.recipe.data.stream_clips, len(draw.labels))
+        order = rng.permutation(len(draw.labels))
+        order = order[: len(order) // joined * joined]
+        block = BATCH_CLIPS // joined * joined
+        for first in range(0, len(order), block):
+            taken = order[first : first + block]
+            clips = self._augment(draw.clips(taken, self.train.samples), rng)
+            streams = clips.reshape(len(taken) // joined, -1)
+            features = engine.features_batch(streams, self.recipe.features)
+            yield features, draw.labels[taken].reshape(-1, joined)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of the clip's logits."""
-        return torch.nn.functional.cross_entropy(logits.amax(1), labels)
+        """Cross-entropy of the clips' logits: (streams, frames, classes), (streams, clips)."""
+        bounds = map(self._windows.bounds, range(labels.shape[1]))
+        clips = torch.stack([self.readout(logits[:, first:end]) for first, end in bounds], 1)
+        return torch.nn.functional.cross_entropy(clips.flatten(0, 1), labels.flatten())
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
-        """Accuracy and loss on the validation split, of what `run` is."""
-        logits = torch.from_numpy(run(self._validation_features)).amax(1)
+        """Accuracy and loss on the validation split, of what `run` is.
+
+        Where training joins clips, the score weighs a clip by itself and the same clip in a stream
+        alike.
+        """
+        logits = self.readout(torch.from_numpy(run(self._validation_clips)))
         labels = torch.from_numpy(self.validation.labels)
         accuracy = (logits.argmax(1) == labels).double().mean().item()
         loss = torch.nn.functional.cross_entropy(logits, labels).item()
-        kind = "accuracy_float" if model is None else "accuracy_quantized"
-        return {"score": accuracy, kind: accuracy, "validation_loss": loss}
+        kind = "float" if model is None else "quantized"
+        figures = {f"accuracy_{kind}": accuracy, "validation_loss": loss}
+        if self.recipe.data.stream_clips == 1:
+            return {"score": accuracy, **figures}
+        streamed = self._streamed_accuracy(run)
+        return {
+            "score": (accuracy + streamed) / 2,
+            **figures,
+            f"accuracy_streaming_{kind}": streamed,
+        }
+
+    def _streamed_accuracy(self, run: Run) -> float:
+        features, windows, order = self._validation_streams
+        predicted = windows.highest(run(features))[: len(order)].argmax(1)
+        return float((predicted == self.validation.labels[order]).mean())
+
+    @cached_property
+    def _validation_streams(self) -> tuple[engine.Int16Array, Windows, np.ndarray]:
+        """Features of the validation clips in a few long streams, and the clips' order there."""
+        samples, features = self.validation.samples, self.recipe.features
+        order = np.random.default_rng(0).permutation(len(samples))
+        windows = Windows(features, -(-len(order) // VALIDATION_STREAMS), JOIN_S)
+        return engine.features_batch(windows.join(samples, order), features), windows, order

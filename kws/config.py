@@ -8,7 +8,7 @@ from kws.errors import ConfigError
 from kws.frontend_spec import FRONT_ENDS, N_MELS, SAMPLE_RATE_HZ
 
 MAX_MFCC = 32
-MAX_HIDDEN = 128
+MAX_HIDDEN = 255  # of the format, and of the engine here; a chip's holds 128 unless told otherwise
 MAX_CLASSES = 40
 LOGIT_ONE = 1024  # logits and scores are log-odds with 10 fractional bits
 WAKE_WORD_BYTES = 1_024
@@ -27,6 +27,7 @@ class FeatureConfig:
 
     sample_rate_hz 16000, or 8000 for the smallest chips; hop_length in its samples, 10 or 20 ms.
     n_mfcc cepstral coefficients (1 to 32), or with n_mfcc=0 the n_mels log-mel bands themselves.
+    At 16 kHz n_mels may be 32, for which a chip's engine is compiled with KWS_WITH_32_MELS.
     energy "absolute" leaves them as they are; "delta" subtracts the previous frame's level (from
     coefficient 0, or from every band), after which a change of gain changes nothing.
     """
@@ -52,10 +53,11 @@ class FeatureConfig:
             f"{has.hop_lengths}.",
         )
         check(
-            self.n_mels == has.n_mels,
-            f"n_mels is {self.n_mels}; at {rate_hz} Hz the engine has {has.n_mels} bands.",
+            self.n_mels in has.mel_counts,
+            f"n_mels is {self.n_mels}; at {rate_hz} Hz the engine has "
+            f"{' or '.join(map(str, has.mel_counts))} bands.",
         )
-        most = min(MAX_MFCC, has.n_mels)
+        most = min(MAX_MFCC, self.n_mels)
         check(
             0 <= self.n_mfcc <= most,
             f"n_mfcc is {self.n_mfcc}; choose 1 to {most}, or 0 for log-mel bands.",

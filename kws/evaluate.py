@@ -28,6 +28,7 @@ from kws.model_file import Model
 from kws.progress import progress
 from kws.splits import POSITIVE_SHARES, split_folders
 from kws.stream import Clip, Hit, Stream, Verdict, build_stream, judge, name_key, poisson_upper
+from kws.windows import JOIN_S, Windows
 
 # Log-odds of the thresholds that are tried: posteriors from 0.02 to 0.999994.
 SWEEP_LOG_ODDS = np.arange(-4.0, 12.25, 0.25)
@@ -103,11 +104,30 @@ def evaluate_split(model: Model | Path | str, folder: Path | str, split: str) ->
 
 
 def labelled_report(model: Model, clips: LabelledClips) -> dict[str, Any]:
-    """Return accuracy, per-class figures and confusion on clips that are in memory."""
+    """Return accuracy, per-class figures and confusion on clips that are in memory.
+
+    Also `accuracy_streaming`, of the same clips in one stream without a reset, 1.5 s of low noise
+    between them, and `accuracy_back_to_back`, with nothing between them.
+    """
     predicted = engine.clip_logits(model, clips.samples).argmax(1)
     named = zip(clips.labels, predicted, strict=True)
     pairs = Counter((clips.classes[truth], clips.classes[answer]) for truth, answer in named)
-    return clip_report(pairs, clips.classes, len(model.data))
+    return clip_report(pairs, clips.classes, len(model.data)) | {
+        "accuracy_streaming": streaming_accuracy(model, clips, JOIN_S),
+        "accuracy_back_to_back": streaming_accuracy(model, clips, 0.0),
+    }
+
+
+def streaming_accuracy(model: Model, clips: LabelledClips, gap_s: float) -> float:
+    """Return the share of clips that are right when they are played one after the other.
+
+    The state is at rest before the first clip only; `gap_s` seconds of low noise go before each.
+    """
+    order = np.random.default_rng(0).permutation(len(clips))
+    windows = Windows(model.features, len(clips), gap_s)
+    features = engine.features(windows.join(clips.samples, order)[0], model.features)
+    logits, _ = engine.network_batch(model, features[None])
+    return float((windows.highest(logits).argmax(1) == clips.labels[order]).mean())
 
 
 def clip_report(

@@ -58,6 +58,16 @@ def engine_sources() -> Iterator[tuple[str, str]]:
     raise ToolError(f"The engine's C sources are not beside {here}: install kws again.")
 
 
+def with_limits(header: str, model: Model) -> str:
+    """Return kws.h with the limits that a model above the usual ones needs."""
+    limits = {"KWS_WITH_32_MELS": int(model.features.n_mels == 32), "KWS_MAX_HIDDEN": model.hidden}
+    for name, needed in limits.items():
+        found = re.search(rf"(#define {name}) (\d+)", header)
+        if found and needed > int(found[2]):
+            header = header.replace(found[0], f"{found[1]} {needed}")
+    return header
+
+
 def identifier(name: str) -> str:
     """Return a model's name as a C and C++ identifier: hey-cortana 2 becomes hey_cortana_2."""
     plain = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "model"
@@ -137,7 +147,7 @@ def _c_files(model: Model) -> Iterator[tuple[str, str, bool]]:
     yield f"{name}.h", header, False
     yield f"{name}.c", source, False
     for file, text in engine_sources():
-        yield f"engine/{file}", text, False
+        yield f"engine/{file}", with_limits(text, model) if file == "kws.h" else text, False
     features = model.features
     facts = {"hop": features.hop_length, "rate_khz": features.sample_rate_hz // 1000}
     yield "main.c", EXAMPLE.format(name=name, words=_words(model), **facts), True

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from kws.errors import ConfigError
 from kws.kernels.scan import STATE_BOUND, scan
+from kws.peers import CONVOLUTIONAL, BcResNet, DsCnn
 
 PEERS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
-CELLS = ("fastgrnn", "fastrnn", *PEERS)
+CELLS = ("fastgrnn", "fastrnn", *PEERS)  # with a state for every frame
+NETWORKS = (*CELLS, *CONVOLUTIONAL)
 
 
 class FastCell(nn.Module):
@@ -110,11 +112,13 @@ class Network(nn.Module):
     ) -> None:
         """ConfigError on an unknown cell."""
         super().__init__()
-        if cell not in CELLS:
-            raise ConfigError(f"The cell is {cell!r}; choose one of {', '.join(CELLS)}.")
-        self.cell: FastCell | PeerCell
+        if cell not in NETWORKS:
+            raise ConfigError(f"The cell is {cell!r}; choose one of {', '.join(NETWORKS)}.")
+        self.cell: FastCell | PeerCell | DsCnn | BcResNet
         if cell in PEERS:
             self.cell = PeerCell(cell, n_features, hidden)
+        elif cell in CONVOLUTIONAL:
+            self.cell = CONVOLUTIONAL[cell](n_features, hidden)
         else:
             self.cell = FastCell(n_features, hidden, ranks, gated=cell == "fastgrnn")
         self.classifier = nn.Linear(hidden, classes)

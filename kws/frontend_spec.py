@@ -15,6 +15,7 @@ SAMPLE_RATE_HZ = 16_000
 N_FFT = 512  # 32 ms, the window's length too
 HOP_LENGTHS = (160, 320)  # 10 and 20 ms
 N_MELS = 40
+MEL_COUNTS = (N_MELS, 32)  # 32 as in the FastGRNN paper; a chip compiles it in on request
 F_MIN_HZ = 80.0  # above mains hum, below most voices
 F_MAX_HZ = 7_600.0  # the top of what resampled recordings of every kind still hold
 
@@ -28,16 +29,27 @@ class FrontEnd:
     hop_lengths: tuple[int, int]
     n_mels: int
     f_max_hz: float
+    more_mels: tuple[int, ...] = ()
+
+    @property
+    def mel_counts(self) -> tuple[int, ...]:
+        """Every number of bands that there is a table for, the usual one first."""
+        return (self.n_mels, *self.more_mels)
 
 
 # 8 kHz is for chips with 2 KB of RAM: half the samples, and fewer bands, for half the spectrum.
 FRONT_ENDS = {
     rate_hz: FrontEnd(
-        sample_rate_hz=rate_hz, n_fft=n_fft, hop_lengths=hops, n_mels=n_mels, f_max_hz=f_max_hz
+        sample_rate_hz=rate_hz,
+        n_fft=n_fft,
+        hop_lengths=hops,
+        n_mels=counts[0],
+        f_max_hz=f_max_hz,
+        more_mels=counts[1:],
     )
-    for rate_hz, n_fft, hops, n_mels, f_max_hz in (
-        (SAMPLE_RATE_HZ, N_FFT, HOP_LENGTHS, N_MELS, F_MAX_HZ),
-        (8_000, 256, (80, 160), 24, 3_800.0),
+    for rate_hz, n_fft, hops, counts, f_max_hz in (
+        (SAMPLE_RATE_HZ, N_FFT, HOP_LENGTHS, MEL_COUNTS, F_MAX_HZ),
+        (8_000, 256, (80, 160), (24,), 3_800.0),
     )
 }
 

@@ -37,6 +37,10 @@ SOURCES = (
     ),
 )
 
+STREAMED = {
+    "accuracy_streaming": "in one stream without a reset, 1.5 s of low noise between clips",
+    "accuracy_back_to_back": "in one stream without a reset, back to back",
+}
 FEW_CLIPS = 30
 FEW_HOURS = 10.0
 
@@ -120,6 +124,9 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         low, high = interval_95(accuracy, clips or 0)
         span = f" (95 % interval {100 * low:.1f} to {100 * high:.1f})" if clips else ""
         yield "clips right", f"**{100 * accuracy:.2f} %**{span}", on
+        for key, how in STREAMED.items():
+            if key in evaluation:
+                yield f"the same, {how}", f"{100 * evaluation[key]:.2f} %", on
     if point := evaluation.get("at_default"):
         hours, positives = evaluation.get("hours"), evaluation.get("positives")
         spoken = f"{positives:,} spoken phrases" if positives else ""

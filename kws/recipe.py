@@ -19,7 +19,7 @@ from kws.config import (
     check,
 )
 from kws.errors import ConfigError
-from kws.fastgrnn import CELLS
+from kws.fastgrnn import NETWORKS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,7 +37,7 @@ class NetworkConfig:
     rank_u: int = 0
 
     def __post_init__(self) -> None:
-        check(self.cell in CELLS, f"cell is {self.cell!r}; choose one of {', '.join(CELLS)}.")
+        check(self.cell in NETWORKS, f"cell is {self.cell!r}; choose one of {', '.join(NETWORKS)}.")
         check(
             0 <= self.hidden <= MAX_HIDDEN,
             f"hidden is {self.hidden}; the engine takes 1 to {MAX_HIDDEN} units, 0 chooses.",
@@ -55,10 +55,13 @@ class ScheduleConfig:
     The sparse stages only take part where a density is below 1. `versions` is how many differently
     augmented copies of the training set are drawn; epochs take them in turn. `annealing` is the
     learning rate's course in the float stage, one-cycle or cosine; the later stages are cosine.
+    With "step", the paper's, it is constant and falls to a tenth after two thirds of the float
+    stage, or where there are sparse stages, when the support is found.
+    `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     """
 
-    ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine")
+    ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine", "step")
 
     float_epochs: int = 80
     thresholding_epochs: int = 40
@@ -66,6 +69,7 @@ class ScheduleConfig:
     quantized_epochs: int = 40
     batch_size: int = 128
     learning_rate: float = 1e-2
+    muon_learning_rate: float = 0.0
     annealing: str = "one-cycle"
     quantized_learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -80,6 +84,10 @@ class ScheduleConfig:
             value = getattr(self, name)
             check(0 < value < math.inf, f"{name} is {value}; give a positive number.")
         check(
+            0 <= self.muon_learning_rate < math.inf,
+            f"muon_learning_rate is {self.muon_learning_rate}; give 0 (AdamW alone) or more.",
+        )
+        check(
             self.annealing in self.ANNEALINGS,
             f"annealing is {self.annealing!r}; choose one of {', '.join(self.ANNEALINGS)}.",
         )
@@ -92,8 +100,12 @@ class DataConfig:
 
     commands: one folder in the layout of Speech Commands in `corpus`. wake: folders of clips with
     the phrase, without it, and of noise; a folder that holds train/, validation/ and test/ keeps
-    that split, any other is split by its files' names. unknown_share: unknown clips per epoch, in
-    units of an average word. window_s: the length of a wake-word training window.
+    that split, any other is split by its files' names; commands take of `negatives` other speech
+    for the unknown class and of `noise` other sounds for the silent one.
+    unknown_share, silence_share, garbled_share, other_speech_share, other_noise_share: clips per
+    epoch, in units of an average word. stream_clips: clips that are joined to a training stream.
+    augmentation_seed: by which clips are drawn and varied, whatever the recipe's seed is.
+    window_s: the length of a wake-word training window.
     fluent_share: how much of the other speech is taken without its pauses, word on word.
     false_accept_cost: what a false accept an hour weighs when the threshold and the best epoch are
     chosen, in misses: 0.06 is 6 % of the phrases.
@@ -105,6 +117,11 @@ class DataConfig:
     noise: tuple[str, ...] = ()
     unknown_share: float = 2.0
     silence_share: float = 1.0
+    garbled_share: float = 1.0
+    other_speech_share: float = 0.7
+    other_noise_share: float = 0.7
+    stream_clips: int = 4
+    augmentation_seed: int = 0
     positive_windows: int = 1500
     negative_windows: int = 4500
     window_s: float = 2.4
@@ -115,6 +132,10 @@ class DataConfig:
         for name in ("positive_windows", "negative_windows"):
             value = getattr(self, name)
             check(value >= 1, f"{name} is {value}; give at least 1.")
+        check(
+            1 <= self.stream_clips <= 64,
+            f"stream_clips is {self.stream_clips}; choose 1 (each clip by itself) to 64.",
+        )
         check(
             0.5 <= self.window_s <= 30,
             f"window_s is {self.window_s}; choose 0.5 to 30 seconds, more than the phrase takes.",

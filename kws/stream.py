@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from kws.audio import SAMPLE_RATE_HZ, find_audio, read_audio
 from kws.errors import ConfigError, CorpusError
 from kws.progress import progress
+from kws.windows import JOIN_RMS, JOIN_S
 
-JOIN_S = 1.5
-JOIN_RMS = 16.0  # int16 steps: -66 dBFS, a quiet room
 GRACE_S = 1.0  # how long after a clip a detection still belongs to it
 SPEECH_FRAME_MS = 20
 SPEECH_RANGE_DB = 30.0

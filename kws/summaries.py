@@ -16,6 +16,7 @@ def clips(result: dict[str, Any]) -> str:
     lines = [
         f"accuracy {_percent(result['accuracy'])} % of {result['clips']} clips, "
         f"model of {result['model_bytes']:,} bytes, C engine",
+        *_streaming(result),
         "",
         table(("class", "clips", "recall %", "precision %"), classes),
     ]
@@ -35,6 +36,16 @@ def clips(result: dict[str, Any]) -> str:
     for error in result.get("errors", []):
         lines.append(f"{error['file']}: {error['actual']} heard as {error['predicted']}")
     return "\n".join(lines)
+
+
+def _streaming(result: dict[str, Any]) -> list[str]:
+    if "accuracy_streaming" not in result:
+        return []
+    apart, joined = result["accuracy_streaming"], result["accuracy_back_to_back"]
+    return [
+        f"in one stream without a reset: {_percent(apart)} % with 1.5 s of low noise between the "
+        f"clips, {_percent(joined)} % back to back"
+    ]
 
 
 def stream(result: dict[str, Any]) -> str:

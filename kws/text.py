@@ -34,10 +34,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    is_number = [
-        all(not cell or cell.lstrip("-+")[:1].isdigit() for cell in column)
-        for column in zip(*cells, strict=True)
-    ] or [False] * len(header)
+    is_number = _are_numbers(cells, len(header))
     lines = []
     for row in [list(header), *cells]:
         aligned = [
@@ -46,3 +43,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         ]
         lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return rows under a header as a Markdown table: columns of numbers to the right."""
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    marks = ["--:" if right else "---" for right in _are_numbers(cells, len(header))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (list(header), marks, *cells))
+
+
+def _are_numbers(cells: Sequence[Sequence[str]], columns: int) -> list[bool]:
+    """Tell which columns hold nothing but numbers: what starts with a digit or a sign before it."""
+    return [
+        all(not cell or cell.lstrip("-+")[:1].isdigit() for cell in column)
+        for column in zip(*cells, strict=True)
+    ] or [False] * columns

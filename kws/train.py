@@ -14,15 +14,17 @@ from kws.augment import AugmentConfig
 from kws.command_task import CommandTask
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
+from kws.distributed import Group
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream, labelled_report
 from kws.fastgrnn import Network, parameters
+from kws.feature_store import FeatureStore
 from kws.files import replacing
 from kws.recipe import DataConfig, Recipe, load_recipe
 from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
-CACHE = Path("~/.cache/kws").expanduser()  # decoded clips; safe to delete
+CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features; safe to delete
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
@@ -102,7 +104,8 @@ def train_recipe(
 def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     """Train, choose the threshold, measure, and write everything; returns the metrics.
 
-    A run that was killed goes on where it was. Errors leave the last checkpoint in place.
+    A run that was killed goes on where it was. Errors leave the last checkpoint in place. Of
+    several processes (torchrun) only the first has metrics to return.
     """
     check(
         any(stage.quantized for stage in stages_of(recipe)),
@@ -110,9 +113,11 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         "fastgrnn or fastrnn and quantized_epochs above 0.",
     )
     _make_folder(out)
+    group = Group()
     torch.manual_seed(recipe.seed)
     task: CommandTask | WakeTask
-    task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
+    with group.local_first():
+        task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
     sized = dataclasses.replace(recipe, network=sizes.fit(recipe, task.classes))
     network = Network(
         cell=sized.network.cell,
@@ -121,13 +126,25 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         classes=len(task.classes),
         ranks=(sized.network.rank_w, sized.network.rank_u),
     )
-    say(
-        f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
-        f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
-    )
-    with _TensorBoard(out) as board:
-        trainer = Trainer(sized, task, network, out, log=lambda row: _log(row, board, say))
+    if group.is_first:
+        say(
+            f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
+            f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
+        )
+    with _TensorBoard(out) if group.is_first else contextlib.nullcontext() as board:
+        trainer = Trainer(
+            sized,
+            task,
+            network,
+            out,
+            store=FeatureStore(CACHE, task.identity),
+            group=group,
+            log=lambda row: _log(row, board, say),
+        )
         data = trainer.run()
+    group.leave()
+    if not group.is_first:
+        return {}  # the first process measures and writes
     assert data is not None  # there was a quantized stage
     detector = _choose_detector(recipe, task, data)
     data = _with_detector(trainer, detector)
@@ -179,8 +196,9 @@ class _TensorBoard:
                     self._writer.add_scalar(key, value, row["epoch"])
 
 
-def _log(row: dict[str, Any], board: _TensorBoard, say: Say) -> None:
-    board.write(row)
+def _log(row: dict[str, Any], board: _TensorBoard | None, say: Say) -> None:
+    if board is not None:
+        board.write(row)
     if row["epoch"] % 10:
         return  # the progress bar tells the rest
     figures = ", ".join(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -18,17 +18,18 @@ from torch import Tensor, nn
 
 from kws.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from kws.compress import Normalization, QuantizedNetwork, keep_largest
+from kws.distributed import Group
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
+from kws.feature_store import Examples, FeatureStore
+from kws.optimizers import Optimizers, matrices_apart
 from kws.progress import progress
 from kws.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
 GRADIENT_NORM = 1.0
-WARM_UP_SHARE = 0.15  # of the one-cycle schedule
 STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
 
-Examples = tuple[np.ndarray, np.ndarray]  # features (n, frames, n_features) int16, labels (n,)
 Run = Callable[[np.ndarray], np.ndarray]  # features -> logits (n, frames, classes), float32
 
 
@@ -37,8 +38,12 @@ class Task(Protocol):
 
     classes: tuple[str, ...]
 
-    def version(self, index: int) -> Examples:
-        """Return one augmented copy of the training set; the same index gives the same copy."""
+    @property
+    def identity(self) -> str:
+        """Everything that decides what the versions hold."""
+
+    def blocks(self, index: int) -> Iterator[Examples]:
+        """Yield one augmented copy of the training set; the same index gives the same copy."""
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of (batch, frames, classes) logits."""
@@ -53,8 +58,11 @@ class Task(Protocol):
 class Versions:
     """Augmented copies of the training set, made once each, the next one while training goes on."""
 
-    def __init__(self, task: Task, count: int) -> None:
-        self._task, self._count = task, count
+    def __init__(
+        self, task: Task, count: int, store: FeatureStore | None = None, *, is_maker: bool = True
+    ) -> None:
+        """Kept in `store`, or in memory without one; who is no maker waits for another process."""
+        self._task, self._count, self._store, self._is_maker = task, count, store, is_maker
         self._made: dict[int, Future[Examples]] = {}
         self._pool = ThreadPoolExecutor(1)
         self.waited_s = 0.0
@@ -64,10 +72,18 @@ class Versions:
         started = time.perf_counter()
         for index in (epoch % self._count, (epoch + 1) % self._count):
             if index not in self._made:
-                self._made[index] = self._pool.submit(self._task.version, index)
+                self._made[index] = self._pool.submit(self._make, index)
         examples = self._made[epoch % self._count].result()
         self.waited_s += time.perf_counter() - started
         return examples
+
+    def _make(self, index: int) -> Examples:
+        if self._store is not None:
+            while not self._is_maker and self._store.open(index) is None:
+                time.sleep(0.1)
+            return self._store(index, self._task.blocks)
+        features, labels = zip(*self._task.blocks(index), strict=True)
+        return np.concatenate(features), np.concatenate(labels)
 
     def close(self) -> None:
         """Give up copies that nobody waits for any more."""
@@ -83,6 +99,7 @@ class Stage:
     learning_rate: float
     density_w: float = 1.0
     density_u: float = 1.0
+    drop_at: float = 1.0  # share of the epochs after which a stepped rate falls to a tenth
 
     @property
     def quantized(self) -> bool:
@@ -94,11 +111,15 @@ def stages_of(recipe: Recipe) -> list[Stage]:
     """Return the stages of a recipe, in order; peers such as GRU have only the float one."""
     schedule, compression = recipe.schedule, recipe.compression
     densities = (compression.density_w, compression.density_u)
-    stages = [Stage("float", schedule.float_epochs, schedule.learning_rate)]
     is_fast = recipe.network.cell in ("fastgrnn", "fastrnn")
-    if is_fast and min(densities) < 1:
-        rate = schedule.learning_rate
-        stages.append(Stage("thresholding", schedule.thresholding_epochs, rate / 3, *densities))
+    is_sparse = is_fast and min(densities) < 1
+    is_stepped = schedule.annealing == "step"
+    drop_at = 2 / 3 if is_stepped and not is_sparse else 1.0
+    rate = schedule.learning_rate
+    stages = [Stage("float", schedule.float_epochs, rate, drop_at=drop_at)]
+    if is_sparse:
+        first_rate = rate if is_stepped else rate / 3
+        stages.append(Stage("thresholding", schedule.thresholding_epochs, first_rate, *densities))
         stages.append(Stage("fixed support", schedule.fixed_support_epochs, rate / 10, *densities))
     if is_fast:
         rate = schedule.quantized_learning_rate
@@ -116,16 +137,24 @@ class Trainer:
         network: Network,
         folder: Path,
         *,
+        store: FeatureStore | None = None,
+        group: Group | None = None,
         log: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
-        """`log` gets one row per epoch."""
+        """`store` keeps the augmented copies on disk; `log` gets one row per epoch.
+
+        `group`: the processes that train together; what they share must be the same in all.
+        """
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
         self.log = log
-        self.versions = Versions(task, recipe.schedule.versions)
+        self.group = group or Group()
+        is_maker = store is None or self.group.local_rank == 0
+        self.versions = Versions(task, recipe.schedule.versions, store, is_maker=is_maker)
         first_features, labels = self.versions(0)
-        if len(labels) == 0:
+        if labels.size == 0:
             raise CorpusError("There is not one training clip; name folders that hold some.")
-        self.batch_size = min(recipe.schedule.batch_size, len(labels))
+        clips = labels.size // len(labels)  # of each stream
+        self.batch_size = min(max(1, recipe.schedule.batch_size // clips), len(labels))
         self.batches = len(labels) // self.batch_size
         self.examples = fingerprint(first_features, labels)
         self.normalization = Normalization.of(first_features)
@@ -142,7 +171,9 @@ class Trainer:
         kept = self._read_checkpoint()
         position = (kept["stage"], kept["epoch"] + 1) if kept else (0, 0)
         total = sum(stage.epochs for stage in stages)
-        bar: Iterator[int] = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
+        bar: Iterator[int] = iter(range(total))
+        if self.group.is_first:
+            bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
         for _ in range(len(self.history)):
             next(bar, None)
         try:
@@ -163,27 +194,29 @@ class Trainer:
             self.best = {}
         if stage.quantized and self.quantized is None:
             self.quantized = self._quantizer()
-        optimizer, scheduler = self._optimizer(stage, stage.epochs * self.batches)
+        optimizers = self._optimizers(stage)
         if kept is not None:
-            self._restore(kept, optimizer, scheduler)
+            optimizers.load_state_dict(kept["optimizers"])
         for epoch in range(first, stage.epochs):
             if self._is_stalled(epoch):
                 break
             started = time.perf_counter()
-            loss = self._epoch(stage, len(self.history), optimizer, scheduler)
-            figures = self._validate(stage)
+            loss = self._epoch(stage, len(self.history), optimizers)
+            self.group.check_equal(self._parameters())
+            figures = self.group.from_first(self._validate(stage) if self.group.is_first else None)
             self.seconds += time.perf_counter() - started
             row = {
                 "epoch": len(self.history) + 1,
                 "stage": stage.name,
                 "loss": loss,
-                "learning_rate": scheduler.get_last_lr()[0],
+                "learning_rate": optimizers.learning_rate,
                 **figures,
             }
             self.history.append(row)
             self._remember_best(epoch, figures)
-            self._write_checkpoint(number, epoch, optimizer, scheduler)
-            self.log(row)
+            if self.group.is_first:
+                self._write_checkpoint(number, epoch, optimizers)
+                self.log(row)
             next(bar, None)
         self._state().load_state_dict(self.best["state"])
         if stage.name == "thresholding":
@@ -208,46 +241,55 @@ class Trainer:
     def _state(self) -> nn.Module:
         return self.quantized if self.quantized is not None else self.network
 
-    def _optimizer(self, stage: Stage, steps: int) -> tuple[Any, Any]:
+    def _optimizers(self, stage: Stage) -> Optimizers:
         schedule, rate = self.recipe.schedule, stage.learning_rate
-        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        steps, annealing = stage.epochs * self.batches, "cosine"
+        if schedule.annealing == "step" and not stage.quantized:
+            annealing = "step"
+        matrices, others = matrices_apart(list(self.network.parameters()))
+        optimizers: list[torch.optim.Optimizer] = []
+        if stage.name == "float":
+            annealing = schedule.annealing
+            if schedule.muon_learning_rate:
+                optimizers.append(
+                    torch.optim.Muon(matrices, lr=schedule.muon_learning_rate, weight_decay=0.0)
+                )
+                matrices = []
+        groups: list[dict[str, Any]] = [{"params": [*matrices, *others]}]
         if stage.quantized:
             assert self.quantized is not None
             log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
             groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
-        optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay)
-        scheduler: Any
-        if stage.name == "float" and schedule.annealing == "one-cycle":
-            scheduler = torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, rate, total_steps=steps + 1, pct_start=WARM_UP_SHARE
-            )
-        else:
-            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps + 1)
-        return optimizer, scheduler
+        optimizers.append(torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay))
+        return Optimizers(optimizers, steps, annealing, stage.drop_at)
 
-    def _epoch(self, stage: Stage, epoch: int, optimizer: Any, scheduler: Any) -> float:
+    def _epoch(self, stage: Stage, epoch: int, optimizers: Optimizers) -> float:
         features, labels = self.versions(epoch)
         size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
         total = 0.0
         for first in range(0, len(order) - size + 1, size):
-            rows = np.sort(order[first : first + size])
-            loss = self.task.loss(
-                self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
-            )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            rows = self.group.share(np.sort(order[first : first + size]))
+            optimizers.zero_grad()
+            if len(rows):
+                loss = self.task.loss(
+                    self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
+                )
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.item() * len(rows) / size
+            self.group.sum_gradients(self._parameters(), len(rows) / size)
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-            optimizer.step()
-            scheduler.step()
+            optimizers.step()
             self._sparsify(stage)
-            total += loss.item()
             if not math.isfinite(total):
                 raise ConfigError(
                     f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
                     "lower learning_rate or quantized_learning_rate."
                 )
-        return total / max(1, len(order) // size)
+        return self.group.sum(total) / max(1, len(order) // size)
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return list(self._state().parameters())
 
     def _logits(self, stage: Stage, features: np.ndarray) -> Tensor:
         if stage.quantized:
@@ -280,7 +322,10 @@ class Trainer:
                 return torch.cat(parts).numpy()
 
         model = self.quantized.encode() if stage.quantized and self.quantized else None
-        return self.task.validate(run, model)
+        self.network.eval()  # a peer's batch normalization
+        figures = self.task.validate(run, model)
+        self.network.train()
+        return figures
 
     def _remember_best(self, epoch: int, figures: dict[str, float]) -> None:
         if not self.best or figures["score"] > self.best["figures"]["score"]:
@@ -291,15 +336,14 @@ class Trainer:
     def _identity(self) -> dict[str, str]:
         return {"recipe": self.recipe.to_toml(), "examples": self.examples}
 
-    def _write_checkpoint(self, stage: int, epoch: int, optimizer: Any, scheduler: Any) -> None:
+    def _write_checkpoint(self, stage: int, epoch: int, optimizers: Optimizers) -> None:
         content = {
             **self._identity(),
             "stage": stage,
             "epoch": epoch,
             "is_quantized": self.quantized is not None,
             "state": self._state().state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "scheduler": scheduler.state_dict(),
+            "optimizers": optimizers.state_dict(),
             "masks": self.masks,
             "best": self.best,
             "history": self.history,
@@ -308,7 +352,9 @@ class Trainer:
         write_checkpoint(self.folder / CHECKPOINT, content)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
-        kept = read_checkpoint(self.folder / CHECKPOINT, self._identity())
+        path = self.folder / CHECKPOINT
+        kept = read_checkpoint(path, self._identity()) if self.group.is_first else None
+        kept = cast("dict[str, Any] | None", self.group.from_first(kept))
         if kept is None:
             return None
         self.history, self.best = kept["history"], kept["best"]
@@ -317,10 +363,6 @@ class Trainer:
             self.quantized = self._quantizer()
         self._state().load_state_dict(kept["state"])
         return kept
-
-    def _restore(self, kept: dict[str, Any], optimizer: Any, scheduler: Any) -> None:
-        optimizer.load_state_dict(kept["optimizer"])
-        scheduler.load_state_dict(kept["scheduler"])
 
 
 def pieces(features: np.ndarray) -> int:

@@ -1,6 +1,7 @@
 """The wake-word task: one phrase against everything else, in windows cut from streams."""
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -11,14 +12,15 @@ from torch import Tensor
 from kws import engine
 from kws.audio import Samples
 from kws.augment import Augment
-from kws.clip_cache import read_streams
+from kws.clip_cache import key_of, read_streams
 from kws.errors import CorpusError
 from kws.evaluate import stream_verdict
+from kws.feature_store import Examples
 from kws.model_file import parse
 from kws.recipe import Recipe
 from kws.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.stream import Stream, build_stream, speech_span
-from kws.trainer import Examples, Run
+from kws.trainer import Run
 
 BATCH_WINDOWS = 256
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
@@ -47,7 +49,8 @@ class WakeTask:
         self.negatives = split_folders(data.negatives, *NEGATIVE_SHARES)
         check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
-        self._noise = read_streams(noise["train"], cache, sample_rate_hz=rate_hz)
+        self._noise_paths = noise["train"]
+        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz)
         phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz)
         self._phrases = [self._trimmed(phrase) for phrase in phrases]
         talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz)
@@ -67,14 +70,21 @@ class WakeTask:
         first, last = speech_span(samples, self._rate_hz)
         return samples[first:last]
 
-    def version(self, index: int) -> Examples:
+    @property
+    def identity(self) -> str:
+        """Everything that decides what the versions hold."""
+        recipe = self.recipe
+        files = [self.positives["train"], self.negatives["train"], self._noise_paths]
+        keys = [key_of(paths) for paths in files]
+        return repr((recipe.words, recipe.data, recipe.features, recipe.augment, keys))
+
+    def blocks(self, index: int) -> Iterator[Examples]:
         """Cut, mix, augment and featurize one set of windows.
 
         A label is 0 for a window without the phrase, else the frame at the phrase's middle.
         """
-        rng = np.random.default_rng([self.recipe.seed, 2, index])
+        rng = np.random.default_rng([self.recipe.data.augmentation_seed, 2, index])
         data = self.recipe.data
-        features, labels = [], []
         for count, cut in (
             (data.positive_windows, self._positive_window),
             (data.negative_windows, self._negative_window),
@@ -82,9 +92,8 @@ class WakeTask:
             for first in range(0, count, BATCH_WINDOWS):
                 cuts = [cut(rng) for _ in range(min(BATCH_WINDOWS, count - first))]
                 varied = self._augment(np.stack([window for window, _ in cuts]), rng)
-                features.append(engine.features_batch(varied, self.recipe.features))
-                labels += [frame for _, frame in cuts]
-        return np.concatenate(features), np.array(labels, np.int64)
+                features = engine.features_batch(varied, self.recipe.features)
+                yield features, np.array([frame for _, frame in cuts], np.int64)
 
     def _positive_window(self, rng: np.random.Generator) -> tuple[Samples, int]:
         phrase = self._phrases[rng.integers(len(self._phrases))]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_models import ALL, RandomModel
+from random_models import ALL, LARGE, RandomModel
 
 from kws import model_file
 from kws.clip_cache import read_clips
@@ -39,7 +39,7 @@ def validation_clips(recordings: Path) -> np.ndarray:
     return read_clips(paths, ONE_SECOND, None)
 
 
-@pytest.fixture(params=ALL, ids=lambda recipe: recipe.name)
+@pytest.fixture(params=(*ALL, *LARGE), ids=lambda recipe: recipe.name)
 def random_model(request: pytest.FixtureRequest) -> model_file.Model:
     """A small valid model of each cell, rank and kind of matrix in turn."""
     recipe: RandomModel = request.param

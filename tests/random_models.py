@@ -87,6 +87,12 @@ class RandomModel:
         return Matrix(self.kind, weights.astype(np.int8), multiplier, shift)
 
 
+# What the engine here takes and a chip's does not unless told so: the paper's bands, many units.
+LARGE = (
+    RandomModel(features=FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0), seed=101),
+    RandomModel(features=FeatureConfig(n_mels=32, n_mfcc=20, energy="delta"), seed=102),
+    RandomModel(hidden=255, ranks=(0, 61), classes=tuple("abcdefghijkl"), seed=103),
+)
 ALL = tuple(
     RandomModel(
         cell=cell,

@@ -54,6 +54,9 @@ extern "C" {
 #ifndef KWS_MAX_FEATURES
 #define KWS_MAX_FEATURES 40 /* log-mel bands, or up to 32 coefficients */
 #endif
+#ifndef KWS_WITH_32_MELS
+#define KWS_WITH_32_MELS 0 /* 1 adds the tables of 32 mel bands, 0.8 KB of flash */
+#endif
 
 #define KWS_FRAME_LENGTH (KWS_MAX_SAMPLE_RATE_HZ / 1000 * 32) /* samples of the longest window, 32 ms */
 #define KWS_MAX_MELS 40
@@ -111,7 +114,7 @@ typedef struct {
 
 typedef struct {
     uint16_t hop_length; /* samples: 10 or 20 ms, 160 or 320 at 16 kHz, 80 or 160 at 8 kHz */
-    uint8_t n_mels;      /* 40 at 16 kHz, 24 at 8 kHz */
+    uint8_t n_mels;      /* 40 at 16 kHz, or 32 with KWS_WITH_32_MELS; 24 at 8 kHz */
     uint8_t n_mfcc;      /* cepstral coefficients 1..32; 0: the log-mel bands themselves */
     uint8_t n_features;  /* n_mfcc, or n_mels where n_mfcc is 0 */
     uint8_t energy;      /* kws_energy_kind: how the overall level enters coefficient 0 */

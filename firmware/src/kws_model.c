@@ -75,6 +75,7 @@ static kws_status read_features(kws_feature_settings *features, const KWS_FLASH 
     if (rate_khz != 8 && rate_khz != 16) return KWS_ERROR_FEATURES;
     if (rate_khz < KWS_MIN_SAMPLE_RATE_HZ / 1000 || rate_khz > KWS_MAX_SAMPLE_RATE_HZ / 1000) return KWS_ERROR_TOO_LARGE;
     if (hop_ms != 10 && hop_ms != 20) return KWS_ERROR_FEATURES;
+    if (!KWS_WITH_32_MELS && rate_khz == 16 && features->n_mels == 32) return KWS_ERROR_TOO_LARGE;
     if (kws_mel_table_of(features->frame_length, features->n_mels) == NULL) return KWS_ERROR_FEATURES;
     if (features->n_mfcc > MAX_MFCC || features->n_mfcc > features->n_mels) return KWS_ERROR_FEATURES;
     if (features->energy > KWS_ENERGY_DELTA) return KWS_ERROR_FEATURES;

@@ -37,6 +37,8 @@ ffi.set_source(
     sources=[relative(p) for p in sorted((ENGINE / "src").glob("*.c"))]
     + [relative(NATIVE / name) for name in ("batch.c", "lanes.c")],
     include_dirs=[relative(ENGINE / "include"), relative(ENGINE / "src"), relative(NATIVE)],
+    # All that the format can say; a chip has smaller limits (kws.h), and the same integers.
+    define_macros=[("KWS_MAX_HIDDEN", "255"), ("KWS_WITH_32_MELS", "1")],
     extra_compile_args=["-O3", "-std=c99", "-fopenmp-simd"],  # no OpenMP: its "simd" loops alone
     py_limited_api=True,
 )

@@ -32,6 +32,7 @@ void kws_check_equal(int64_t actual, int64_t expected, const char *text, const c
     KWS_TEST(mfcc_at_8_khz_is_that_of_half_the_spectrum) \
     KWS_TEST(mfcc_of_full_scale_stays_in_range)        \
     KWS_TEST(mfcc_delta_ignores_the_gain)              \
+    KWS_TEST(mfcc_of_32_bands)                         \
     KWS_TEST(matrix_rows_match_hand_computed_sums)     \
     KWS_TEST(matrix_rows_clamp_at_hostile_scales)      \
     KWS_TEST(matrix_sizes_are_refused_when_short)      \

@@ -1,5 +1,6 @@
 #include "check.h"
 #include "kws_mfcc.h"
+#include "kws_tables.h"
 #include "signal.h"
 
 static kws_mfcc mfcc;
@@ -63,6 +64,27 @@ void test_mfcc_of_full_scale_stays_in_range(void) {
     CHECK(features[13] > 1200 && features[13] < 1360);
     CHECK(features[11] < 700);
     CHECK(features[16] < 0);
+}
+
+void test_mfcc_of_32_bands(void) {
+#if KWS_WITH_32_MELS
+    kws_feature_settings settings = {160, 32, 0, 32, KWS_ENERGY_ABSOLUTE, 512};
+    feed(silence, &settings, 832);
+    for (unsigned i = 0; i < 32; i++) CHECK_EQUAL(features[i], -2041); /* ln(2^-23) * 128 */
+    /* bin 32 lies between the centres of bands 9 and 10, near the upper. By hand, with the fundamental
+     * of above, (4 / pi * 128)^2: band 9 gets 0.23 of it, ln = 8.72, and band 10 1.23, ln = 10.39 */
+    feed(tone, &settings, 1152);
+    CHECK(features[9] > 1080 && features[9] < 1160);
+    CHECK(features[10] > 1300 && features[10] < 1360);
+    CHECK(features[8] < 700);
+    CHECK(features[13] < 0);
+    settings.n_mfcc = settings.n_features = 32;
+    feed(silence, &settings, 832);
+    CHECK(features[0] >= -11545 && features[0] <= -11543); /* ln(2^-23) sqrt(32) * 128 = -11543.7 */
+    for (unsigned i = 1; i < 32; i++) CHECK_EQUAL(features[i], 0);
+#else
+    CHECK(kws_mel_table_of(512, 32) == 0);
+#endif
 }
 
 /* The same noise at two gains 16 apart. */

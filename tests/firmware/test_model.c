@@ -77,6 +77,7 @@ void test_model_reports_what_is_wrong(void) {
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK_EQUAL(with_byte(wrong[i].offset, wrong[i].value), wrong[i].status);
+    CHECK_EQUAL(with_byte(10, 32), KWS_WITH_32_MELS ? KWS_OK : KWS_ERROR_TOO_LARGE);
     CHECK_EQUAL(with_byte(matrix, 3), KWS_ERROR_NETWORK);      /* a kind there is not */
     CHECK_EQUAL(with_byte(matrix + 1, 0), KWS_ERROR_NETWORK);  /* multiplier 0 */
     CHECK_EQUAL(with_byte(matrix + 2, 31), KWS_ERROR_NETWORK); /* shift above 30 */

@@ -32,13 +32,17 @@ int main(void) {
     static const kws_feature_settings settings[] = {
         {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE, 512}, {160, 40, 32, 32, KWS_ENERGY_ABSOLUTE, 512},
         {160, 40, 0, 40, KWS_ENERGY_ABSOLUTE, 512},  {160, 24, 16, 16, KWS_ENERGY_ABSOLUTE, 256},
-        {80, 24, 0, 24, KWS_ENERGY_ABSOLUTE, 256}};
+        {80, 24, 0, 24, KWS_ENERGY_ABSOLUTE, 256},
+#if KWS_WITH_32_MELS
+        {160, 32, 0, 32, KWS_ENERGY_ABSOLUTE, 512},  {320, 32, 32, 32, KWS_ENERGY_ABSOLUTE, 512},
+#endif
+    };
     static int16_t samples[LANES][KWS_FRAME_LENGTH];
     static kws_mfcc mfcc;
     const int16_t *frames[LANES];
     unsigned compared = 0, failed = 0;
     for (unsigned round = 0; round < 1000; round++) {
-        const kws_feature_settings *use = settings + round % 5;
+        const kws_feature_settings *use = settings + round % (sizeof settings / sizeof *settings);
         int16_t together[KWS_MAX_FEATURES * LANES], alone[KWS_MAX_FEATURES];
         for (unsigned lane = 0; lane < LANES; lane++) {
             unsigned kind = ((uint32_t)noise() >> 3) % KINDS, at = (uint32_t)noise() % KWS_FRAME_LENGTH;

@@ -103,3 +103,9 @@ def command_recipe(
         schedule=ScheduleConfig(float_epochs=2, quantized_epochs=2, versions=2, batch_size=8),
     )
     return dataclasses.replace(recipe, **changes)
+
+
+def version(task: Any, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """One augmented copy of a task's training set: features and labels."""
+    features, labels = zip(*task.blocks(index), strict=True)
+    return np.concatenate(features), np.concatenate(labels)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from random_models import RandomModel
-from small_runs import PLAIN, RATE, command_corpus, command_recipe
+from small_runs import PLAIN, RATE, command_corpus, command_recipe, version
 
 from kws import command_task, engine, model_file
-from kws.audio import read_audio
+from kws.audio import read_audio, write_audio
 from kws.command_task import CommandTask
 from kws.config import FeatureConfig
 from kws.errors import ConfigError, CorpusError
@@ -29,12 +29,13 @@ def corpus(tmp_path_factory) -> Path:
 
 def task_of(folder: Path, *, seed: int = 0, words=("up", "down"), **data) -> CommandTask:
     recipe = command_recipe(folder, words=words, augment=PLAIN, seed=seed)
+    data = {"garbled_share": 0.0, "stream_clips": 1} | data
     data = dataclasses.replace(recipe.data, **data)
     return CommandTask(dataclasses.replace(recipe, data=data), None)
 
 
 def clips_of(task: CommandTask, index: int, monkeypatch) -> tuple[np.ndarray, np.ndarray]:
-    """The waveforms and labels of a version, which goes on to become features."""
+    """The waveforms (clips, samples) and labels (clips,) of a version, which become features."""
     seen = []
     features = engine.features_batch
 
@@ -44,8 +45,8 @@ def clips_of(task: CommandTask, index: int, monkeypatch) -> tuple[np.ndarray, np
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "features_batch", look)
-        _, labels = task.version(index)
-    return np.concatenate(seen), labels
+        _, labels = version(task, index)
+    return np.concatenate(seen).reshape(-1, RATE), labels.flatten()
 
 
 def counts(task: CommandTask, labels: np.ndarray) -> dict[str, int]:
@@ -96,6 +97,49 @@ def test_shares_count_in_average_words_and_stop_at_what_there_is(
     assert (found["up"], found["down"]) == (4, 4) and len(clips) == len(labels)
 
 
+def test_clips_are_joined_to_streams_and_each_label_stays_with_its_clip(corpus, monkeypatch):
+    alone = task_of(corpus, stream_clips=1, silence_share=0.0)
+    clips, labels = clips_of(alone, 0, monkeypatch)
+    label_of = {clip.tobytes(): label for clip, label in zip(clips, labels, strict=True)}
+    joined = task_of(corpus, stream_clips=3, silence_share=0.0)
+    features, targets = version(joined, 0)
+    assert features.shape == (4, 1 + (3 * RATE - 512) // 320, 8) and targets.shape == (4, 3)
+    clips, labels = clips_of(joined, 0, monkeypatch)
+    assert [label_of[clip.tobytes()] for clip in clips] == list(labels)
+
+
+def test_garbled_words_are_unknown_and_made_of_the_words_of_training(corpus, monkeypatch):
+    task = task_of(corpus, unknown_share=0.0, silence_share=0.0, garbled_share=3.0)
+    clips, labels = clips_of(task, 0, monkeypatch)
+    assert counts(task, labels) == {"up": 4, "down": 4, "_unknown_": 12, "_silence_": 0}
+    words = clips[labels != 2]
+    backwards = rows(words[:, ::-1])
+    starts, ends = rows(words[:, : RATE // 2]), rows(words[:, RATE // 2 :])
+    for clip in clips[labels == 2]:
+        spliced = clip[: RATE // 2].tobytes() in starts and clip[RATE // 2 :].tobytes() in ends
+        assert clip.tobytes() in backwards or spliced
+    assert rows(clips[labels == 2]).isdisjoint(rows(words))
+
+
+def test_other_speech_is_unknown_and_other_noise_is_silence(corpus, monkeypatch, tmp_path):
+    for name, amplitude in (("speech", 3000), ("noise", 1)):
+        for index in range(8):
+            samples = np.full(3 * RATE, amplitude, np.int16)
+            write_audio(tmp_path / name / f"{index:08x}_nohash_{index}.wav", samples)
+    task = task_of(
+        corpus,
+        unknown_share=0.0,
+        silence_share=0.0,
+        negatives=(str(tmp_path / "speech"),),
+        noise=(str(tmp_path / "noise"),),
+        other_speech_share=1.5,
+        other_noise_share=0.5,
+    )
+    clips, labels = clips_of(task, 0, monkeypatch)
+    assert counts(task, labels)["_unknown_"] == 6 and counts(task, labels)["_silence_"] == 2
+    assert np.all(clips[labels == 2] == 3000) and np.all(np.abs(clips[labels == 3]) <= 1)
+
+
 def test_each_version_draws_other_unknown_clips_and_cuts_other_silence(corpus, monkeypatch):
     task = task_of(corpus, unknown_share=0.5)
     drawn, cut = [], []
@@ -111,9 +155,9 @@ def test_each_version_draws_other_unknown_clips_and_cuts_other_silence(corpus, m
 
 
 def test_a_version_is_the_same_for_the_same_seed_only(corpus):
-    first, labels = task_of(corpus, seed=0).version(1)
-    again, same = task_of(corpus, seed=0).version(1)
-    other, _ = task_of(corpus, seed=1).version(1)
+    first, labels = version(task_of(corpus, augmentation_seed=0), 1)
+    again, same = version(task_of(corpus, augmentation_seed=0), 1)
+    other, _ = version(task_of(corpus, augmentation_seed=1), 1)
     assert np.array_equal(first, again) and np.array_equal(labels, same)
     assert not np.array_equal(first, other)
 
@@ -161,22 +205,29 @@ def test_the_loss_is_cross_entropy_of_each_class_at_its_highest_frame(corpus):
     logits[0, 0, 1], logits[0, 2, 3], logits[0, 1, 0] = 2.0, 1.0, 0.5
     highest = torch.tensor([0.5, 2.0, -9.0, 1.0])
     expected = torch.logsumexp(highest, 0) - 2.0
-    assert task.loss(logits, torch.tensor([1])).item() == pytest.approx(expected.item(), abs=1e-6)
+    assert task.loss(logits, torch.tensor([[1]])).item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_validation_counts_what_is_right_and_says_what_was_measured(corpus):
-    task = task_of(corpus)
+    task = task_of(corpus, stream_clips=2)
     labels = task.validation.labels
 
     def run(features):
-        assert features.shape[0] == len(labels)
+        assert features.shape[0] == len(labels)  # each by itself, or each at the end of a stream
         logits = np.zeros((*features.shape[:2], 4), np.float32)
-        logits[np.arange(4), 5, labels] = 3.0
-        logits[0, 7, (labels[0] + 1) % 4] = 4.0  # the first is taken for another
+        if features.shape[1] == 49:
+            logits[np.arange(4), 5, labels] = 3.0
+            logits[0, 7, (labels[0] + 1) % 4] = 4.0  # the first is taken for another
+        else:
+            order = np.random.default_rng(0).permutation(4)
+            logits[np.arange(4), 75 + 8 + 48, labels[order]] = 3.0
+            assert features.shape[1] == 75 + 50 + 8 - 1
+            logits[:, 75 + 7] = [[4.0, 5.0, 6.0, 7.0]]  # before the window
         return logits
 
     figures = task.validate(run, None)
-    assert figures["score"] == figures["accuracy_float"] == 0.75
+    assert figures["accuracy_float"] == 0.75 and figures["accuracy_streaming_float"] == 1.0
+    assert figures["score"] == 0.875
     assert figures["validation_loss"] > 0
     assert task.validate(run, b"a model")["accuracy_quantized"] == 0.75
 

@@ -13,7 +13,7 @@ import pytest
 import kws
 from kws.audio import read_audio
 from kws.config import FeatureConfig
-from kws.frontend_spec import LOG_FLOOR, N_FFT, SAMPLE_RATE_HZ
+from kws.frontend_spec import LOG_FLOOR, MEL_COUNTS, N_FFT, N_MELS, SAMPLE_RATE_HZ
 from kws.mfcc import log_mel, mfcc
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
@@ -28,9 +28,10 @@ ROUNDING = 10 ** (-70 / 20)  # of the strongest bin's amplitude
 EIGHT = {"sample_rate_hz": 8000, "hop_length": 160, "n_mels": 24}
 
 
-def fixed(samples: np.ndarray, hop_length: int, n_mfcc: int) -> np.ndarray:
+def fixed(samples: np.ndarray, hop_length: int, n_mfcc: int, n_mels: int = N_MELS) -> np.ndarray:
     """The engine's features as real numbers; n_mfcc=0 gives the log-mel bands."""
-    features = kws.features(samples, FeatureConfig(hop_length=hop_length, n_mfcc=n_mfcc))
+    config = FeatureConfig(hop_length=hop_length, n_mfcc=n_mfcc, n_mels=n_mels)
+    features = kws.features(samples, config)
     assert features.dtype == np.int16
     return features * STEP
 
@@ -100,11 +101,13 @@ def frame_peaks(samples: np.ndarray, hop_length: int) -> np.ndarray:
     return np.abs(np.fft.rfft(frames * window)).max(axis=1)
 
 
+@pytest.mark.parametrize("n_mels", MEL_COUNTS)
 @pytest.mark.parametrize("hop_length", HOPS)
 @pytest.mark.parametrize("name", SIGNALS)
-def test_every_band_is_right_to_within_rounding(name, hop_length):
+def test_every_band_is_right_to_within_rounding(name, hop_length, n_mels):
     samples = SIGNALS[name]
-    reference, heard = log_mel(samples, hop_length=hop_length), fixed(samples, hop_length, 0)
+    reference = log_mel(samples, hop_length=hop_length, n_mels=n_mels)
+    heard = fixed(samples, hop_length, 0, n_mels)
     assert heard.shape == reference.shape
     amplitude = np.exp(reference.astype(np.float64) / 2)
     allowed = RELATIVE_ERROR * amplitude + ROUNDING * frame_peaks(samples, hop_length)[:, None]
@@ -150,23 +153,26 @@ def test_a_frame_depends_on_its_own_samples_alone(hop_length):
         np.testing.assert_array_equal(alone, frame[None])
 
 
-def speech_snr_db(paths: list[Path], hop_length: int, gain: float = 1.0) -> tuple[float, float]:
+def speech_snr_db(
+    paths: list[Path], hop_length: int, gain: float = 1.0, n_mels: int = N_MELS
+) -> tuple[float, float]:
     """Over all clips together: of all coefficients, and of those that carry no loudness."""
     reference, heard = [], []
     for path in paths:
         samples = to_int16(gain * read_audio(path).astype(np.float64))
-        reference.append(mfcc(samples, hop_length=hop_length, n_mfcc=32))
-        heard.append(fixed(samples, hop_length, 32))
+        reference.append(mfcc(samples, hop_length=hop_length, n_mfcc=32, n_mels=n_mels))
+        heard.append(fixed(samples, hop_length, 32, n_mels))
     ours, theirs = np.concatenate(reference), np.concatenate(heard)
     return snr_db(ours, theirs), snr_db(ours[:, 1:], theirs[:, 1:])
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.01, 20.0], ids=["as it is", "quiet", "clipped"])
 @pytest.mark.parametrize("hop_length", HOPS)
-def test_on_the_sample_speech_the_engine_is_40_db_true(hop_length, gain):
+@pytest.mark.parametrize("n_mels", MEL_COUNTS)
+def test_on_the_sample_speech_the_engine_is_40_db_true(n_mels, hop_length, gain):
     paths = sorted((SAMPLE / "positives" / "test").rglob("*.o*"))[:20]
     assert paths, "data/sample has no positives/test: run make sample"
-    assert min(speech_snr_db(paths, hop_length, gain)) >= SPEECH_SNR_DB
+    assert min(speech_snr_db(paths, hop_length, gain, n_mels)) >= SPEECH_SNR_DB
 
 
 @pytest.mark.parametrize("name", SIGNALS)

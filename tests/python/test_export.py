@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loudness_models import noise, two_words, wake_word
+from random_models import LARGE
 
 import kws
 from kws import export, model_file
@@ -41,6 +42,22 @@ def test_the_folder_builds_and_hears_what_python_hears(saved, tmp_path):
     words = [detection.word for detection in kws.Spotter(saved).process(samples)]
     assert len(words) >= 3
     assert run.stdout.decode().split() == words
+
+
+@pytest.mark.parametrize("recipe", LARGE, ids=lambda recipe: f"{recipe.hidden} units")
+def test_a_model_above_the_usual_limits_brings_an_engine_that_takes_it(recipe, tmp_path):
+    needs("make")
+    needs("cc")
+    path = tmp_path / "large.kws"
+    path.write_bytes(recipe.encode())
+    export.export(path, tmp_path / "out", "c")
+    assert subprocess.run(["make", "-C", tmp_path / "out"], capture_output=True).returncode == 0
+    samples = noise(3, 4000, seed=1, colour="low")
+    program = tmp_path / "out" / "large"
+    run = subprocess.run([program], input=samples.tobytes(), capture_output=True, text=False)
+    assert (run.returncode, run.stderr) == (0, b"")  # not "above the limits"
+    heard = [detection.word for detection in kws.Spotter(path).process(samples)]
+    assert run.stdout.decode().split() == heard
 
 
 @pytest.mark.parametrize("compiler", ("gcc", "clang"))

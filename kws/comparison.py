@@ -1,0 +1,126 @@
+"""Train one network of any kind and measure it, in a folder that remembers: for comparisons.
+
+A network that has a .kws form ships bytes and is measured through the C engine; any other is
+measured in float and says so. A run that is done is not repeated, one that was killed goes on.
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kws import engine, model_file
+from kws.command_task import CommandTask
+from kws.config import LOGIT_ONE
+from kws.counts import costs
+from kws.errors import ConfigError, KwsError
+from kws.fastgrnn import Network
+from kws.feature_store import FeatureStore
+from kws.files import replacing
+from kws.recipe import Recipe
+from kws.train import CACHE
+from kws.trainer import Run, Trainer, pieces, stages_of
+
+NETWORK = "network.pt"
+FLOAT, INTEGERS = "float", "integers through the C engine"
+
+
+def compare(
+    recipe: Recipe, task: CommandTask, folder: Path, *, start: Path | None = None
+) -> dict[str, Any]:
+    """Train, measure and return the metrics, which also stand in folder/metrics.json.
+
+    start: the folder of a finished run whose network this one begins with.
+    ConfigError where the folder holds a run of other settings.
+    """
+    done = finished(recipe, folder)
+    if done is not None:
+        return done
+    network = _network(recipe, task, start)
+    trainer = Trainer(recipe, task, network, folder, store=FeatureStore(CACHE, task.identity))
+    data = trainer.run()
+    metrics = {
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "measured": FLOAT if data is None else INTEGERS,
+        **_accuracies(task, _runner(network, trainer, data)),
+        **costs(network, recipe.features),
+        "epochs": len(trainer.history),
+        "training_seconds": round(trainer.seconds, 1),
+        "seconds_waiting_for_features": round(trainer.versions.waited_s, 1),
+    }
+    if data is not None:
+        metrics["model_bytes"] = len(data)
+        model_file.save(folder / f"{recipe.name}.kws", data)
+    state = io.BytesIO()
+    torch.save(network.state_dict(), state)
+    # The metrics come last: where they are, all is.
+    for name, content in (
+        (NETWORK, state.getvalue()),
+        ("config.toml", recipe.to_toml().encode()),
+        ("metrics.json", (json.dumps(metrics, indent=1) + "\n").encode()),
+    ):
+        with replacing(folder / name, KwsError) as file:
+            file.write(content)
+    return metrics
+
+
+def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
+    """Return the metrics of a run that is done, None where it is not, or not begun."""
+    try:
+        metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
+        config = (folder / "config.toml").read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder} cannot be read: {error}; delete it to train anew.") from None
+    if config != recipe.to_toml():
+        raise ConfigError(
+            f"{folder} holds a run with other settings; choose another --to, or delete the folder."
+        )
+    return metrics
+
+
+def _network(recipe: Recipe, task: CommandTask, start: Path | None) -> Network:
+    torch.manual_seed(recipe.seed)
+    sizes = recipe.network
+    network = Network(
+        cell=sizes.cell,
+        n_features=recipe.features.n_features,
+        hidden=sizes.hidden,
+        classes=len(task.classes),
+        ranks=(sizes.rank_w, sizes.rank_u),
+    )
+    if start is not None:
+        network.load_state_dict(torch.load(start / NETWORK, weights_only=True))
+    assert stages_of(recipe)
+    return network
+
+
+def _runner(network: Network, trainer: Trainer, data: bytes | None) -> Run:
+    def through_the_engine(features: np.ndarray) -> np.ndarray:
+        assert data is not None
+        logits, _ = engine.network_batch(model_file.parse(data), features)
+        return logits.astype(np.float32) / LOGIT_ONE
+
+    def in_float(features: np.ndarray) -> np.ndarray:
+        network.eval()
+        with torch.no_grad():
+            parts = np.array_split(features, pieces(features))
+            return torch.cat([network(trainer.normalization(part)) for part in parts]).numpy()
+
+    return in_float if data is None else through_the_engine
+
+
+def _accuracies(task: CommandTask, run: Run) -> dict[str, Any]:
+    """Accuracy and clips of both held-out parts; the best epoch was chosen on validation."""
+    found: dict[str, Any] = {}
+    for split, clips in (("validation", task.validation), ("testing", task.testing)):
+        features = engine.features_batch(clips.samples, task.recipe.features)
+        answers = task.readout(torch.from_numpy(run(features))).argmax(1).numpy()
+        found[split] = float((answers == clips.labels).mean())
+        found[f"{split}_clips"] = len(clips)
+    return found

@@ -118,7 +118,8 @@ test-python: setup
 FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small optimized unsigned_char)
 FIRMWARE_TESTS += $(BUILD)/tests/firmware_all_tables
 LANES_TESTS := $(addprefix $(BUILD)/tests/lanes_,sanitized baseline optimized)
-test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) ## the C tests: sanitized, with small limits, optimized
+APP_TESTS := $(addprefix $(BUILD)/tests/app_,sanitized unsigned_char)
+test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) $(APP_TESTS) ## the C tests: sanitized, with small limits, optimized
 	@for test in $^; do \
 	    $$test >$$test.log || { cat $$test.log; echo "$$test failed"; exit 1; }; \
 	    echo "$$test: $$(tail -n 1 $$test.log)"; done
@@ -129,7 +130,7 @@ $(BUILD)/tests/firmware_small: FLAGS := $(SANITIZE) $(SMALL)
 %_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
     >/dev/null 2>&1 && echo -march=native) -Wno-stringop-overflow -Wno-unknown-warning-option
 $(BUILD)/tests/firmware_all_tables: FLAGS := $(SANITIZE) -DKWS_WITH_32_MELS=1
-$(BUILD)/tests/firmware_unsigned_char: FLAGS := -Os -funsigned-char
+%_unsigned_char: FLAGS := -Os -funsigned-char
 $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) $(TEST_SOURCES) -o $@
@@ -141,6 +142,13 @@ $(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes.[ch]) $(wi
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
 	    $(filter %.c,$^) -o $@
+
+# The application of the boards, on a board that is all in memory.
+$(APP_TESTS): $(wildcard tests/app/*.[ch] firmware/app/*.[ch] firmware/src/*.c) $(TEST_HEADERS) \
+              tests/firmware/runner.c tests/firmware/run_host.c tests/firmware/vectors.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/app -Ifirmware/app \
+	    -include tests/app/app_tests.h $(filter %.c,$^) -o $@
 
 FUZZED := model stream
 FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/firmware/vectors.c

@@ -23,8 +23,10 @@ from kws.audio import find_audio, read_audio
 from kws.errors import KwsError
 from kws.model_file import Model
 
+BUILD = deploy_uno.PORT.parents[2] / "build" / "uno"
 STEP = 64  # of the ADC, in int16
 FIRST_COMMAND_S = 0.005  # before the first frame is complete
+LAST_FRAME_S = 0.04  # after the last sample its frame's score has been said
 
 
 def ten_bits(samples: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -47,8 +49,8 @@ def recordings(paths: list[Path], seconds: float | None) -> NDArray[np.int16]:
 
 def simulate(image: Path, samples: NDArray[np.int16], *options: str) -> list[str]:
     """Return the lines that the board says of these samples; the last is the account."""
-    simulator = image.parent / "simulate"
-    build = ["make", "--no-print-directory", "-C", str(deploy_uno.PORT), f"BUILD={image.parent}"]
+    simulator = BUILD / "simulate"
+    build = ["make", "--no-print-directory", "-C", str(deploy_uno.PORT), f"BUILD={BUILD}"]
     made = subprocess.run([*build, str(simulator)], capture_output=True, text=True, check=False)
     if made.returncode:
         raise KwsError(
@@ -67,19 +69,27 @@ def simulate(image: Path, samples: NDArray[np.int16], *options: str) -> list[str
 
 def compare(model: Model, image: Path, samples: NDArray[np.int16]) -> dict[str, Any]:
     """Run samples on the board and here: frames, detections, how many differ, and the account."""
-    lines = simulate(image, samples, "--line", str(FIRST_COMMAND_S), "s 1")
+    last_command_s = len(samples) / 8_000 + LAST_FRAME_S
+    commands = ("--line", str(FIRST_COMMAND_S), "s 1", "--line", str(last_command_s), "?")
+    lines = simulate(image, samples, *commands)
     heard = engine.scores(model, ten_bits(samples))
     expected = [" ".join(map(str, ("s", frame, *row))) for frame, row in enumerate(heard.tolist())]
     detections = [f"d {frame} {word} {score}" for frame, word, score in engine.detect(model, heard)]
     # The tail of silence that the simulation adds may complete frames that the recording did not.
     said, found = (
-        [line for line in lines if re.match(f"{letter} [0-9]+ ", line) and _frame(line) < len(heard)]
+        [
+            line
+            for line in lines
+            if re.match(f"{letter} [0-9]+ ", line) and _frame(line) < len(heard)
+        ]
         for letter in "sd"
     )
     pairs = zip(expected, said, strict=False)
     missing = abs(len(expected) - len(said))
     differing = sum(ours != theirs for ours, theirs in pairs) + missing
-    lost = [line for line in lines if line.startswith("o ")][-1].split()[1:]
+    # What was lost when "?" came; saying all that takes the time of a frame itself.
+    told = max(at for at, line in enumerate(lines) if line.startswith("kws "))
+    lost = next(line for line in lines[told:] if line.startswith("o ")).split()[1:]
     account = next(line for line in lines if line.startswith("simulated "))
     return {
         "frames": len(expected),
@@ -105,7 +115,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         model = model_file.load(options.model)
-        image = deploy_uno.deploy(model, deploy_uno.PORT.parents[2] / "build" / "uno")
+        image = deploy_uno.deploy(model, BUILD)
         result = compare(model, image, recordings(options.recordings, options.seconds))
     except KwsError as error:
         print(f"compare: {error}", file=sys.stderr)

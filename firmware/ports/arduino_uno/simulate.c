@@ -24,7 +24,7 @@
 #define PAINT 0xa5 /* RAM that the program has never written */
 #define FLASH_BYTES 32768u
 #define EEPROM_BYTES 1024
-#define TAIL_SAMPLES 400 /* after the recording: what it completes is said */
+#define TAIL_SAMPLES 800 /* after the recording: what it completes is said */
 #define MOST_LINES 32
 
 static avr_t *avr;

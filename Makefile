@@ -23,7 +23,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        size sample clean
+        emulate-uno size sample clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -93,6 +93,10 @@ define library
     $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
+
+# What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.
+emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
+	$(BIN)/python -m pytest tests/uno -rs
 
 size: ## the engine's bill of flash, RAM and stack for each compiler that is here
 	@$(PYTHON) firmware/size.py

@@ -1,6 +1,5 @@
 """The image that is flashed, run cycle by cycle in simavr: the host's integers, in real time."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from random_models import RandomModel
 
 from kws import deploy_uno, model_file
 from kws.audio import find_audio, read_audio
+from kws.board_image import Part, intel_hex, prebuilt
 from kws.config import DetectorConfig, FeatureConfig
 from kws.model_file import Model
 
@@ -55,7 +55,9 @@ def hostile() -> np.ndarray:
 @pytest.fixture
 def image(compare, tmp_path):
     def deployed(model: Model) -> Path:
-        return deploy_uno.deploy(model, tmp_path)
+        path = tmp_path / "image.hex"
+        path.write_bytes(deploy_uno.image([model], "analog")[0])
+        return path
 
     return deployed
 
@@ -124,16 +126,14 @@ def test_noise_on_the_line_is_refused_and_changes_nothing(compare, image):
     assert lines[lines.index("! ? 1") + 1] == "t 100"
 
 
-def test_a_corrupted_model_and_none_are_said_and_the_line_still_answers(compare, image, tmp_path):
-    model = shipped()
-    image(model)  # skips here where it cannot be built
-    data = bytearray(model.data)
+def test_a_corrupted_model_and_none_are_said_and_the_line_still_answers(compare, tmp_path):
+    data = bytearray(shipped().data)
     data[500] ^= 4
-    corrupted = dataclasses.replace(model, data=bytes(data))
-    program = deploy_uno.build_program()
-    for text, code in ((deploy_uno.with_models(program, corrupted), 4), (program, 100)):
+    program = Part(address=0, data=prebuilt("arduino_uno", "uno.bin"))
+    corrupted = Part(address=deploy_uno.MODEL_AT, data=bytes(data))
+    for parts, code in (([program, corrupted], 4), ([program], 100)):
         bad = tmp_path / "bad.hex"
-        bad.write_text(text)
+        bad.write_bytes(intel_hex(parts))
         lines = compare.simulate(bad, speech(0.5), "--line", "0.3", "?")
         assert [line for line in lines if line.startswith("! m")] == [f"! m {code}"] * 2
         assert lines.count("kws 1 uno 8000 2 0") == 2

@@ -1,4 +1,4 @@
-"""Run the Uno's image on recordings in simavr, and compare every score with this machine's engine.
+"""Run the image that `kws deploy` writes in simavr, and compare every score with the host's.
 
     python firmware/ports/arduino_uno/compare.py models/athena_8k RECORDING... [--seconds N]
 
@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kws import deploy_uno, engine, model_file
+from kws import engine, model_file
 from kws.audio import find_audio, read_audio
+from kws.deploy import deploy
 from kws.errors import KwsError
 from kws.model_file import Model
 
-BUILD = deploy_uno.PORT.parents[2] / "build" / "uno"
+PORT = Path(__file__).resolve().parent
+BUILD = PORT.parents[2] / "build" / "uno"
 STEP = 64  # of the ADC, in int16
 FIRST_COMMAND_S = 0.005  # before the first frame is complete
 LAST_FRAME_S = 0.04  # after the last sample its frame's score has been said
@@ -50,7 +52,7 @@ def recordings(paths: list[Path], seconds: float | None) -> NDArray[np.int16]:
 def simulate(image: Path, samples: NDArray[np.int16], *options: str) -> list[str]:
     """Return the lines that the board says of these samples; the last is the account."""
     simulator = BUILD / "simulate"
-    build = ["make", "--no-print-directory", "-C", str(deploy_uno.PORT), f"BUILD={BUILD}"]
+    build = ["make", "--no-print-directory", "-C", str(PORT), f"BUILD={BUILD}"]
     made = subprocess.run([*build, str(simulator)], capture_output=True, text=True, check=False)
     if made.returncode:
         raise KwsError(
@@ -115,7 +117,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         model = model_file.load(options.model)
-        image = deploy_uno.deploy(model, BUILD)
+        image = deploy([options.model], "uno", BUILD).file
         result = compare(model, image, recordings(options.recordings, options.seconds))
     except KwsError as error:
         print(f"compare: {error}", file=sys.stderr)

@@ -5,6 +5,15 @@
 
 #include "sampler.h"
 
+        .irp    name, ring, lost_samples, typed, typed_head, typed_tail
+        .type   \name, @object
+        .endr
+        .size   ring, 2*RING_SAMPLES
+        .size   lost_samples, 2
+        .size   typed, TYPED_BYTES
+        .size   typed_head, 1
+        .size   typed_tail, 1
+
         .section .bss
         .global ring, lost_samples, typed, typed_head, typed_tail
 ring:   .skip   2*RING_SAMPLES

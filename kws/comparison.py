@@ -93,6 +93,7 @@ def _network(recipe: Recipe, task: CommandTask, start: Path | None) -> Network:
         hidden=sizes.hidden,
         classes=len(task.classes),
         ranks=(sizes.rank_w, sizes.rank_u),
+        hard=sizes.nonlinearity == "hard",
     )
     if start is not None:
         network.load_state_dict(torch.load(start / NETWORK, weights_only=True))

@@ -195,6 +195,7 @@ class QuantizedNetwork(nn.Module):
             nu_q8=_scalar_q8(cell.nu),
             classifier=self.v.integers(self.network.classifier.weight),
             bias_class=_steps(self.network.classifier.bias, LOGIT_ONE, 32767).astype(np.int16),
+            hard=cell.hard,
         )
 
     def encode(self) -> bytes:

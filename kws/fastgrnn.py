@@ -24,15 +24,22 @@ class FastCell(nn.Module):
     FastGRNN: z = sigmoid(W x + U h + bias_gate), c = tanh(W x + U h + bias_update),
               h' = z h + (sigmoid(zeta) (1 - z) + sigmoid(nu)) c            (equation 4)
     FastRNN:  h' = sigmoid(nu) h + sigmoid(zeta) c                          (equation 2)
+    With `hard`, sigmoid is clip((x + 1) / 2, 0, 1) and tanh is clip(x, -1, 1), its integer code's.
     Beyond the paper, h' is clamped to the engine's [-1, 1): z near 1 would make it drift.
     """
 
     def __init__(
-        self, n_features: int, hidden: int, ranks: tuple[int, int] = (0, 0), *, gated: bool = True
+        self,
+        n_features: int,
+        hidden: int,
+        ranks: tuple[int, int] = (0, 0),
+        *,
+        gated: bool = True,
+        hard: bool = False,
     ) -> None:
         """Ranks of W and U; 0 makes the matrix full. Initial values are the paper's."""
         super().__init__()
-        self.hidden, self.gated = hidden, gated
+        self.hidden, self.gated, self.hard = hidden, gated, hard
         self.W = _factors(hidden, ranks[0], n_features)
         self.U = _factors(hidden, ranks[1], hidden)
         self.bias_update = nn.Parameter(torch.ones(hidden))
@@ -52,7 +59,8 @@ class FastCell(nn.Module):
     ) -> Tensor:
         """The fused scan with these factors in place of the cell's own (quantized ones)."""
         scalars = (torch.sigmoid(self.zeta), torch.sigmoid(self.nu))
-        return scan(inputs, w, u, (self.bias_gate, self.bias_update), scalars, given)
+        bias = (self.bias_gate, self.bias_update)
+        return scan(inputs, w, u, bias, scalars, given, hard=self.hard)
 
     def eager(self, features: Tensor) -> Tensor:
         """The readable reference: the paper's equations, one frame after another."""
@@ -61,15 +69,21 @@ class FastCell(nn.Module):
         states = []
         for x in features.unbind(1):
             pre = _apply(self.W, x) + _apply(self.U, h)
-            c = torch.tanh(pre + self.bias_update)
+            c = self._tanh(pre + self.bias_update)
             if self.bias_gate is not None:
-                z = torch.sigmoid(pre + self.bias_gate)
+                z = self._sigmoid(pre + self.bias_gate)
                 h = z * h + (zeta * (1 - z) + nu) * c
             else:
                 h = nu * h + zeta * c
             h = h.clamp(-STATE_BOUND, STATE_BOUND)
             states.append(h)
         return torch.stack(states, 1)
+
+    def _sigmoid(self, x: Tensor) -> Tensor:
+        return ((x + 1) / 2).clamp(0, 1) if self.hard else torch.sigmoid(x)
+
+    def _tanh(self, x: Tensor) -> Tensor:
+        return x.clamp(-1, 1) if self.hard else torch.tanh(x)
 
 
 def _factors(rows: int, rank: int, cols: int) -> nn.ParameterList:
@@ -109,6 +123,7 @@ class Network(nn.Module):
         hidden: int,
         classes: int,
         ranks: tuple[int, int] = (0, 0),
+        hard: bool = False,
     ) -> None:
         """ConfigError on an unknown cell."""
         super().__init__()
@@ -120,7 +135,7 @@ class Network(nn.Module):
         elif cell in CONVOLUTIONAL:
             self.cell = CONVOLUTIONAL[cell](n_features, hidden)
         else:
-            self.cell = FastCell(n_features, hidden, ranks, gated=cell == "fastgrnn")
+            self.cell = FastCell(n_features, hidden, ranks, gated=cell == "fastgrnn", hard=hard)
         self.classifier = nn.Linear(hidden, classes)
 
     def forward(self, features: Tensor) -> Tensor:

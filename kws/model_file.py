@@ -58,7 +58,8 @@ def _encode(
         *(features.sample_rate_hz // 1000, features.hop_ms),
         *(features.n_mels, features.n_mfcc),
         FeatureConfig.ENERGIES.index(features.energy),
-        *(CELLS.index(weights.cell), weights.hidden, _rank(weights.w), _rank(weights.u)),
+        *(CELLS.index(weights.cell) + 2 * weights.hard, weights.hidden),
+        *(_rank(weights.w), _rank(weights.u)),
         *(len(classes), weights.zeta_q8, weights.nu_q8),
         *(log_odds_q10(detector.threshold), log_odds_q10(detector.release)),
         *(detector.smoothing_shift, detector.refractory_frames),
@@ -91,6 +92,7 @@ class Model:
     features: FeatureConfig
     detector: DetectorConfig
     cell: str
+    hard: bool
     hidden: int
     ranks: tuple[int, int]
     c: Any = field(repr=False, compare=False)  # the engine's kws_spotter, which points into `data`
@@ -142,6 +144,7 @@ def parse(data: bytes, path: Path | None = None) -> Model:
             refractory_frames=m.detector.refractory_frames,
         ),
         cell=CELLS[m.cell],
+        hard=bool(m.hard),
         hidden=m.hidden,
         ranks=(m.rank_w, m.rank_u),
         c=(spotter, buffer),
@@ -249,6 +252,7 @@ def inspect(name: str | Path | Model) -> dict[str, Any]:
             "energy": model.features.energy,
         },
         "cell": model.cell,
+        "nonlinearity": "hard" if model.hard else "smooth",
         "hidden": model.hidden,
         "rank_w": model.ranks[0],
         "rank_u": model.ranks[1],

@@ -33,6 +33,7 @@ def read_weights(model: Model) -> Weights:
         nu_q8=m.nu_q8,
         classifier=_matrix(m.classifier),
         bias_class=_bytes(m.bias_class, 2 * len(model.classes)).view("<i2").astype(np.int16),
+        hard=model.hard,
     )
 
 

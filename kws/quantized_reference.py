@@ -41,9 +41,10 @@ def step(weights: Weights, frame_q7: Tensor, hidden_q15: Tensor) -> Tensor:
     x = normalize(weights, frame_q7)
     h = hidden_to_int8(hidden_q15)
     pre_q12 = product(weights.w, x) + product(weights.u, h)
-    candidate_q15 = tanh_q15(pre_q12 + bias_q12(weights.bias_update, pre_q12))
+    gate_q15, squash_q15 = (hard_sigmoid_q15, hard_tanh_q15) if weights.hard else SMOOTH
+    candidate_q15 = squash_q15(pre_q12 + bias_q12(weights.bias_update, pre_q12))
     if weights.bias_gate is not None:
-        keep_q15 = sigmoid_q15(pre_q12 + bias_q12(weights.bias_gate, pre_q12))
+        keep_q15 = gate_q15(pre_q12 + bias_q12(weights.bias_gate, pre_q12))
         write_q15 = round_shift((ONE_Q15 - keep_q15) * weights.zeta_q8, 8) + weights.nu_q8 * 128
     else:
         keep_q15 = torch.full_like(pre_q12, weights.nu_q8 * 128)
@@ -111,6 +112,19 @@ def _sigmoid_table(device: torch.device) -> Tensor:
 def tanh_q15(x_q12: Tensor) -> Tensor:
     """tanh(x) = 2 sigmoid(2 x) - 1."""
     return 2 * sigmoid_q15(2 * x_q12) - ONE_Q15
+
+
+SMOOTH = (sigmoid_q15, tanh_q15)
+
+
+def hard_sigmoid_q15(x_q12: Tensor) -> Tensor:
+    """clip((x + 1) / 2, 0, 1), and below 1: a gate of 1 would never forget."""
+    return (4 * x_q12 + ONE_Q15 // 2).clamp(0, ONE_Q15 - 1)
+
+
+def hard_tanh_q15(x_q12: Tensor) -> Tensor:
+    """clip(x, -1, 1)."""
+    return (8 * x_q12).clamp(-ONE_Q15, ONE_Q15)
 
 
 def round_shift(value: Tensor, shift: int) -> Tensor:

@@ -29,15 +29,26 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """The network's sizes; hidden 0 takes the largest that fits in the recipe's max_bytes."""
+    """The network's sizes; hidden 0 takes the largest that fits in the recipe's max_bytes.
+
+    nonlinearity: smooth (sigmoid and tanh), or hard (both piecewise linear, without a table).
+    """
+
+    NONLINEARITIES: ClassVar[tuple[str, ...]] = ("smooth", "hard")
 
     cell: str = "fastgrnn"
+    nonlinearity: str = "smooth"
     hidden: int = 0
     rank_w: int = 0
     rank_u: int = 0
 
     def __post_init__(self) -> None:
         check(self.cell in NETWORKS, f"cell is {self.cell!r}; choose one of {', '.join(NETWORKS)}.")
+        check(
+            self.nonlinearity in self.NONLINEARITIES,
+            f"nonlinearity is {self.nonlinearity!r}; choose one of "
+            f"{', '.join(self.NONLINEARITIES)}.",
+        )
         check(
             0 <= self.hidden <= MAX_HIDDEN,
             f"hidden is {self.hidden}; the engine takes 1 to {MAX_HIDDEN} units, 0 chooses.",

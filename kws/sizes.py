@@ -36,6 +36,7 @@ def file_bytes(recipe: Recipe, network: NetworkConfig, classes: tuple[str, ...])
         nu_q8=1,
         classifier=Matrix(config.classifier, _filled((len(classes), network.hidden), 1.0), 128, 7),
         bias_class=np.zeros(len(classes), np.int16),
+        hard=network.nonlinearity == "hard",
     )
     return len(model_file.encode(recipe.features, DetectorConfig(), classes, weights))
 

@@ -125,6 +125,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         hidden=sized.network.hidden,
         classes=len(task.classes),
         ranks=(sized.network.rank_w, sized.network.rank_u),
+        hard=sized.network.nonlinearity == "hard",
     )
     if group.is_first:
         say(

@@ -65,6 +65,7 @@ class Weights:
     nu_q8: int
     classifier: Matrix
     bias_class: npt.NDArray[np.int16]
+    hard: bool = False  # clip((x + 1) / 2, 0, 1) for sigmoid, clip(x, -1, 1) for tanh
 
     @property
     def cell(self) -> str:

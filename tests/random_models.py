@@ -34,6 +34,7 @@ class RandomModel:
             threshold=0.6, release=0.5, smoothing_shift=2, refractory_frames=7
         )
     )
+    hard: bool = False
     recurrence: float = 1.2  # standard deviation of U h
     seed: int = 0
 
@@ -42,7 +43,8 @@ class RandomModel:
         """A C identifier and a test id: fastgrnn_5_7_int4_hop320_absolute."""
         parts = (self.cell, *self.ranks, self.kind, f"hop{self.features.hop_length}")
         rate = ("8khz",) if self.features.sample_rate_hz == 8000 else ()
-        return "_".join(map(str, (*parts, self.features.energy, *rate)))
+        hard = ("hard",) if self.hard else ()
+        return "_".join(map(str, (*parts, self.features.energy, *rate, *hard)))
 
     def weights(self) -> Weights:
         """Return the integers."""
@@ -60,6 +62,7 @@ class RandomModel:
             nu_q8=9 if gated else 200,
             classifier=self._matrix(rng, classes, hidden, 1800),
             bias_class=rng.integers(-500, 500, classes).astype(np.int16),
+            hard=self.hard,
         )
 
     def encode(self) -> bytes:
@@ -109,6 +112,10 @@ ALL = tuple(
     for index, (cell, ranks, kind) in enumerate(
         (cell, ranks, kind) for cell in CELLS for ranks in RANKS for kind in KINDS
     )
+)
+ALL += tuple(
+    RandomModel(cell=cell, hard=True, ranks=ranks, seed=30 + index)
+    for index, (cell, ranks) in enumerate((cell, ranks) for cell in CELLS for ranks in RANKS[:2])
 )
 
 # 8 kHz, at both hops; one with the bands themselves.

@@ -133,6 +133,7 @@ typedef struct {
     uint32_t size;
     kws_feature_settings features;
     uint8_t cell;   /* kws_cell_kind */
+    uint8_t hard;   /* 1: piecewise linear in place of sigmoid and tanh */
     uint8_t hidden; /* units */
     uint8_t rank_w, rank_u; /* 0: one full matrix, in w1 / u1 */
     uint8_t classes;

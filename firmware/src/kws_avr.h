@@ -51,11 +51,8 @@ int32_t kws_avr_row4(const KWS_FLASH uint8_t *weights, const int8_t *x, uint8_t 
 /* kws_fastgrnn.c, sigmoid_q15(). */
 uint16_t kws_avr_sigmoid(int32_t x_q12);
 
-/* update() of a FastGRNN; the gate's bias is the lower byte, and zeta. */
+/* update() of a FastGRNN that is not hard; the gate's bias is the lower byte, and zeta. */
 int16_t kws_avr_update(int32_t pre_q12, uint16_t biases_q5, uint16_t zeta_nu_q8, int16_t h_q15);
-
-/* update(), its last line: keep h + write c, rounded and saturated. */
-int16_t kws_avr_mix(int16_t keep_q15, int16_t h_q15, int16_t half_write_q14, int16_t c_q15);
 
 #endif
 #endif

@@ -12,7 +12,8 @@
  *     FastGRNN  z = sigmoid(pre + b_gate), c = tanh(pre + b_update)          q15
  *               h' = z h + (zeta (1 - z) + nu) c                            q15, saturated
  *     FastRNN   h' = beta h + alpha tanh(pre + b_update)
- * z < 1 (the table's end) and the saturation keep h in [-1, 1): nothing can drift out. */
+ * A hard cell has clip((x + 1) / 2, 0, 1) for sigmoid and clip(x, -1, 1) for tanh, as the paper's integer code.
+ * z < 1 (the table's end, or the limit of the hard one) and the saturation keep h in [-1, 1): nothing can drift out. */
 
 #define PRE_Q 12
 #define ONE_Q15 32768
@@ -54,27 +55,33 @@ static int32_t bias_q12(const KWS_FLASH uint8_t *bias_q5, unsigned unit) {
     return (int32_t)(int8_t)bias_q5[unit] * (1 << (PRE_Q - 5));
 }
 
+static int32_t clip(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+
+static int32_t gate_q15(const kws_model *model, int32_t x_q12) {
+    return model->hard ? clip(4 * x_q12 + ONE_Q15 / 2, 0, ONE_Q15 - 1) : sigmoid_q15(x_q12);
+}
+
+static int32_t candidate_q15(const kws_model *model, int32_t x_q12) {
+    return model->hard ? clip(8 * x_q12, -ONE_Q15, ONE_Q15) : tanh_q15(x_q12);
+}
+
 static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
 #ifdef KWS_AVR_ASSEMBLY
-    if (model->cell == KWS_FASTGRNN)
+    if (model->cell == KWS_FASTGRNN && !model->hard)
         return kws_avr_update(pre_q12, (uint16_t)(model->bias_update[unit] << 8 | model->bias_gate[unit]),
                               (uint16_t)(model->nu_q8 << 8 | model->zeta_q8), (int16_t)h_q15);
 #endif
-    int32_t c = tanh_q15(pre_q12 + bias_q12(model->bias_update, unit));
+    int32_t c = candidate_q15(model, pre_q12 + bias_q12(model->bias_update, unit));
     int32_t keep, write; /* q15, write up to twice 1: h' = keep h + write c */
     if (model->cell == KWS_FASTGRNN) {
-        keep = sigmoid_q15(pre_q12 + bias_q12(model->bias_gate, unit));
+        keep = gate_q15(model, pre_q12 + bias_q12(model->bias_gate, unit));
         write = kws_round_shift((ONE_Q15 - keep) * model->zeta_q8, 8) + model->nu_q8 * 128;
     } else {
         keep = model->nu_q8 * 128;
         write = model->zeta_q8 * 128;
     }
     /* write * c would need 32 bits and a sign; halving write keeps it within 31 */
-#ifdef KWS_AVR_ASSEMBLY
-    return kws_avr_mix((int16_t)keep, (int16_t)h_q15, (int16_t)(write >> 1), (int16_t)c);
-#else
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
-#endif
 }
 
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, int8_t *h) {

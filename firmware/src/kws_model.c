@@ -84,14 +84,15 @@ static kws_status read_features(kws_feature_settings *features, const KWS_FLASH 
 }
 
 static kws_status read_network(kws_model *model, const KWS_FLASH uint8_t *bytes) {
-    model->cell = bytes[AT_CELL];
+    model->cell = bytes[AT_CELL] & 1;
+    model->hard = bytes[AT_CELL] >> 1;
     model->hidden = bytes[AT_HIDDEN];
     model->rank_w = bytes[AT_RANK_W];
     model->rank_u = bytes[AT_RANK_U];
     model->classes = bytes[AT_CLASSES];
     model->zeta_q8 = bytes[AT_ZETA];
     model->nu_q8 = bytes[AT_NU];
-    if (model->cell > KWS_FASTGRNN || !model->hidden || !model->classes) return KWS_ERROR_NETWORK;
+    if (model->hard > 1 || !model->hidden || !model->classes) return KWS_ERROR_NETWORK;
     if (model->hidden > KWS_MAX_HIDDEN || model->classes > KWS_MAX_CLASSES) return KWS_ERROR_TOO_LARGE;
     if (model->rank_w > KWS_MAX_RANK || model->rank_u > KWS_MAX_RANK) return KWS_ERROR_TOO_LARGE;
     return KWS_OK;

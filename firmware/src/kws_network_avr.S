@@ -177,9 +177,8 @@ kws_avr_sigmoid:
 #define A0 r24
 #include "kws_avr.inc"
 
-/* int16_t kws_avr_mix(int16_t keep, int16_t h, int16_t half_write, int16_t c); */
-        .section .text.kws_avr_mix, "ax", @progbits
-        .global kws_avr_mix
+/* r25:r24 = keep (r25:r24) h (r23:r22) + write c (r19:r18), of write a half in r21:r20 */
+        .section .text.kws_avr_update, "ax", @progbits
         .type   kws_avr_mix, @function
 kws_avr_mix:
         push    r16

@@ -17,6 +17,7 @@
 
 typedef struct {
     int frames, inputs, units, first, last, gated;
+    int hard;                   /* z = clip((x + 1) / 2, 0, 1) and c = clip(x, -1, 1) */
     int rank;                   /* of U; 0: full */
     const float *w;             /* forward: W as [inputs][units] */
     const float *u;             /* forward: U or left as [units or rank][units]; backward: the transpose */

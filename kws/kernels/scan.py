@@ -54,11 +54,13 @@ def _describe(
     sizes: tuple[int, int, int, int],
     scalars: tuple[float, float],
     tensors: dict[str, Tensor | None],
+    hard: bool,
 ) -> Any:
     """Return the kernel's struct; `tensors` must outlive it."""
     scan = ffi.new("kws_scan *")
     scan.frames, scan.inputs, scan.units, scan.rank = sizes
     scan.gated = tensors["bias_gate"] is not None
+    scan.hard = hard
     scan.zeta, scan.nu = scalars
     scan.bound = STATE_BOUND
     for name, tensor in tensors.items():
@@ -67,7 +69,7 @@ def _describe(
 
 
 class Scan(torch.autograd.Function):
-    """states = scan(x, W, U or its left factor, its right factor, biases, zeta, nu, given).
+    """states = scan(x, W, U or its left factor, its right factor, biases, zeta, nu, given, hard).
 
     A right factor of None makes U full; bias_gate None is FastRNN; zeta and nu are scalars after
     their sigmoid.
@@ -85,6 +87,7 @@ class Scan(torch.autograd.Function):
         zeta: Tensor,
         nu: Tensor,
         given: Tensor | None,
+        hard: bool,
     ) -> Tensor:
         x = x.contiguous()
         clips, frames, inputs = x.shape
@@ -100,7 +103,8 @@ class Scan(torch.autograd.Function):
             "states": states,
             "given": None if given is None else states,
         }
-        described = _describe((frames, inputs, units, rank), (zeta.item(), nu.item()), tensors)
+        scalars, ctx.hard = (zeta.item(), nu.item()), hard
+        described = _describe((frames, inputs, units, rank), scalars, tensors, hard)
         kept = x.new_empty(lib.kws_scan_kept(described, clips))
         described.kept = _pointer(kept)
         _run(lib.kws_scan_forward, described, clips, None)
@@ -125,7 +129,8 @@ class Scan(torch.autograd.Function):
             "sum_grads": sum_grads,
         }
         rank = 0 if u_right is None else len(u_right)
-        described = _describe((frames, x.shape[2], units, rank), (zeta.item(), nu.item()), tensors)
+        sizes, scalars = (frames, x.shape[2], units, rank), (zeta.item(), nu.item())
+        described = _describe(sizes, scalars, tensors, ctx.hard)
         counts = [w.numel(), u.numel(), rank * units, units, units, 1, 1]
         weight_grads = x.new_empty(len(_shares(clips)), sum(counts))
         _run(lib.kws_scan_backward, described, clips, weight_grads)
@@ -140,6 +145,7 @@ class Scan(torch.autograd.Function):
             parts[5].view(()),
             parts[6].view(()),
             None,
+            None,
         )
 
 
@@ -150,10 +156,12 @@ def scan(
     bias: tuple[Tensor | None, Tensor],
     scalars: tuple[Tensor, Tensor],
     given: Tensor | None = None,
+    *,
+    hard: bool = False,
 ) -> Tensor:
     """Run the recurrence over inputs (clips, frames, inputs); return states (clips, frames, units).
 
-    w and u: one full matrix, or the low-rank pair (left, right).
+    w and u: one full matrix, or the low-rank pair (left, right). hard: piecewise linear gates.
     With `given` states (of the integer engine) the forward pass takes them as they are, and
     the backward pass is that of the float cell around them: a straight-through estimate.
     """
@@ -162,6 +170,6 @@ def scan(
         left, right = left @ right, None
     full_w = w[0] if len(w) == 1 else w[0] @ w[1]
     states: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
-        inputs, full_w, left, right, *bias, *scalars, given
+        inputs, full_w, left, right, *bias, *scalars, given, hard
     )
     return states

@@ -60,8 +60,38 @@ INLINE V SCAN(tanh)(V a) {
     return (1.0f - q) / (1.0f + q);
 }
 
+INLINE V SCAN(clip)(V x, float low, float high) {
+    V zero = {0};
+    return SCAN(least)(SCAN(most)(x, zero + low), zero + high);
+}
+
+/* z and c of a unit; of a hard cell the skew is bias_update - bias_gate. */
+INLINE void SCAN(gate)(int hard, V a, float skew, V *z, V *c) {
+    if (!hard) {
+        SCAN(squash)(a, skew, z, c);
+        return;
+    }
+    *z = SCAN(clip)((a + 1.0f) * 0.5f, 0.0f, 1.0f);
+    *c = SCAN(clip)(a + skew, -1.0f, 1.0f);
+}
+
+INLINE V SCAN(candidate)(int hard, V a) { return hard ? SCAN(clip)(a, -1.0f, 1.0f) : SCAN(tanh)(a); }
+
+/* The slopes of z and of c, by their values. */
+INLINE V SCAN(gate_slope)(int hard, V z) {
+    V zero = {0};
+    return hard ? SCAN(pick)((z > 0.0f) & (z < 1.0f), zero + 0.5f, zero) : z * (1.0f - z);
+}
+
+INLINE V SCAN(candidate_slope)(int hard, V c) {
+    V zero = {0};
+    return hard ? SCAN(pick)((c > -1.0f) & (c < 1.0f), zero + 1.0f, zero) : 1.0f - c * c;
+}
+
 static void SCAN(skews)(const kws_scan *s, float *skews) {
     V limit = (V){0} + 60.0f;
+    for (int j = 0; s->hard && j < s->units; j++) skews[j] = s->bias_update[j] - s->bias_gate[j];
+    if (s->hard) return;
     for (int j = 0; j < s->units; j++) {
         V apart = (V){0} + 2.0f * (s->bias_gate[j] - s->bias_update[j]);
         skews[j] = SCAN(exponential)(SCAN(least)(SCAN(most)(apart, -limit), limit))[0];
@@ -208,19 +238,24 @@ static float *SCAN(zeros)(size_t count) {
 static V *SCAN(columns)(int count) { return (V *)SCAN(zeros)(WIDTH(count) * GROUP); }
 
 /* The next state, from the sums of one frame and the state before. */
-static void SCAN(advance)(const kws_scan *s, const float *skews, const V *a, const V *before, V *restrict h) {
+INLINE void SCAN(advance_as)(int hard, const kws_scan *s, const float *skews, const V *a, const V *before, V *restrict h) {
     V bound = s->bound + (V){0};
     for (size_t i = 0; i < 2 * (size_t)s->units; i++) {
         V next;
         if (s->gated) {
             V z, c;
-            SCAN(squash)(a[i], skews[i / 2], &z, &c);
+            SCAN(gate)(hard, a[i], skews[i / 2], &z, &c);
             next = z * before[i] + (s->zeta * (1.0f - z) + s->nu) * c;
         } else {
-            next = s->nu * before[i] + s->zeta * SCAN(tanh)(a[i]);
+            next = s->nu * before[i] + s->zeta * SCAN(candidate)(hard, a[i]);
         }
         h[i] = SCAN(least)(SCAN(most)(next, -bound), bound);
     }
+}
+
+static void SCAN(advance)(const kws_scan *s, const float *skews, const V *a, const V *before, V *restrict h) {
+    if (s->hard) SCAN(advance_as)(1, s, skews, a, before, h);
+    else SCAN(advance_as)(0, s, skews, a, before, h);
 }
 
 static void SCAN(forward)(const kws_scan *s) {
@@ -306,8 +341,8 @@ static void SCAN(put_totals)(const kws_scan *s, SCAN(totals) * totals) {
 
 /* Through the gates of one frame: from the gradient of its state, which is `grad` and what came back
  * from later frames, to that of the state before without U's part (both in dh), and to da. */
-static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const V *before, const V *grad,
-                        V *restrict dh, V *restrict da, SCAN(totals) * totals) {
+INLINE void SCAN(gates_as)(int hard, const kws_scan *s, const float *skews, const V *a, const V *before,
+                           const V *grad, V *restrict dh, V *restrict da, SCAN(totals) * totals) {
     const V *h = before + 2 * (size_t)s->units;
     V bound = s->bound + (V){0}, zero = {0}, dzeta = {0}, dnu = {0};
     size_t ahead = 2 * ((size_t)s->units + WIDTH(s->rank)); /* to the frame before: backward is not foreseen */
@@ -316,9 +351,9 @@ static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const
         V g = SCAN(pick)((h[i] >= bound) | (h[i] <= -bound), zero, dh[i] + grad[i]);
         if (s->gated) {
             V z, c;
-            SCAN(squash)(a[i], skews[i / 2], &z, &c);
-            V dgate = g * (before[i] - s->zeta * c) * z * (1.0f - z);
-            V dupdate = g * (s->zeta * (1.0f - z) + s->nu) * (1.0f - c * c);
+            SCAN(gate)(hard, a[i], skews[i / 2], &z, &c);
+            V dgate = g * (before[i] - s->zeta * c) * SCAN(gate_slope)(hard, z);
+            V dupdate = g * (s->zeta * (1.0f - z) + s->nu) * SCAN(candidate_slope)(hard, c);
             dzeta += g * (1.0f - z) * c;
             dnu += g * c;
             totals->bias[i & ~(size_t)1] += dgate;
@@ -326,16 +361,22 @@ static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const
             da[i] = dgate + dupdate;
             dh[i] = g * z;
         } else {
-            V c = SCAN(tanh)(a[i]);
+            V c = SCAN(candidate)(hard, a[i]);
             dzeta += g * c;
             dnu += g * before[i];
-            da[i] = g * s->zeta * (1.0f - c * c);
+            da[i] = g * s->zeta * SCAN(candidate_slope)(hard, c);
             totals->bias[i | 1] += da[i];
             dh[i] = g * s->nu;
         }
     }
     totals->zeta += dzeta;
     totals->nu += dnu;
+}
+
+static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const V *before, const V *grad,
+                        V *restrict dh, V *restrict da, SCAN(totals) * totals) {
+    if (s->hard) SCAN(gates_as)(1, s, skews, a, before, grad, dh, da, totals);
+    else SCAN(gates_as)(0, s, skews, a, before, grad, dh, da, totals);
 }
 
 static void SCAN(backward)(const kws_scan *s) {

@@ -39,6 +39,7 @@ void kws_check_equal(int64_t actual, int64_t expected, const char *text, const c
     KWS_TEST(matrix_rows_clamp_at_hostile_scales)      \
     KWS_TEST(matrix_sizes_are_refused_when_short)      \
     KWS_TEST(cell_without_weights_follows_its_biases)  \
+    KWS_TEST(hard_cell_is_piecewise_linear)            \
     KWS_TEST(cell_state_is_bounded_and_forgets)        \
     KWS_TEST(detector_smooths_as_by_hand)              \
     KWS_TEST(detector_needs_release_between_hits)      \

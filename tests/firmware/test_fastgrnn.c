@@ -15,6 +15,7 @@ static void without_weights(kws_cell_kind kind, int8_t gate, int8_t update, uint
     static const kws_matrix classifier = {weight, KWS_MATRIX_INT8, 1, 1, 1, 0};
     model.features.n_features = 1;
     model.cell = (uint8_t)kind;
+    model.hard = 0;
     model.hidden = model.classes = 1;
     model.rank_w = model.rank_u = 0;
     model.input = input;
@@ -56,6 +57,32 @@ void test_cell_without_weights_follows_its_biases(void) {
     kws_fastgrnn_reset(&cell);
     (void)steps(1);
     CHECK_EQUAL(cell.hidden_q15[0], -6239);
+}
+
+/* clip(3/4, -1, 1) = 3/4; z = 1/2, write 1/4: h = 3/16, then h / 2 + 3/16, ...; then what lies outside. */
+void test_hard_cell_is_piecewise_linear(void) {
+    without_weights(KWS_FASTGRNN, 0, 24, 128, 0);
+    model.hard = 1;
+    kws_fastgrnn_reset(&cell);
+    (void)steps(1);
+    CHECK_EQUAL(cell.hidden_q15[0], 6144);
+    (void)steps(1);
+    CHECK_EQUAL(cell.hidden_q15[0], 9216);
+    without_weights(KWS_FASTGRNN, -32, 64, 64, 64); /* z = 0: h = (1/4 + 1/4) clip(2) */
+    model.hard = 1;
+    (void)steps(1);
+    CHECK_EQUAL(cell.hidden_q15[0], 16384);
+    without_weights(KWS_FASTGRNN, 127, -127, 0, 0); /* z at its limit keeps all but one part in 2^15 */
+    model.hard = 1;
+    (void)steps(1);
+    CHECK_EQUAL(cell.hidden_q15[0], 16384);
+    cell.hidden_q15[0] = 32767;
+    (void)steps(2);
+    CHECK_EQUAL(cell.hidden_q15[0], 32765);
+    without_weights(KWS_FASTRNN, 0, -127, 128, 0);
+    model.hard = 1;
+    (void)steps(1);
+    CHECK_EQUAL(cell.hidden_q15[0], -16384);
 }
 
 static int32_t magnitude(int32_t value) { return value < 0 ? -value : value; }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define KWS_TEST_MODELS 15
+#define KWS_TEST_MODELS 19
 #define KWS_SIGNAL_SAMPLES 51200u
 #define KWS_FFT_VECTORS 3
 

@@ -37,9 +37,10 @@ def threads():
     torch.set_num_threads(before)
 
 
-def cell_and_data(*, clips, frames, inputs, units, ranks=(0, 0), gated=True):
-    torch.manual_seed(0)
-    cell = FastCell(inputs, units, ranks, gated=gated)
+def cell_and_data(*, clips, frames, inputs, units, ranks=(0, 0), gated=True, hard=False):
+    # Not 0: there one sum lies within rounding of a kink, where either slope is right.
+    torch.manual_seed(1)
+    cell = FastCell(inputs, units, ranks, gated=gated, hard=hard)
     with torch.no_grad():
         cell.bias_update += torch.randn(units)
         if gated:
@@ -66,10 +67,11 @@ def assert_same(ours, reference, relative=1e-4):
         assert error <= relative * largest, f"{name}: {error / largest}"
 
 
+@pytest.mark.parametrize("hard", [False, True], ids=["smooth", "hard"])
 @pytest.mark.parametrize("gated", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_states_and_all_gradients_are_those_of_the_equations(shape, gated):
-    cell, x, weights = cell_and_data(**shape, gated=gated)
+def test_states_and_all_gradients_are_those_of_the_equations(shape, gated, hard):
+    cell, x, weights = cell_and_data(**shape, gated=gated, hard=hard)
     assert_same(gradients(cell, cell, x, weights), gradients(cell.eager, cell, x, weights))
 
 

@@ -139,7 +139,7 @@ def test_every_truncation_is_refused():
         (mended(DATA[:24] + b"\x08" + DATA[25:]), "detector"),
         (mended(DATA.replace(b"hey_you", b"\0ey_you")), "class names"),
         (mended(DATA.replace(b"hey_you", b"h\xffy_you")), "UTF-8"),
-        (mended(DATA[:14] + b"\xff" + DATA[15:]), "larger than this engine"),
+        (mended(DATA[:17] + b"\x29" + DATA[18:]), "larger than this engine"),
     ],
 )
 def test_refusals_say_what_is_wrong(data, says):

@@ -47,7 +47,7 @@ UNUSUAL = Recipe(
     features=FeatureConfig(
         sample_rate_hz=8000, hop_length=80, n_mels=24, n_mfcc=0, energy="absolute"
     ),
-    network=NetworkConfig(cell="fastrnn", hidden=33, rank_w=5, rank_u=6),
+    network=NetworkConfig(cell="fastrnn", nonlinearity="hard", hidden=33, rank_w=5, rank_u=6),
     compression=CompressionConfig(
         w="sparse8", u="int8", classifier="int8", density_w=0.3, density_u=0.125
     ),

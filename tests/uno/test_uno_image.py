@@ -85,10 +85,11 @@ def test_the_shipped_model_hears_the_hosts_integers_in_real_time(compare, image)
         {"kind": "int8", "ranks": (0, 0)},
         {"kind": "sparse8"},
         {"cell": "fastrnn"},
+        {"hard": True},
         {"ranks": (12, 12), "hidden": 48, "recurrence": 0.6},
         {"hidden": 33, "classes": ("hey_you",), "detector": DetectorConfig(smoothing_shift=0)},
     ],
-    ids=["int4", "int8", "sparse8", "fastrnn", "largest", "odd"],
+    ids=["int4", "int8", "sparse8", "fastrnn", "hard", "largest", "odd"],
 )
 def test_every_kind_of_model_gives_the_hosts_integers(compare, image, settings):
     model = random_model(**settings)

@@ -5,8 +5,8 @@ from kws.errors import ConfigError, ModelError
 from kws.model_file import Model
 
 # firmware/ports/arduino_uno/main.c has the same, and its Makefile the limits.
-MODEL_AT = 0x6000
-MODEL_CAPACITY = 0xF00
+MODEL_AT = 0x6400
+MODEL_CAPACITY = 0xD00
 PLACES = 2
 MAX_HIDDEN, MAX_RANK, MAX_CLASSES, MAX_FEATURES = 48, 12, 2, 16
 HOP_MS = 20

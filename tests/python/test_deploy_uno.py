@@ -54,13 +54,13 @@ def test_models_lie_behind_the_program_and_change_none_of_it(tmp_path):
     found = memory(image)
     assert bytes(found[at] for at in range(len(program))) == program
     for place, expected in enumerate((model(), model(seed=3))):
-        start = 0x6000 + place * 0xF00
+        start = 0x6400 + place * 0xD00
         assert bytes(found[start + i] for i in range(len(expected.data))) == expected.data
     assert len(found) == len(program) + len(model().data) + len(model(seed=3).data)
     assert max(found) < 0x7E00  # the boot loader
     done = deploy([str(MODELS / "athena_8k")], "uno", tmp_path)
     assert done.file == tmp_path / "athena_8k_uno.hex" and "avrdude" in done.instructions
-    assert memory(done.file.read_bytes())[0x6000] == ord("k")
+    assert memory(done.file.read_bytes())[0x6400] == ord("k")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,10 @@ def test_models_lie_behind_the_program_and_change_none_of_it(tmp_path):
         ({"classes": ("a", "b", "_unknown_")}, "classes 3, at most 2"),
         ({"features": features(n_mfcc=17)}, "features a frame 17, at most 16"),
         ({"features": features(hop_length=80)}, "a hop of 10 ms"),
-        ({"kind": "int8", "ranks": (0, 0), "hidden": 48, "classes": ("a" * 900,)}, "bytes 4"),
+        (
+            {"kind": "int8", "ranks": (0, 0), "hidden": 48, "classes": ("a" * 900,)},
+            "bytes 4040, at most 3328",
+        ),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_with_what_to_change(settings, words):

@@ -10,8 +10,8 @@
 #include "sampler.h"
 
 #define BAUD 115200
-#define MODEL_AT 0x6000 /* kws deploy puts models here, above the program and below the boot loader */
-#define MODEL_CAPACITY 0xf00
+#define MODEL_AT 0x6400 /* kws deploy puts models here, above the program and below the boot loader */
+#define MODEL_CAPACITY 0xd00
 #define SLOT_BYTES 32 /* of EEPROM, for a record of settings */
 
 static kws_app app;

@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from kws.errors import KwsError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-_NAMES = "doctor download synthesize train evaluate listen devices inspect export"
+_NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
 ORDER = tuple(_NAMES.split())
 
 

@@ -139,6 +139,11 @@ def train_recipe(
     \b
     Example: kws train models/hey_cortana/config.toml --out runs/hey_cortana
     """
-    from kws import train
+    if seeds == 1:
+        from kws import train
 
-    train.train_recipe(recipe, out, seeds=seeds)
+        train.train_recipe(recipe, out)
+    else:
+        from kws.train_seeds import train_seeds
+
+        train_seeds(recipe, seeds, out)

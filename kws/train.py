@@ -104,15 +104,11 @@ def train_wake(
 
 
 def train_recipe(
-    path: Path | str, out: Path | str | None = None, *, seeds: int = 1, say: Say = print
+    path: Path | str, out: Path | str | None = None, *, say: Say = print
 ) -> dict[str, Any]:
-    """Train from a recipe file, one seed or several, into its own folder or the one named."""
-    recipe, folder = load_recipe(path), Path(out) if out else Path(path).parent
-    if seeds == 1:
-        return train(recipe, folder, say=say)
-    from kws.train_seeds import train_seeds
-
-    return train_seeds(recipe, folder, seeds, say=say)
+    """Train from a recipe file, into its own folder unless another is named."""
+    recipe = load_recipe(path)
+    return train(recipe, Path(out) if out else Path(path).parent, say=say)
 
 
 def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:

@@ -15,13 +15,20 @@ from kws import report
 from kws.config import check
 from kws.errors import KwsError
 from kws.files import replacing
-from kws.recipe import Recipe
+from kws.recipe import Recipe, load_recipe
 from kws.train import Say, card_config, train
 
 RESULTS = ("config.toml", "training.png", "confusion.png", "detection.png")
 
 
-def train_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) -> dict[str, Any]:
+def train_seeds(
+    path: Path | str, count: int, out: Path | str | None = None, *, say: Say = print
+) -> dict[str, Any]:
+    """Train several seeds of a recipe file, into its own folder unless another is named."""
+    return best_of_seeds(load_recipe(path), Path(out) if out else Path(path).parent, count, say=say)
+
+
+def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) -> dict[str, Any]:
     """Train seeds recipe.seed, +1, ... in out/seed<N>; put the best into `out`, with all figures.
 
     Returns its metrics, with `seeds`: the validation figures of each. What is trained already is

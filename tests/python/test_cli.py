@@ -364,8 +364,8 @@ def test_train_takes_a_recipe_in_the_place_of_a_command(fake_train):
     assert run("train", "models/x/config.toml").exit_code == 0
     assert run("train", "--out", "runs/x", "x.toml").exit_code == 0
     assert fake_train == [
-        ("train_recipe", (Path("models/x/config.toml"), None), {"seeds": 1}),
-        ("train_recipe", (Path("x.toml"), Path("runs/x")), {"seeds": 1}),
+        ("train_recipe", (Path("models/x/config.toml"), None), {}),
+        ("train_recipe", (Path("x.toml"), Path("runs/x")), {}),
     ]
 
 

@@ -23,6 +23,7 @@ from kws.config import FeatureConfig
 from kws.errors import ConfigError, ModelError
 from kws.evaluate import evaluate_clips, evaluate_stream
 from kws.recipe import NetworkConfig, Recipe, load_recipe
+from kws.train_seeds import train_seeds
 from kws.trainer import CHECKPOINT
 from kws.wake_task import WakeTask
 
@@ -472,7 +473,7 @@ def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_pa
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(command_recipe(words).to_toml())
     out = tmp_path / "best"
-    metrics = train.train_recipe(recipe, out, seeds=3, say=lambda line: None)
+    metrics = train_seeds(recipe, 3, out, say=lambda line: None)
     found = [each["accuracy"] for each in metrics["seeds"]]
     assert [each["seed"] for each in metrics["seeds"]] == [0, 1, 2]
     best = out / f"seed{metrics['seed']}"
@@ -481,5 +482,5 @@ def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_pa
     assert json.loads((out / "metrics.json").read_text()) == metrics
     assert f"{100 * sum(found) / 3:.2f} %" in (out / "README.md").read_text()
     trained = (best / "metrics.json").stat().st_mtime_ns
-    assert train.train_recipe(recipe, out, seeds=3, say=lambda line: None) == metrics
+    assert train_seeds(recipe, 3, out, say=lambda line: None) == metrics
     assert (best / "metrics.json").stat().st_mtime_ns == trained  # not once more

@@ -23,7 +23,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate-uno size sample clean
+        emulate-uno size sample clean export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -93,6 +93,15 @@ define library
     $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
+
+# What reads the libraries of `kws export`: PlatformIO, ESP-IDF's component manager, Kconfig.
+export-tools: $(BUILD)/export-tools/.installed ## tools that check exported libraries, for the tests
+$(BUILD)/export-tools/.installed:
+	@mkdir -p $(BUILD)
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    'platformio>=6.1' 'idf-component-manager>=2' 'kconfiglib>=14' 'ruamel.yaml>=0.18'
+	@touch $@
 
 # What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine

@@ -8,7 +8,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, ExecError, PlatformError
 
-ENGINE = ("firmware/include/*.h", "firmware/src/*.[ch]", "firmware/ports/*/*.bin")
+ENGINE = ("firmware/include/*.h", "firmware/src/kws*.*", "firmware/ports/*/*.bin")
 
 
 class BuildEngine(build_ext):
@@ -26,7 +26,7 @@ class BuildEngine(build_ext):
 
 
 class BuildPackage(build_py):
-    """Puts the engine's C sources and the boards' images into the package."""
+    """Puts the engine's sources, licence and the boards' images into the package."""
 
     def run(self):
         super().run()
@@ -37,6 +37,7 @@ class BuildPackage(build_py):
                 target = Path(self.build_lib) / "kws" / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
+        shutil.copyfile("LICENSE", Path(self.build_lib) / "kws" / "firmware" / "LICENSE")
 
 
 setup(

@@ -170,11 +170,11 @@ def export(
     format: Annotated[
         str,
         typer.Option(
-            metavar="FORMAT", help="c, arduino, platformio, esp-idf, zephyr, onnx or wasm."
+            metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."
         ),
     ],
 ) -> None:
-    """Write a model and the engine as a project for a board, a tool or a web page.
+    """Write a model and the engine as a library for a project of yours.
 
     \b
     Example: kws export hey_cortana --to build/arduino --format arduino

@@ -1,157 +1,111 @@
 """Write a model and the engine as source code that builds on its own."""
 
+import contextlib
+import os
 import re
-from collections.abc import Callable, Iterator
+import secrets
+import shutil
 from pathlib import Path
 
 from kws import model_file
-from kws.errors import ConfigError, KwsError, ToolError
-from kws.files import replacing
+from kws.engine_sources import licence
+from kws.errors import ConfigError, KwsError
+from kws.export_formats import FORMATS, Parts, identifier
 from kws.model_file import Model
 
-BYTES_A_LINE = 16
-# Words that a C or C++ compiler would not take as a variable's name.
-RESERVED_WORDS = """
-    alignas and asm auto bool break case catch char class compl concept const continue default
-    delete do double else enum explicit export extern false float for friend goto if inline int
-    kws long main mutable namespace new noexcept not nullptr operator or private protected
-    public register requires restrict return short signed sizeof static struct switch template
-    this throw true try typedef typeid typename union unsigned using virtual void volatile while
-    xor
-"""
-RESERVED = frozenset(RESERVED_WORDS.split())
+# Files that are yours once they are written: a second export leaves them as they are.
+YOURS = ("main.c", "Makefile", "examples/", "samples/")
+PLANNED = ("onnx", "wasm")
 
 
 def export(model: str | Path | Model, to: Path, format: str) -> list[Path]:
     """Write `model` to the folder `to` in a format, and return the files that were written.
 
-    model: what `model_file.load` takes. Files of the model and the engine are replaced; an
-    example that is already there stays as it is, for it may be yours by now.
-    ConfigError on a format that does not exist, ModelError on the model, KwsError on the disk.
+    model: what `model_file.load` takes. The folder must be new, empty, or an earlier export of the
+    same model in the same format, of which examples stay as they are, for they may be yours by now.
+    All files are written before the first takes its place, so a full disk changes nothing.
+    ConfigError on the format or the folder, ModelError on the model, KwsError on the disk.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"There is no export format {format!r}: choose {' or '.join(FORMATS)}.")
+    check_format(format)
     loaded = model_file.load(model)
-    written = []
-    for name, text, is_yours in FORMATS[format](loaded):
-        path = Path(to) / name
-        if is_yours and path.exists():
-            continue
-        with replacing(path, KwsError) as file:
-            file.write(text.encode())
-        written.append(path)
-    return written
+    folder = Path(to)
+    _check_folder(folder, format, loaded)
+    new = {
+        name: text
+        for name, text in files_of(loaded, format).items()
+        if not (name.startswith(YOURS) and (folder / name).exists())
+    }
+    try:
+        return _write(folder, new)
+    except OSError as refusal:
+        reason = (refusal.strerror or str(refusal)).lower()
+        raise KwsError(
+            f"cannot save {folder}: {reason}; free some space or choose another place"
+        ) from refusal
 
 
-def engine_sources() -> Iterator[tuple[str, str]]:
-    """Give name and text of each file of the C engine: kws.h, then kws_*.{h,c}.
-
-    A checkout has them in firmware/, an installed package beside this module.
-    """
-    here = Path(__file__).resolve().parent
-    for root in (here / "firmware", here.parent / "firmware"):
-        files = [root / "include" / "kws.h", *sorted((root / "src").glob("kws_*.[ch]"))]
-        if len(files) > 1 and files[0].is_file():
-            for file in files:
-                yield file.name, file.read_text(encoding="utf-8")
-            return
-    raise ToolError(f"The engine's C sources are not beside {here}: install kws again.")
+def check_format(format: str) -> None:
+    """Raise ConfigError where `format` is none of FORMATS."""
+    if format in FORMATS:
+        return
+    choice = f"choose {', '.join(sorted(FORMATS)[:-1])} or {max(FORMATS)}."
+    if format in PLANNED:
+        raise ConfigError(f"Exporting to {format} is not here yet: {choice}")
+    raise ConfigError(f"There is no export format {format!r}: {choice}")
 
 
-def with_limits(header: str, model: Model) -> str:
-    """Return kws.h with the limits that a model above the usual ones needs."""
-    limits = {"KWS_WITH_32_MELS": int(model.features.n_mels == 32), "KWS_MAX_HIDDEN": model.hidden}
-    for name, needed in limits.items():
-        found = re.search(rf"(#define {name}) (\d+)", header)
-        if found and needed > int(found[2]):
-            header = header.replace(found[0], f"{found[1]} {needed}")
-    return header
+def files_of(model: Model, format: str) -> dict[str, str]:
+    """Return the text of every file of an export by its path in the folder."""
+    parts = Parts(model)
+    files = dict(FORMATS[format].files(parts))
+    files |= {"LICENSE": licence(), "README.md": parts.readme(format, _mark(format, model))}
+    return files
 
 
-def identifier(name: str) -> str:
-    """Return a model's name as a C and C++ identifier: hey-cortana 2 becomes hey_cortana_2."""
-    plain = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "model"
-    return f"model_{plain}" if plain[0].isdigit() or plain in RESERVED else plain
+def _mark(format: str, model: Model) -> str:
+    return f"kws export --format {format}, model {identifier(model.name)}"
 
 
-def _comment(text: str) -> str:
-    """Return text that ends no comment and continues no line."""
-    return re.sub(r"[^\w .,'()-]", "?", text)
-
-
-def _words(model: Model) -> str:
-    return _comment(", ".join(model.words))
-
-
-def c_array(model: Model) -> tuple[str, str]:
-    """Return header and source of a model as a constant byte array, in C and C++ alike."""
-    name = identifier(model.name)
-    lines = [
-        "    " + ", ".join(f"0x{byte:02x}" for byte in model.data[at : at + BYTES_A_LINE]) + ","
-        for at in range(0, len(model.data), BYTES_A_LINE)
-    ]
-    guard = f"KWS_MODEL_{name.upper()}_H"
-    banner = f"/* Generated by `kws export` from {_comment(model.name)}.kws; do not edit. */\n"
-    header = (
-        f"{banner}#ifndef {guard}\n#define {guard}\n\n"
-        '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
-        f"/* Hears: {_words(model)}. {len(model.data)} bytes, read in place. */\n"
-        f"extern const unsigned char {name}[];\nextern const unsigned int {name}_size;\n\n"
-        "#ifdef __cplusplus\n}\n#endif\n#endif\n"
+def _check_folder(folder: Path, format: str, model: Model) -> None:
+    """Refuse a folder that holds anything but an earlier export of the same."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file: name a folder that is new or empty.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    try:
+        found = (folder / "README.md").read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if found == f"<!-- {_mark(format, model)} -->":
+        return
+    holds = re.fullmatch(r"<!-- kws export --format ([\w-]+), model (\w+) -->", found)
+    what = f"holds {holds[2]} for {holds[1]}" if holds else "holds other files"
+    raise ConfigError(
+        f"{folder} {what}: export {model.name} for {format} to a folder that is new or empty."
     )
-    source = (
-        f'{banner}#include "{name}.h"\n\n'
-        f"const unsigned char {name}[{len(model.data)}] = {{\n" + "\n".join(lines) + "\n};\n"
-        f"const unsigned int {name}_size = {len(model.data)};\n"
-    )
-    return header, source
 
 
-EXAMPLE = """\
-/* Hears {words} in {rate_khz} kHz mono int16 samples: ./{name} < samples.raw
- * On a board, pass what the microphone brings to kws_spotter_process instead of stdin. */
-#include <stdio.h>
-
-#include "kws.h"
-#include "{name}.h"
-
-int main(void) {{
-    static kws_spotter spotter;
-    static int16_t samples[{hop}];
-    kws_status status = kws_spotter_init(&spotter, {name}, {name}_size);
-    if (status != KWS_OK) return fprintf(stderr, "%s\\n", kws_status_text(status)), 1;
-    for (size_t count; (count = fread(samples, sizeof samples[0], {hop}, stdin)) > 0;) {{
-        kws_detection detection; /* at most one, as a chunk is at most a hop */
-        (void)kws_spotter_process(&spotter, samples, count, &detection);
-        if (detection.word != KWS_NO_WORD) puts(kws_spotter_word(&spotter, detection.word));
-    }}
-    return 0;
-}}
-"""
-
-MAKEFILE = """\
-# `make` builds the example for this machine. For a board, add engine/*.c, {name}.c and the
-# include path engine/ to your own project: there is nothing to configure.
-CFLAGS ?= -O2
-CFLAGS += -std=c99 -Wall -Wextra -pedantic -Iengine
-
-{name}: main.c {name}.c $(wildcard engine/*.c)
-\t$(CC) $(CFLAGS) -o $@ $^
-"""
-
-
-def _c_files(model: Model) -> Iterator[tuple[str, str, bool]]:
-    """Name, text and whether it is the user's to change."""
-    name = identifier(model.name)
-    header, source = c_array(model)
-    yield f"{name}.h", header, False
-    yield f"{name}.c", source, False
-    for file, text in engine_sources():
-        yield f"engine/{file}", with_limits(text, model) if file == "kws.h" else text, False
-    features = model.features
-    facts = {"hop": features.hop_length, "rate_khz": features.sample_rate_hz // 1000}
-    yield "main.c", EXAMPLE.format(name=name, words=_words(model), **facts), True
-    yield "Makefile", MAKEFILE.format(name=name), True
-
-
-FORMATS: dict[str, Callable[[Model], Iterator[tuple[str, str, bool]]]] = {"c": _c_files}
+def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+    """Write the files beside their places, then rename them into these."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    staged = folder / f".{os.getpid()}.{secrets.token_hex(4)}.part"
+    done = False
+    try:
+        for name, text in files.items():
+            file = staged / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as stream:
+                stream.write(text.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged / name, folder / name)
+        done = True
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+        if is_new and not done:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    return [folder / name for name in files]

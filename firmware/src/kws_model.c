@@ -93,8 +93,10 @@ static kws_status read_network(kws_model *model, const KWS_FLASH uint8_t *bytes)
     model->zeta_q8 = bytes[AT_ZETA];
     model->nu_q8 = bytes[AT_NU];
     if (model->hard > 1 || !model->hidden || !model->classes) return KWS_ERROR_NETWORK;
-    if (model->hidden > KWS_MAX_HIDDEN || model->classes > KWS_MAX_CLASSES) return KWS_ERROR_TOO_LARGE;
-    if (model->rank_w > KWS_MAX_RANK || model->rank_u > KWS_MAX_RANK) return KWS_ERROR_TOO_LARGE;
+    /* wider than a byte, or a limit of 255 would make a comparison that compilers warn of */
+    unsigned hidden = model->hidden, classes = model->classes, rank_w = model->rank_w, rank_u = model->rank_u;
+    if (hidden > KWS_MAX_HIDDEN || classes > KWS_MAX_CLASSES) return KWS_ERROR_TOO_LARGE;
+    if (rank_w > KWS_MAX_RANK || rank_u > KWS_MAX_RANK) return KWS_ERROR_TOO_LARGE;
     return KWS_OK;
 }
 
@@ -169,7 +171,7 @@ static kws_status read_sections(kws_model *model, cursor *c) {
 }
 
 kws_status kws_model_read(kws_model *model, const KWS_FLASH void *bytes, size_t size) {
-    const KWS_FLASH uint8_t *b = bytes;
+    const KWS_FLASH uint8_t *b = (const KWS_FLASH uint8_t *)bytes;
     kws_status status = b == NULL ? KWS_ERROR_TRUNCATED : read_envelope(b, size);
     if (status != KWS_OK) return status;
     memset(model, 0, sizeof *model);

@@ -13,6 +13,7 @@ from kws.weights import Matrix, Weights
 
 RATE = 16_000
 FEATURES = FeatureConfig(hop_length=320, n_mfcc=2)
+FEATURES_8K = FeatureConfig(sample_rate_hz=8_000, hop_length=160, n_mels=24, n_mfcc=2)
 
 
 def noise(seconds, rms, seed=0, colour="white"):
@@ -27,20 +28,20 @@ def noise(seconds, rms, seed=0, colour="white"):
     return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
 
 
-def _offsets():
+def _offsets(config):
     """Between quiet and loud in c0, and halfway between low and high noise in c1."""
-    quiet = features(noise(1, 16), FEATURES).mean(axis=0)
-    low = features(noise(1, 3000, colour="low"), FEATURES).mean(axis=0)
-    high = features(noise(1, 3000, colour="high"), FEATURES).mean(axis=0)
+    quiet = features(noise(1, 16), config).mean(axis=0)
+    low = features(noise(1, 3000, colour="low"), config).mean(axis=0)
+    high = features(noise(1, 3000, colour="high"), config).mean(axis=0)
     assert quiet[0] < min(low[0], high[0]) and low[1] > high[1]
     middle = [(quiet[0] + min(low[0], high[0])) / 2, (low[1] + high[1]) / 2]
     return np.clip(np.rint(np.array(middle) / 32), -128, 127).astype(np.int8)
 
 
-def _model(classes, classifier, detector):
+def _model(classes, classifier, detector, config=FEATURES):
     hidden = np.eye(2, dtype=np.int8) * 127
     weights = Weights(
-        input_offset=_offsets(),
+        input_offset=_offsets(config),
         input_scale=np.array([128, 128], np.uint8),
         w=(Matrix("int8", hidden, 1, 0),),
         u=(Matrix("int8", np.zeros((2, 2), np.int8), 1, 0),),
@@ -51,15 +52,15 @@ def _model(classes, classifier, detector):
         classifier=Matrix("int8", np.array(classifier, np.int8), 1, 2),
         bias_class=np.zeros(len(classes), np.int16),
     )
-    return encode(FEATURES, detector, classes, weights)
+    return encode(config, detector, classes, weights)
 
 
-def wake_word(word="hey_noise", threshold=0.8):
+def wake_word(word="hey_noise", threshold=0.8, config=FEATURES):
     """Return the bytes of a model that fires when it becomes loud."""
     detector = DetectorConfig(
         smoothing_shift=1, threshold=threshold, release=0.4, refractory_frames=25
     )
-    return _model((word,), [[127, 0]], detector)
+    return _model((word,), [[127, 0]], detector, config)
 
 
 def two_words():

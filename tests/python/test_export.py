@@ -1,5 +1,7 @@
-"""`kws export --format c`: a folder of C that builds on its own, anywhere."""
+"""`kws export`: what it writes where, and `--format c`, two plain files that build anywhere."""
 
+import errno
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +12,7 @@ from loudness_models import noise, two_words, wake_word
 from random_models import LARGE
 
 import kws
-from kws import export, model_file
+from kws import engine_sources, export, export_formats, model_file
 from kws.errors import ConfigError, KwsError, ModelError, ToolError
 
 STRICT = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
@@ -65,12 +67,11 @@ def test_it_compiles_strictly_as_c99_and_as_cpp(saved, tmp_path, compiler):
     needs(compiler)
     export.export(saved, tmp_path / "out", "c")
     sources = sorted((tmp_path / "out").rglob("*.c"))
+    assert [source.name for source in sources] == ["hey_noise_2.c", "kws.c", "main.c"]
     for source in sources:
-        command = [compiler, "-std=c99", *STRICT, "-Iengine", "-c", source, "-o", "x.o"]
-        subprocess.run(command, cwd=tmp_path / "out", check=True)
-    for name in ("main.c", "hey_noise_2.c"):
-        command = [compiler, "-x", "c++", "-std=c++11", *STRICT, "-Iengine", "-c", name]
-        subprocess.run([*command, "-o", "x.o"], cwd=tmp_path / "out", check=True)
+        for language in (["-std=c99"], ["-x", "c++", "-std=c++11"]):
+            command = [compiler, *language, *STRICT, "-c", source, "-o", "x.o"]
+            subprocess.run(command, cwd=tmp_path / "out", check=True)
 
 
 def test_the_array_holds_the_bytes_of_the_file(saved, tmp_path):
@@ -86,11 +87,67 @@ def test_a_second_export_renews_the_model_and_leaves_your_example(saved, tmp_pat
     folder = tmp_path / "out"
     export.export(saved, folder, "c")
     (folder / "main.c").write_text("mine")
-    (folder / "engine" / "kws_fft.c").write_text("old")
+    (folder / "kws.c").write_text("old")
     written = export.export(saved, folder, "c")
     assert (folder / "main.c").read_text() == "mine"
-    assert folder / "main.c" not in written and folder / "engine" / "kws_fft.c" in written
-    assert "untangle" in (folder / "engine" / "kws_fft.c").read_text()
+    assert folder / "main.c" not in written and folder / "kws.c" in written
+    assert "untangle" in (folder / "kws.c").read_text()
+
+
+@pytest.mark.parametrize(
+    ("held", "sentence"),
+    [
+        ({"main.c": "mine"}, "holds other files"),
+        ({"README.md": "# Mine\n"}, "holds other files"),
+        ({"README.md": b"\xff\xfe"}, "holds other files"),
+        ({".git/config": ""}, "holds other files"),
+    ],
+)
+def test_a_folder_of_yours_is_left_alone(saved, tmp_path, held, sentence):
+    folder = tmp_path / "project"
+    for name, content in held.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(ConfigError, match=f"{sentence}: export hey-noise 2 for c to a folder"):
+        export.export(saved, folder, "c")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_another_export_in_the_folder_is_named(saved, tmp_path):
+    folder = tmp_path / "out"
+    export.export(saved, folder, "zephyr")
+    with pytest.raises(ConfigError, match="holds hey_noise_2 for zephyr: export hey-noise 2 for c"):
+        export.export(saved, folder, "c")
+    other = tmp_path / "other.kws"
+    other.write_bytes(wake_word())
+    with pytest.raises(ConfigError, match="holds hey_noise_2 for zephyr: export other for zephyr"):
+        export.export(other, folder, "zephyr")
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_full_disk_changes_nothing(saved, tmp_path, monkeypatch, is_new):
+    folder = tmp_path / "out"
+    if not is_new:
+        export.export(saved, folder, "arduino")
+        (folder / "src" / "kws.h").write_text("as it was")
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    count = 0
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count == 9:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(export.os, "fsync", full)
+    with pytest.raises(KwsError, match=r"cannot save .*out: no space left on device; free some"):
+        export.export(saved, folder, "arduino")
+    assert count == 9
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert folder.exists() != is_new
 
 
 @pytest.mark.parametrize(
@@ -105,7 +162,7 @@ def test_a_second_export_renews_the_model_and_leaves_your_example(saved, tmp_pat
     ],
 )
 def test_any_name_becomes_an_identifier(name, expected):
-    assert export.identifier(name) == expected
+    assert export_formats.identifier(name) == expected
 
 
 def test_words_cannot_break_out_of_a_comment(tmp_path):
@@ -113,35 +170,58 @@ def test_words_cannot_break_out_of_a_comment(tmp_path):
     path = tmp_path / "evil.kws"
     path.write_bytes(wake_word("*/ #error \\\n"))
     export.export(path, tmp_path / "out", "c")
-    command = ["cc", "-std=c99", *STRICT, "-Iengine", "-c", "main.c", "-o", "x.o"]
+    command = ["cc", "-std=c99", *STRICT, "-c", "main.c", "-o", "x.o"]
     subprocess.run(command, cwd=tmp_path / "out", check=True)
 
 
 def test_refusals_are_one_sentence(saved, tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match=r"no export format 'zip': choose c"):
+    choice = "choose arduino, c, esp-idf, platformio or zephyr."
+    with pytest.raises(ConfigError, match=f"^There is no export format 'zip': {choice}$"):
         export.export(saved, tmp_path / "out", "zip")
+    for planned in ("wasm", "onnx"):
+        sentence = f"^Exporting to {planned} is not here yet: {choice}$"
+        with pytest.raises(ConfigError, match=sentence):
+            export.export(saved, tmp_path / "out", planned)
     with pytest.raises(ModelError, match="no model"):
         export.export(tmp_path / "missing.kws", tmp_path / "out", "c")
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(KwsError, match="cannot save"):
+    with pytest.raises(ConfigError, match="file is a file: name a folder"):
         export.export(saved, tmp_path / "file", "c")
-    monkeypatch.setattr(export, "__file__", str(tmp_path / "kws" / "export.py"))
+    with pytest.raises(KwsError, match=r"cannot save .*not a directory; free some space or"):
+        export.export(saved, tmp_path / "file" / "below", "c")
+    monkeypatch.setattr(engine_sources, "__file__", str(tmp_path / "kws" / "engine_sources.py"))
     with pytest.raises(ToolError, match="C sources are not beside"):
-        list(export.engine_sources())
+        list(engine_sources.engine_sources())
 
 
-def test_an_installed_package_brings_the_sources_along(tmp_path, monkeypatch):
+def test_an_installed_package_brings_sources_and_licence_along(tmp_path, monkeypatch):
     installed = tmp_path / "site-packages" / "kws"
-    checkout = Path(export.__file__).parents[1] / "firmware"
+    checkout = Path(export.__file__).parents[1]
     for part in ("include", "src"):
-        shutil.copytree(checkout / part, installed / "firmware" / part)
-    expected = dict(export.engine_sources())
-    monkeypatch.setattr(export, "__file__", str(installed / "export.py"))
-    assert dict(export.engine_sources()) == expected
+        shutil.copytree(checkout / "firmware" / part, installed / "firmware" / part)
+    expected = dict(engine_sources.engine_sources())
+    monkeypatch.setattr(engine_sources, "__file__", str(installed / "engine_sources.py"))
+    assert dict(engine_sources.engine_sources()) == expected
+    with pytest.raises(ToolError, match="LICENSE is not in"):
+        engine_sources.licence()
+    shutil.copy(checkout / "LICENSE", installed / "firmware")
+    assert engine_sources.licence() == (checkout / "LICENSE").read_text()
+
+
+def test_the_readme_names_what_the_model_was_trained_on(saved, tmp_path):
+    export.export("hey_cortana", tmp_path / "out", "c")
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert "- Google Speech Commands: Pete Warden" in readme and "CC BY 4.0" in readme
+    assert "| Cortex-M0 | " in readme and "`KWS_MAX_HIDDEN` 46" in readme
+    assert "#define KWS_MAX_HIDDEN 46 " in (tmp_path / "out" / "kws.h").read_text()
+    export.export(saved, tmp_path / "bare", "c")
+    assert "No model card lies beside" in (tmp_path / "bare" / "README.md").read_text()
 
 
 def test_a_model_without_a_file_can_be_exported(tmp_path):
     model = model_file.parse(wake_word())
     names = {path.name for path in export.export(model, tmp_path / "out", "c")}
-    assert {"model.c", "model.h", "kws.h", "main.c", "Makefile"} <= names
+    assert names == {
+        *("model.c", "model.h", "kws.c", "kws.h", "main.c", "Makefile", "LICENSE", "README.md")
+    }

@@ -11,7 +11,10 @@ from types import ModuleType
 import pytest
 from loudness_models import noise, wake_word
 
-from kws.export import c_array, engine_sources
+import kws
+from kws.audio import read_audio
+from kws.engine_sources import engine_sources
+from kws.export_formats import c_array
 from kws.model_file import parse
 
 ROOT = Path(__file__).parents[2]
@@ -98,27 +101,43 @@ int main(void) {
 DECLARED = "kws_status start(void);\nint heard(const int16_t *samples, size_t count);\n"
 
 
+def build_example(tool: str, language: str, data: bytes, folder: Path) -> Path:
+    """Compile the example with a model for its hey_cortana, and return the program."""
+    header, source = c_array(parse(data, Path("hey_cortana.kws")))
+    (folder / "hey_cortana.h").write_text(header)
+    (folder / "hey_cortana.c").write_text(source)
+    program = example().replace('#include "kws.h"\n', f'#include "kws.h"\n{DECLARED}') + RUN
+    (folder / "example.c").write_text(program)
+    strict = STRICT_C if language == "c" else ["-std=c++11", *STRICT]
+    flags = [*strict, "-O1", f"-I{ENGINE / 'include'}", "-x", language]
+    subprocess.run([tool, *flags, "-c", "example.c"], cwd=folder, check=True)
+    sources = [str(file) for file in sorted((ENGINE / "src").glob("*.c"))]
+    command = ["gcc", "-std=c99", "-O1", f"-I{ENGINE / 'include'}", "hey_cortana.c", *sources]
+    subprocess.run([*command, "-x", "none", "example.o", "-o", "example"], cwd=folder, check=True)
+    return folder / "example"
+
+
 @pytest.mark.parametrize("compiler", [("gcc", "c"), ("clang", "c"), ("g++", "c++")], ids="-".join)
 def test_the_example_of_the_header_compiles_and_hears(compiler, tmp_path):
     tool, language = compiler
     needs(tool)
     needs("gcc")
-    model = parse(wake_word(), Path("hey_cortana.kws"))
-    header, source = c_array(model)
-    (tmp_path / "hey_cortana.h").write_text(header)
-    (tmp_path / "hey_cortana.c").write_text(source)
-    program = example().replace('#include "kws.h"\n', f'#include "kws.h"\n{DECLARED}') + RUN
-    (tmp_path / "example.c").write_text(program)
-    strict = STRICT_C if language == "c" else ["-std=c++11", *STRICT]
-    flags = [*strict, "-O1", f"-I{ENGINE / 'include'}", "-x", language]
-    subprocess.run([tool, *flags, "-c", "example.c"], cwd=tmp_path, check=True)
-    sources = [str(file) for file in sorted((ENGINE / "src").glob("*.c"))]
-    command = ["gcc", "-std=c99", f"-I{ENGINE / 'include'}", "hey_cortana.c", *sources]
-    subprocess.run([*command, "-x", "none", "example.o", "-o", "example"], cwd=tmp_path, check=True)
+    program = build_example(tool, language, wake_word(), tmp_path)
     samples = [noise(1, 16), *[noise(0.6, 3000), noise(1.5, 16, seed=1)] * 3]
     stream = b"".join(part.tobytes() for part in samples)
-    run = subprocess.run([tmp_path / "example"], input=stream, capture_output=True, check=True)
+    run = subprocess.run([program], input=stream, capture_output=True, check=True)
     assert run.stdout == b"3"
+
+
+def test_the_example_of_the_header_hears_a_recording(tmp_path):
+    """The words are counted as the library counts them in the same speech."""
+    needs("gcc")
+    model = ROOT / "models" / "hey_cortana" / "hey_cortana.kws"
+    samples = read_audio(ROOT / "data" / "sample" / "stream" / "held_out.opus")
+    program = build_example("gcc", "c", model.read_bytes(), tmp_path)
+    run = subprocess.run([program], input=samples.tobytes(), capture_output=True, check=True)
+    words = len(kws.Spotter(model).process(samples))
+    assert words >= 5 and run.stdout == str(words).encode()
 
 
 def test_the_readme_shows_the_same_example():
@@ -128,4 +147,4 @@ def test_the_readme_shows_the_same_example():
 def test_the_engine_is_a_few_small_files():
     """Nothing was left out of what an export carries along."""
     names = {name for name, _ in engine_sources()}
-    assert names == {file.name for file in ENGINE.glob("*/kws*.[ch]")}
+    assert names == {file.name for file in ENGINE.glob("*/kws*.*")}

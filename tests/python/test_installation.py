@@ -41,8 +41,12 @@ def test_the_built_package_holds_the_c_sources(checkout):
     run = setup(checkout, "build_py", "--build-lib", "built")
     assert run.returncode == 0, run.stderr
     for part in ("include", "src"):
-        ours = {f.name: f.read_text() for f in (ROOT / "firmware" / part).glob("*.[ch]")}
+        ours = {f.name: f.read_text() for f in (ROOT / "firmware" / part).glob("kws*.*")}
         built = (checkout / "built" / "kws" / "firmware" / part).glob("*")
         assert {file.name: file.read_text() for file in built} == ours
     assert (checkout / "built" / "kws" / "native" / "batch.c").is_file()
+    built = checkout / "built" / "kws"
+    assert (built / "firmware" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    templates = {f.relative_to(ROOT) for f in (ROOT / "kws" / "templates").rglob("*.*")}
+    assert len(templates) > 15 and all((built.parent / name).exists() for name in templates)
     assert (checkout / "built" / "kws" / "py.typed").is_file()

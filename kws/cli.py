@@ -167,9 +167,7 @@ def export(
     to: OutputFolder,
     format: Annotated[
         str,
-        typer.Option(
-            metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."
-        ),
+        typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."),
     ],
 ) -> None:
     """Write a model and the engine as a library for a project of yours.

@@ -23,7 +23,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        size sample clean export-tools
+        emulate-uno size sample clean export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -103,6 +103,10 @@ $(BUILD)/export-tools/.installed:
 	    'platformio>=6.1' 'idf-component-manager>=2' 'kconfiglib>=14' 'ruamel.yaml>=0.18'
 	@touch $@
 
+# What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.
+emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
+	$(BIN)/python -m pytest tests/uno -rs
+
 size: ## the engine's bill of flash, RAM and stack for each compiler that is here
 	@$(PYTHON) firmware/size.py
 
@@ -127,7 +131,8 @@ test-python: setup
 FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small optimized unsigned_char)
 FIRMWARE_TESTS += $(BUILD)/tests/firmware_all_tables
 LANES_TESTS := $(addprefix $(BUILD)/tests/lanes_,sanitized baseline optimized)
-test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) ## the C tests: sanitized, with small limits, optimized
+APP_TESTS := $(addprefix $(BUILD)/tests/app_,sanitized unsigned_char)
+test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) $(APP_TESTS) ## the C tests: sanitized, with small limits, optimized
 	@for test in $^; do \
 	    $$test >$$test.log || { cat $$test.log; echo "$$test failed"; exit 1; }; \
 	    echo "$$test: $$(tail -n 1 $$test.log)"; done
@@ -138,7 +143,7 @@ $(BUILD)/tests/firmware_small: FLAGS := $(SANITIZE) $(SMALL)
 %_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
     >/dev/null 2>&1 && echo -march=native) -Wno-stringop-overflow -Wno-unknown-warning-option
 $(BUILD)/tests/firmware_all_tables: FLAGS := $(SANITIZE) -DKWS_WITH_32_MELS=1
-$(BUILD)/tests/firmware_unsigned_char: FLAGS := -Os -funsigned-char
+%_unsigned_char: FLAGS := -Os -funsigned-char
 $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) $(TEST_SOURCES) -o $@
@@ -150,6 +155,13 @@ $(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes.[ch]) $(wi
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
 	    $(filter %.c,$^) -o $@
+
+# The application of the boards, on a board that is all in memory.
+$(APP_TESTS): $(wildcard tests/app/*.[ch] firmware/app/*.[ch] firmware/src/*.c) $(TEST_HEADERS) \
+              tests/firmware/runner.c tests/firmware/run_host.c tests/firmware/vectors.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/app -Ifirmware/app \
+	    -include tests/app/app_tests.h $(filter %.c,$^) -o $@
 
 FUZZED := model stream
 FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/firmware/vectors.c

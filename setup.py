@@ -8,7 +8,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, ExecError, PlatformError
 
-ENGINE = ("firmware/include/*.h", "firmware/src/kws*.*")
+ENGINE = ("firmware/include/*.h", "firmware/src/kws*.*", "firmware/ports/*/*.bin")
 
 
 class BuildEngine(build_ext):
@@ -26,7 +26,7 @@ class BuildEngine(build_ext):
 
 
 class BuildPackage(build_py):
-    """Puts the engine's sources and licence into the package, for `kws export`."""
+    """Puts the engine's sources, licence and the boards' images into the package."""
 
     def run(self):
         super().run()

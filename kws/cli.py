@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kws import cli_bench, cli_train
+from kws import cli_bench, cli_board, cli_train
 from kws.cli_options import AsJson, Folders, Model, Noise, OutputFolder, Seed, Split, Threshold
 from kws.cli_support import Group, ListCommand
 
@@ -29,6 +29,8 @@ app.add_typer(
     help="Train a model; `kws train RECIPE.toml` takes every setting from one file.",
 )
 app.add_typer(cli_bench.bench_app, name="bench")
+app.command()(cli_board.deploy)
+app.command()(cli_board.monitor)
 
 
 @app.callback(invoke_without_command=True)

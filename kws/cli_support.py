@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from kws.errors import KwsError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-_NAMES = "doctor download synthesize train evaluate listen devices inspect export"
+_NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
 ORDER = tuple(_NAMES.split())
 
 
@@ -45,8 +45,8 @@ class Group(TyperGroup):
 class ListCommand(TyperCommand):
     """Lets an option that may be repeated take several values: `--negatives A B --noise C`.
 
-    The values go on up to the next option.  Where no argument stands before the first such list,
-    the last value of the last list is the command's argument.
+    The values go on up to the next option.  Where the command has an argument and none stands
+    before the first such list, the last value of the last list is that argument.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -61,7 +61,7 @@ class ListCommand(TyperCommand):
         expanded: list[str] = []
         current = ""
         values = 0
-        has_argument = False
+        has_argument = all(option.param_type_name != "argument" for option in self.params)
         for position, arg in enumerate(args):
             if arg.startswith("-") and arg != "-":
                 name, equals, _ = arg.partition("=")

@@ -59,7 +59,7 @@ def synthesize(
     print(f"{len(paths)} clips in {to}")
 
 
-@train_app.command("commands")
+@train_app.command("commands", cls=ListCommand)
 def train_commands(
     data: Annotated[Path, typer.Option(metavar="DIR", help="The Speech Commands folder.")],
     out: OutputFolder,
@@ -69,6 +69,10 @@ def train_commands(
             metavar="A,B,...", help="The words; by default the ten standard ones; `all`: all."
         ),
     ] = "",
+    negatives: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Folders of other speech: unknown.")
+    ] = None,
+    noise: Noise = None,
     max_bytes: MaxBytes = 5632,
     seed: Seed = 0,
 ) -> None:
@@ -80,7 +84,15 @@ def train_commands(
     from kws import train
 
     names = [word.strip() for word in words.split(",") if word.strip()]
-    train.train_commands(data=data, words=names or None, out=out, max_bytes=max_bytes, seed=seed)
+    train.train_commands(
+        data=data,
+        words=names or None,
+        negatives=negatives or [],
+        noise=noise or [],
+        out=out,
+        max_bytes=max_bytes,
+        seed=seed,
+    )
 
 
 @train_app.command("wake", cls=ListCommand)
@@ -118,6 +130,9 @@ def train_recipe(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Another folder to write than its own.")
     ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Train N seeds and keep the best on validation.")
+    ] = 1,
 ) -> None:
     """Train what a recipe describes.
 
@@ -126,4 +141,4 @@ def train_recipe(
     """
     from kws import train
 
-    train.train_recipe(recipe, out)
+    train.train_recipe(recipe, out, seeds=seeds)

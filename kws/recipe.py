@@ -126,11 +126,11 @@ class DataConfig:
     positives: tuple[str, ...] = ()
     negatives: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
-    unknown_share: float = 2.0
+    unknown_share: float = 1.5
     silence_share: float = 1.0
-    garbled_share: float = 1.0
-    other_speech_share: float = 0.7
-    other_noise_share: float = 0.7
+    garbled_share: float = 0.3
+    other_speech_share: float = 0.2
+    other_noise_share: float = 0.3
     stream_clips: int = 4
     augmentation_seed: int = 0
     positive_windows: int = 1500

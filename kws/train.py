@@ -20,11 +20,13 @@ from kws.evaluate import evaluate_stream, labelled_report
 from kws.fastgrnn import Network, parameters
 from kws.feature_store import FeatureStore
 from kws.files import replacing
-from kws.recipe import DataConfig, Recipe, load_recipe
+from kws.recipe import DataConfig, Recipe, ScheduleConfig, load_recipe
 from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
 CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features; safe to delete
+# Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
+SMALL_BYTES, SMALL_MUON_RATE = 2048, 0.02
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
@@ -42,6 +44,8 @@ def train_commands(
     out: Path | str,
     *,
     words: Sequence[str] | None = None,
+    negatives: Sequence[Path | str] = (),
+    noise: Sequence[Path | str] = (),
     max_bytes: int = COMMANDS_BYTES,
     seed: int = 0,
     say: Say = print,
@@ -50,6 +54,7 @@ def train_commands(
 
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
     corpus a class of its own, without unknown and silence (the 35-word task).
+    negatives, noise: folders of other speech, which is unknown too, and of other sounds.
     """
     if words is None:
         words = COMMAND_WORDS_10
@@ -59,7 +64,12 @@ def train_commands(
         words=() if list(words) == ["all"] else tuple(words),
         seed=seed,
         max_bytes=max_bytes,
-        data=DataConfig(corpus=str(data)),
+        data=DataConfig(
+            corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
+        ),
+        schedule=ScheduleConfig(
+            muon_learning_rate=SMALL_MUON_RATE if max_bytes <= SMALL_BYTES else 0.0
+        ),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
     )
     return train(recipe, Path(out), say=say)
@@ -94,11 +104,15 @@ def train_wake(
 
 
 def train_recipe(
-    path: Path | str, out: Path | str | None = None, *, say: Say = print
+    path: Path | str, out: Path | str | None = None, *, seeds: int = 1, say: Say = print
 ) -> dict[str, Any]:
-    """Train from a recipe file, into its own folder unless another is named."""
-    recipe = load_recipe(path)
-    return train(recipe, Path(out) if out else Path(path).parent, say=say)
+    """Train from a recipe file, one seed or several, into its own folder or the one named."""
+    recipe, folder = load_recipe(path), Path(out) if out else Path(path).parent
+    if seeds == 1:
+        return train(recipe, folder, say=say)
+    from kws.train_seeds import train_seeds
+
+    return train_seeds(recipe, folder, seeds, say=say)
 
 
 def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
@@ -255,13 +269,17 @@ def _measure(
     return metrics
 
 
+def card_config(recipe: Recipe) -> dict[str, Any]:
+    """What the model card wants to know of a recipe."""
+    return {**dataclasses.asdict(recipe), "phrase": recipe.words[0] if recipe.words else ""}
+
+
 def _write_results(recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path) -> None:
     config = recipe.to_toml()
-    card_config = {**dataclasses.asdict(recipe), "phrase": recipe.words[0] if recipe.words else ""}
     for name, text in {
         "config.toml": config,
         "metrics.json": json.dumps(metrics, indent=1) + "\n",
-        "README.md": report.model_card(metrics, card_config),
+        "README.md": report.model_card(metrics, card_config(recipe)),
     }.items():
         with replacing(out / name, KwsError) as file:
             file.write(text.encode())

@@ -15,6 +15,9 @@
  * to 6. Returns the upper byte of the outputs' folded magnitudes. */
 uint8_t kws_avr_stage(int16_t *z, uint8_t quarter, uint8_t unshift, uint8_t half);
 
+/* reverse_digits_and_bit(). */
+void kws_avr_reverse(int16_t *z);
+
 /* pairs(); returns the upper byte of the folded magnitudes. */
 uint8_t kws_avr_pairs(int16_t *z);
 
@@ -25,7 +28,7 @@ void kws_avr_untangle(int16_t *z, uint8_t unshift);
 uint32_t kws_avr_window_bits(const int16_t *samples);
 
 /* apply_window(), the second pass: shift 1 to 24, whole_bytes = (shift - 1) / 8, and unshift is
- * 2^(8 - what is left of it). */
+ * 2^(8 - what is left of it); for a shift of 0 unshift is 0. */
 void kws_avr_window(int16_t *samples, uint8_t whole_bytes, uint8_t unshift);
 
 /* log_mel(): what rises into the next band, and the floor; both below 2^56, low bytes first. */
@@ -36,6 +39,9 @@ typedef struct {
 /* One interval of it: the energy's 16 bits below its first, and above them its number of bits. */
 uint32_t kws_avr_band(kws_avr_mel *mel, const uint32_t *power, const KWS_FLASH uint16_t *rise_q15, uint8_t bins);
 
+/* What log2_q10() says of such an energy, less the exponent: saturated, q10. */
+int16_t kws_avr_log(uint32_t energy, uint8_t exponent);
+
 /* dct(): the sum of one coefficient over 24 bands. */
 int32_t kws_avr_dct(const int16_t *log_q10, const KWS_FLASH int16_t *cosine_q11, uint8_t k);
 
@@ -45,8 +51,8 @@ int32_t kws_avr_row4(const KWS_FLASH uint8_t *weights, const int8_t *x, uint8_t 
 /* kws_fastgrnn.c, sigmoid_q15(). */
 uint16_t kws_avr_sigmoid(int32_t x_q12);
 
-/* update(), its last line: keep h + write c, rounded and saturated. */
-int16_t kws_avr_mix(int16_t keep_q15, int16_t h_q15, int16_t half_write_q14, int16_t c_q15);
+/* update() of a FastGRNN that is not hard; the gate's bias is the lower byte, and zeta. */
+int16_t kws_avr_update(int32_t pre_q12, uint16_t biases_q5, uint16_t zeta_nu_q8, int16_t h_q15);
 
 #endif
 #endif

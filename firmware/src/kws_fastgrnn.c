@@ -66,6 +66,11 @@ static int32_t candidate_q15(const kws_model *model, int32_t x_q12) {
 }
 
 static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
+#ifdef KWS_AVR_ASSEMBLY
+    if (model->cell == KWS_FASTGRNN && !model->hard)
+        return kws_avr_update(pre_q12, (uint16_t)(model->bias_update[unit] << 8 | model->bias_gate[unit]),
+                              (uint16_t)(model->nu_q8 << 8 | model->zeta_q8), (int16_t)h_q15);
+#endif
     int32_t c = candidate_q15(model, pre_q12 + bias_q12(model->bias_update, unit));
     int32_t keep, write; /* q15, write up to twice 1: h' = keep h + write c */
     if (model->cell == KWS_FASTGRNN) {
@@ -76,15 +81,19 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
         write = model->zeta_q8 * 128;
     }
     /* write * c would need 32 bits and a sign; halving write keeps it within 31 */
-#ifdef KWS_AVR_ASSEMBLY
-    return kws_avr_mix((int16_t)keep, (int16_t)h_q15, (int16_t)(write >> 1), (int16_t)c);
-#else
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
-#endif
 }
 
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, int8_t *h) {
-    for (unsigned i = 0; i < hidden; i++) h[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
+    for (unsigned i = 0; i < hidden; i++) {
+#ifdef KWS_AVR_ASSEMBLY
+        uint16_t bits = (uint16_t)cell->hidden_q15[i]; /* the same, in 16 bits: only 127.5 and more saturate */
+        uint8_t high = (uint8_t)(bits >> 8);
+        h[i] = (int8_t)(bits & 0x80 && high != 0x7f ? high + 1 : high);
+#else
+        h[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
+#endif
+    }
 }
 
 void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t *features_q7,

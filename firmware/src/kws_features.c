@@ -12,23 +12,14 @@
 #define LANES KWS_LANES
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
+/* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
+static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
+
+#ifndef KWS_AVR_ASSEMBLY
 /* The periodic Hann window at n / 512 of its length, q15; it is symmetric: sample n has the weight of
  * sample 512 - n. */
 static int32_t window_q15(unsigned n) {
     return (32768 - (int32_t)kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)]) >> 1;
-}
-
-static void fold_products(const int16_t *samples, unsigned length, unsigned step, uint32_t *folded) {
-#ifdef KWS_AVR_ASSEMBLY
-    (void)length, (void)step;
-    *folded = kws_avr_window_bits(samples);
-#else
-    for (unsigned n = 1; n <= length / 2; n++) {
-        const int16_t *early = samples + n * LANES, *late = samples + (length - n) * LANES;
-        int32_t weight = window_q15(n * step);
-        KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
-    }
-#endif
 }
 
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
@@ -36,18 +27,16 @@ static void fold_products(const int16_t *samples, unsigned length, unsigned step
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
     uint32_t folded[LANES] = {0};
     unsigned step = PERIOD / length;
-    fold_products(samples, length, step, folded);
+    for (unsigned n = 1; n <= length / 2; n++) {
+        const int16_t *early = samples + n * LANES, *late = samples + (length - n) * LANES;
+        int32_t weight = window_q15(n * step);
+        KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
+    }
     KWS_FOR_LANES(l) {
         unsigned bits = kws_bits(folded[l]);
         shift[l] = bits > magnitude ? bits - magnitude : 0;
         samples[l] = 0;
     }
-#ifdef KWS_AVR_ASSEMBLY
-    if (*shift) {
-        kws_avr_window(samples, (uint8_t)((*shift - 1) / 8), (uint8_t)(128u >> (*shift - 1) % 8));
-        return;
-    }
-#endif
     for (unsigned n = 1; n < length; n++) {
         int16_t *at = samples + n * LANES;
         int32_t weight = window_q15(n * step);
@@ -64,7 +53,6 @@ static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
 }
 
-#ifndef KWS_AVR_ASSEMBLY
 static int32_t log2_of(uint64_t value) {
     unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
     return log2_q10(bits, (uint16_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)));
@@ -107,27 +95,6 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
     }
 }
 
-#else
-static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
-    int exponent = 2 * (PRODUCT_Q - (int)*shift) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
-    kws_avr_mel mel = {{0}, {0}};
-    const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
-    if (floor >= 0) mel.floor[floor / 8] = (uint8_t)(1u << floor % 8);
-    for (uint8_t interval = 0; interval <= table->n_mels; interval++) {
-        uint8_t first = table->edges[interval], bins = (uint8_t)(table->edges[interval + 1] - first);
-        uint32_t energy = kws_avr_band(&mel, frames->power + first, weight_q15, bins);
-        weight_q15 += bins;
-        if (interval == 0) continue;
-        int32_t log = log2_q10((unsigned)(energy >> 16), (uint16_t)energy) - (int32_t)exponent * (1 << LOG2_Q);
-        frames->samples[interval - 1] = kws_sat16(log);
-    }
-}
-#endif
-
-/* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
-static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
-
-#ifndef KWS_AVR_ASSEMBLY
 /* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign. */
 static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
     unsigned n = table->n_mels, period = 4 * n;
@@ -150,6 +117,27 @@ static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, un
 }
 
 #else
+static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
+    unsigned bits = kws_bits(kws_avr_window_bits(samples)), less = bits > magnitude ? bits - magnitude - 1 : 0;
+    (void)length;
+    *shift = bits > magnitude ? bits - magnitude : 0;
+    kws_avr_window(samples, (uint8_t)(less / 8), (uint8_t)(*shift ? 128u >> less % 8 : 0));
+}
+
+static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+    int exponent = 2 * (PRODUCT_Q - (int)*shift) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
+    kws_avr_mel mel = {{0}, {0}};
+    const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
+    if (floor >= 0) mel.floor[floor / 8] = (uint8_t)(1u << floor % 8);
+    for (uint8_t interval = 0; interval <= table->n_mels; interval++) {
+        uint8_t first = table->edges[interval], bins = (uint8_t)(table->edges[interval + 1] - first);
+        uint32_t energy = kws_avr_band(&mel, frames->power + first, weight_q15, bins);
+        weight_q15 += bins;
+        if (interval == 0) continue;
+        frames->samples[interval - 1] = kws_avr_log(energy, (uint8_t)exponent);
+    }
+}
+
 /* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
 static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
     for (uint8_t k = 0; k < n_mfcc; k++) {

@@ -14,15 +14,13 @@
 #define LANES KWS_LANES
 #define POINT (2 * LANES) /* from a point to the next: all real parts, all imaginary parts */
 
+#ifndef KWS_AVR_ASSEMBLY
 typedef struct {
     int32_t re, im;
 } complex32;
 
-#ifndef KWS_AVR_ASSEMBLY
 static int16_t sine(unsigned index) { return kws_sine_q15[index & (PERIOD - 1)]; }
 static int16_t cosine(unsigned index) { return kws_sine_q15[(index + PERIOD / 4) & (PERIOD - 1)]; }
-
-#endif
 
 static void exchange(int16_t *a, int16_t *b) {
     for (unsigned part = 0; part < POINT; part++) {
@@ -54,7 +52,6 @@ static void reverse_digits_and_bit(int16_t *z) {
     }
 }
 
-#ifndef KWS_AVR_ASSEMBLY
 typedef struct {
     int32_t c, s;
 } turn; /* e^(-2 pi j angle / 512): cosine and sine, q15 */
@@ -184,6 +181,9 @@ static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned 
     (void)points;
     *folded |= (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
 }
+
+static void reverse_digits(int16_t *z) { (void)z; /* 256 points are not for it */ }
+static void reverse_digits_and_bit(int16_t *z) { kws_avr_reverse(z); }
 
 static void pairs(int16_t *z, unsigned points, uint32_t *folded) {
     (void)points;

@@ -69,17 +69,25 @@ static int32_t dot_sparse8(const KWS_FLASH uint8_t **row, const int8_t *x, size_
     return sum;
 }
 
+#ifdef KWS_AVR_ASSEMBLY
+static __attribute__((noinline)) int32_t slow_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x);
+
+/* Apart from the rest, whose registers it need not save. */
+int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x) {
+    const KWS_FLASH uint8_t *weights = *row;
+    if (matrix->kind != KWS_MATRIX_INT4) return slow_row(matrix, row, x);
+    *row = weights + (uint8_t)(matrix->cols / 2 + (matrix->cols & 1));
+    return kws_avr_row4(weights, x, matrix->cols, (uint16_t)(matrix->shift << 8 | matrix->multiplier));
+}
+#define kws_matrix_row slow_row
+static
+#endif
 int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x) {
     int32_t sum;
     if (matrix->kind == KWS_MATRIX_INT8) {
         sum = dot8((const KWS_FLASH int8_t *)*row, x, matrix->cols);
         *row += matrix->cols;
     } else if (matrix->kind == KWS_MATRIX_INT4) {
-#ifdef KWS_AVR_ASSEMBLY
-        const KWS_FLASH uint8_t *weights = *row;
-        *row += (matrix->cols + 1u) / 2u;
-        return kws_avr_row4(weights, x, matrix->cols, (uint16_t)(matrix->shift << 8 | matrix->multiplier));
-#endif
         sum = dot4((const KWS_FLASH int8_t *)*row, x, matrix->cols);
         *row += (matrix->cols + 1u) / 2u;
     } else {

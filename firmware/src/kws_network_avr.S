@@ -68,13 +68,28 @@ kws_avr_row4:
         rjmp    4b
 5:      tst     r17
         breq    7f
-6:      asr     r25
-        ror     r24
-        ror     r23
-        ror     r22
-        ror     r26
+        ldi     r19, 128 /* 2^(8 - shift) */
+        rjmp    .+2
+6:      lsr     r19
         dec     r17
         brne    6b
+        mul     r22, r19 /* r26 below the point */
+        mov     r26, r0
+        mov     r22, r1
+        mul     r23, r19
+        or      r22, r0
+        mov     r23, r1
+        mul     r24, r19
+        or      r23, r0
+        mov     r24, r1
+        mov     r20, r25
+        mul     r25, r19
+        or      r24, r0
+        mov     r25, r1
+        sbrs    r20, 7
+        rjmp    7f
+        neg     r19 /* the sign: all ones above */
+        or      r25, r19
 7:      lsl     r26
         adc     r22, r18
         adc     r23, r18
@@ -162,9 +177,8 @@ kws_avr_sigmoid:
 #define A0 r24
 #include "kws_avr.inc"
 
-/* int16_t kws_avr_mix(int16_t keep, int16_t h, int16_t half_write, int16_t c); */
-        .section .text.kws_avr_mix, "ax", @progbits
-        .global kws_avr_mix
+/* r25:r24 = keep (r25:r24) h (r23:r22) + write c (r19:r18), of write a half in r21:r20 */
+        .section .text.kws_avr_update, "ax", @progbits
         .type   kws_avr_mix, @function
 kws_avr_mix:
         push    r16
@@ -215,3 +229,74 @@ kws_avr_mix:
         clr     r1
         ret
         .size   kws_avr_mix, .-kws_avr_mix
+
+/* r25:r22 = the sum in r15:r12 + a bias, q5 to q12 */
+.macro with_bias bias
+        clr     r18
+        mov     r19, \bias
+        asr     r19
+        ror     r18
+        clr     r20
+        sbrc    r19, 7
+        com     r20
+        movw    r22, r12
+        movw    r24, r14
+        add     r22, r18
+        adc     r23, r19
+        adc     r24, r20
+        adc     r25, r20
+.endm
+
+/* int16_t kws_avr_update(int32_t pre_q12, uint16_t biases, uint16_t zeta_nu, int16_t h_q15);
+ * biases: the gate's below the update's; zeta below nu. */
+        .section .text.kws_avr_update, "ax", @progbits
+        .global kws_avr_update
+        .type   kws_avr_update, @function
+kws_avr_update:
+        .irp    r, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15
+        push    \r
+        .endr
+        movw    r12, r22
+        movw    r14, r24
+        mov     r8, r20 /* the gate's bias */
+        movw    r6, r18 /* r6 zeta, r7 nu */
+        with_bias r21
+        lsl     r22
+        rol     r23
+        rol     r24
+        rol     r25
+        call    kws_avr_sigmoid
+        lsl     r24
+        rol     r25
+        subi    r25, 0x80
+        movw    r10, r24 /* tanh */
+        with_bias r8
+        call    kws_avr_sigmoid
+        clr     r20 /* r21:r20 = half of zeta (1 - z) + nu, r25:r24 is still z */
+        ldi     r21, 0x80
+        sub     r20, r24
+        sbc     r21, r25
+        clr     r23
+        mul     r20, r6
+        mov     r22, r1
+        lsl     r0 /* rounds */
+        adc     r22, r23
+        adc     r23, r23
+        mul     r21, r6
+        add     r22, r0
+        adc     r23, r1
+        clr     r20
+        mov     r21, r7
+        lsr     r21
+        ror     r20
+        add     r20, r22
+        adc     r21, r23
+        lsr     r21
+        ror     r20
+        movw    r22, r16
+        movw    r18, r10
+        .irp    r, r15, r14, r13, r12, r11, r10, r9, r8, r7, r6
+        pop     \r
+        .endr
+        jmp     kws_avr_mix
+        .size   kws_avr_update, .-kws_avr_update

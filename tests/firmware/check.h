@@ -18,7 +18,9 @@ void kws_check_equal(int64_t actual, int64_t expected, const char *text, const c
     kws_check_equal((int64_t)(actual), (int64_t)(expected), #actual " == " #expected, __FILE__, __LINE__)
 #define CHECK(condition) kws_check_equal((condition) ? 1 : 0, 1, #condition, __FILE__, __LINE__)
 
-/* The tests, one function a behaviour; runner.c defines KWS_TEST again to list and to call them. */
+/* The tests, one function a behaviour; runner.c defines KWS_TEST again to list and to call them.
+ * Another program's tests stand in a header given with -include. */
+#ifndef KWS_TESTS
 #define KWS_TESTS                                      \
     KWS_TEST(rounding_goes_to_nearest_and_halves_up)   \
     KWS_TEST(saturation_holds_both_ends)               \
@@ -52,6 +54,7 @@ void kws_check_equal(int64_t actual, int64_t expected, const char *text, const c
     KWS_TEST(spotter_reset_forgets_everything)         \
     KWS_TEST(spotter_uses_all_samples_up_to_a_hop)     \
     KWS_TEST(spotter_threshold_keeps_the_release_below)
+#endif
 
 #define KWS_TEST(name) void test_##name(void);
 KWS_TESTS

@@ -466,3 +466,20 @@ def test_the_release_is_lowered_to_a_threshold_below_it(finished, tmp_path):
     train.train(recipe, tmp_path / "out", say=lambda line: None)
     detector = model_file.load(tmp_path / "out").detector
     assert detector.release == detector.threshold == pytest.approx(chosen, abs=1e-6)
+
+
+def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(command_recipe(words).to_toml())
+    out = tmp_path / "best"
+    metrics = train.train_recipe(recipe, out, seeds=3, say=lambda line: None)
+    found = [each["accuracy"] for each in metrics["seeds"]]
+    assert [each["seed"] for each in metrics["seeds"]] == [0, 1, 2]
+    best = out / f"seed{metrics['seed']}"
+    assert metrics["evaluations"][0]["accuracy"] == max(found)
+    assert (out / "commands.kws").read_bytes() == (best / "commands.kws").read_bytes()
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert f"{100 * sum(found) / 3:.2f} %" in (out / "README.md").read_text()
+    trained = (best / "metrics.json").stat().st_mtime_ns
+    assert train.train_recipe(recipe, out, seeds=3, say=lambda line: None) == metrics
+    assert (best / "metrics.json").stat().st_mtime_ns == trained  # not once more

@@ -1,54 +1,135 @@
+/* Arduino Uno (ATmega328P, 16 MHz): a microphone amplifier on A0, the LED of pin 13, the serial line
+ * of its USB plug at 115,200 bits/s. README.md beside this file has the wiring. */
+#include <avr/eeprom.h>
 #include <avr/interrupt.h>
 #include <avr/io.h>
 #include <avr/sleep.h>
+#include <avr/wdt.h>
 
-#include "kws.h"
+#include "app.h"
+#include "sampler.h"
 
-#define MODEL_AT 0x6000
-#ifndef SAMPLE_CYCLES
-#define SAMPLE_CYCLES 2000
-#endif
-#define RING 96
-static volatile int16_t ring[RING];
-static volatile uint8_t head, waiting;
-static uint8_t tail;
-static volatile uint16_t lost;
-static kws_spotter spotter;
+#define BAUD 115200
+#define MODEL_AT 0x6400 /* kws deploy puts models here, above the program and below the boot loader */
+#define MODEL_CAPACITY 0xd00
+#define SLOT_BYTES 32 /* of EEPROM, for a record of settings */
 
-ISR(TIMER1_COMPA_vect) {
-    uint16_t code = ADC; /* left adjusted */
-    ADCSRA = ADCSRA | _BV(ADSC);
-    if (waiting == RING) { lost++; return; }
-    ring[head] = (int16_t)(code ^ 0x8000u);
-    head = (uint8_t)(head + 1 == RING ? 0 : head + 1);
-    waiting++;
+static kws_app app;
+static uint8_t was_watchdog;
+
+/* Before main: the watchdog still runs after it has restarted the chip. */
+__attribute__((naked, used, section(".init3"))) static void before_main(void) {
+    was_watchdog = MCUSR & _BV(WDRF) ? 1 : 0;
+    MCUSR = 0;
+    wdt_disable();
 }
-static void put(char c) { while (!(UCSR0A & _BV(UDRE0))) continue; UDR0 = (uint8_t)c; }
-static void number(int32_t n) { char b[12]; uint8_t i = 0; uint32_t m = n < 0 ? (uint32_t)-n : (uint32_t)n; if (n < 0) put('-'); do b[i++] = (char)('0' + m % 10); while (m /= 10); while (i) put(b[--i]); }
+
+/* ---- what the application asks for ---------------------------------------------------------- */
+
+int kws_port_read(void) {
+    uint8_t tail = typed_tail;
+    if (tail == typed_head) return -1;
+    uint8_t byte = typed[tail % TYPED_BYTES];
+    typed_tail = (uint8_t)(tail + 1);
+    return byte;
+}
+
+void kws_port_write(char byte) {
+    while (!(UCSR0A & _BV(UDRE0))) continue; /* 87 us a byte at 115,200 */
+    UDR0 = (uint8_t)byte;
+}
+
+/* What can be sent before the ring of samples is full: a byte takes less time than a sample. */
+uint16_t kws_port_room(void) { return (uint16_t)(RING_SAMPLES - WAITING); }
+
+uint8_t kws_port_baud(uint32_t bits_per_s) {
+    if (bits_per_s < 9600 || bits_per_s > 250000) return 0;
+    while (!(UCSR0A & _BV(UDRE0))) continue;
+    UBRR0 = (uint16_t)((F_CPU / 8 + bits_per_s / 2) / bits_per_s - 1);
+    return 1;
+}
+
+void kws_port_led(uint8_t is_on) {
+    if (is_on) PORTB |= _BV(PORTB5);
+    else PORTB &= (uint8_t)~_BV(PORTB5);
+}
+
+void kws_port_watchdog(void) { wdt_reset(); }
+
+const KWS_FLASH uint8_t *kws_port_model(uint8_t index, uint32_t *capacity) {
+    *capacity = MODEL_CAPACITY;
+    return (const KWS_FLASH uint8_t *)(MODEL_AT + index * MODEL_CAPACITY);
+}
+
+void kws_port_load(uint8_t slot, uint8_t *bytes, uint8_t count) {
+    eeprom_read_block(bytes, (const void *)(uint16_t)(slot * SLOT_BYTES), count);
+}
+
+/* 3.4 ms a byte that changes; the samples that are lost meanwhile are counted and reported. */
+uint8_t kws_port_save(uint8_t slot, const uint8_t *bytes, uint8_t count) {
+    uint8_t *to = (uint8_t *)(uint16_t)(slot * SLOT_BYTES);
+    for (uint8_t i = 0; i < count; i++) {
+        wdt_reset();
+        eeprom_update_byte(to + i, bytes[i]);
+    }
+    for (uint8_t i = 0; i < count; i++)
+        if (eeprom_read_byte(to + i) != bytes[i]) return 0;
+    return 1;
+}
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+static void start_line(void) {
+    UCSR0A = _BV(U2X0);
+    UCSR0B = _BV(TXEN0) | _BV(RXEN0);
+    (void)kws_port_baud(BAUD);
+}
+
+/* The ADC's first conversion takes longer and counts for nothing. */
+static void start_sampling(void) {
+    ADMUX = _BV(REFS0) | _BV(ADLAR); /* A0 against the 5 V supply */
+    DIDR0 = _BV(ADC0D);
+    ADCSRA = _BV(ADEN) | _BV(ADSC) | 7; /* 125 kHz: 104 us a conversion */
+    while (ADCSRA & _BV(ADSC)) continue;
+    ADCSRA |= _BV(ADSC);
+    OCR1A = CYCLES_PER_SAMPLE - 1;
+    TCNT1 = 0;
+    TIFR1 = _BV(OCF1A);
+    TIMSK1 = _BV(OCIE1A);
+    TCCR1B = _BV(WGM12) | _BV(CS10);
+}
+
+/* Hands over what the ring holds, up to its end. */
+static uint8_t process(uint8_t tail) {
+    uint8_t count = WAITING, left = (uint8_t)(RING_SAMPLES - tail);
+    if (count > left) count = left;
+    kws_app_process(&app, (const int16_t *)ring + tail, count);
+    cli();
+    WAITING = (uint8_t)(WAITING - count);
+    uint16_t lost = lost_samples;
+    lost_samples = 0;
+    sei();
+    if (lost) kws_app_lost(&app, lost);
+    return (uint8_t)(count == left ? 0 : tail + count);
+}
 
 int main(void) {
-    UBRR0 = 16; UCSR0A = _BV(U2X0); UCSR0B = _BV(TXEN0) | _BV(RXEN0);
-    DDRB |= _BV(5) | _BV(2);
-    kws_status status = kws_spotter_init(&spotter, (const KWS_FLASH void *)MODEL_AT, 1001);
-    put('S'); number(status); put('\n');
-    ADMUX = _BV(REFS0) | _BV(ADLAR); ADCSRA = _BV(ADEN) | _BV(ADSC) | 7; while (ADCSRA & _BV(ADSC)) continue; ADCSRA |= _BV(ADSC);
-    TCCR1A = 0; TCCR1B = _BV(WGM12) | _BV(CS10); OCR1A = SAMPLE_CYCLES - 1; TIMSK1 = _BV(OCIE1A);
+    uint8_t tail = 0;
+    DDRB = _BV(DDB5) | _BV(DDB2);
+    start_line();
+    kws_app_start(&app, was_watchdog);
+    start_sampling();
+    wdt_enable(WDTO_500MS);
+    SMCR = 0; /* sleeping is idling: timer, ADC and line go on */
     sei();
-    uint16_t reported = 0;
     for (;;) {
-        kws_detection d;
-        set_sleep_mode(SLEEP_MODE_IDLE);
-        while (waiting < 16) sleep_mode();
-        uint8_t n = 16;
-        int16_t chunk[16];
-        for (uint8_t i = 0; i < n; i++) { chunk[i] = ring[tail]; tail = (uint8_t)(tail + 1 == RING ? 0 : tail + 1); }
-        cli(); waiting = (uint8_t)(waiting - n); sei();
-        uint32_t before = spotter.frames;
-        PORTB |= _BV(2);
-        (void)kws_spotter_process(&spotter, chunk, n, &d);
-        PORTB &= (uint8_t)~_BV(2);
-        if (spotter.frames != before) { number(spotter.detector.score_q10[0]); put('\n'); }
-        if (d.word != KWS_NO_WORD) { put('D'); number((int32_t)d.frame); put(' '); number(d.score_q10); put('\n'); }
-        if (lost != reported) { reported = lost; put('L'); number(lost); put('\n'); }
+        if (WAITING < BLOCK_SAMPLES) {
+            sleep_enable();
+            sleep_cpu();
+            continue;
+        }
+        PORTB |= _BV(PORTB2); /* high while it works: for an oscilloscope, and for simulate.c */
+        tail = process(tail);
+        PORTB &= (uint8_t)~_BV(PORTB2);
     }
 }

@@ -1,4 +1,4 @@
-/* The passes of kws_fft.c before and after the stages, for an AVR: pairs and untangle. */
+/* After the stages of kws_fft.c, for an AVR: untangle. */
 
 #define ZERO r2
 #define UNSHIFT r3 /* 2^(8 - shift) */
@@ -221,47 +221,3 @@ kws_avr_untangle:
         clr     r1
         ret
         .size   kws_avr_untangle, .-kws_avr_untangle
-
-/* r25:r24 and r23:r22 become sum and difference, folded into r20. */
-.macro sum_and_difference
-        movw    r18, r24
-        add     r24, r22
-        adc     r25, r23
-        sub     r18, r22
-        sbc     r19, r23
-.endm
-
-.macro fold high
-        mov     r0, \high
-        sbrc    r0, 7
-        com     r0
-        or      r20, r0
-.endm
-
-/* uint8_t kws_avr_pairs(int16_t *z): 128 points; the upper byte of the folded magnitudes. */
-        .section .text.kws_avr_pairs, "ax", @progbits
-        .global kws_avr_pairs
-        .type   kws_avr_pairs, @function
-kws_avr_pairs:
-        movw    r30, r24
-        clr     r20
-        ldi     r21, 64
-1:      .irp    part, 0, 2
-        ldd     r24, Z+\part
-        ldd     r25, Z+\part+1
-        ldd     r22, Z+\part+4
-        ldd     r23, Z+\part+5
-        sum_and_difference
-        std     Z+\part, r24
-        std     Z+\part+1, r25
-        std     Z+\part+4, r18
-        std     Z+\part+5, r19
-        fold    r25
-        fold    r19
-        .endr
-        adiw    r30, 8
-        dec     r21
-        brne    1b
-        mov     r24, r20
-        ret
-        .size   kws_avr_pairs, .-kws_avr_pairs

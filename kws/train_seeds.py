@@ -1,0 +1,83 @@
+"""Several trainings of one recipe that differ in their seed: the spread, and the best of them.
+
+One training says little of a recipe: two seeds of a small network differ by half a point. The best
+is chosen on validation, and its card gives the mean beside it.
+"""
+
+import dataclasses
+import json
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+
+from kws import report
+from kws.config import check
+from kws.errors import KwsError
+from kws.files import replacing
+from kws.recipe import Recipe
+from kws.train import Say, card_config, train
+
+RESULTS = ("config.toml", "training.png", "confusion.png", "detection.png")
+
+
+def train_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) -> dict[str, Any]:
+    """Train seeds recipe.seed, +1, ... in out/seed<N>; put the best into `out`, with all figures.
+
+    Returns its metrics, with `seeds`: the validation figures of each. What is trained already is
+    not trained again.
+    """
+    check(count >= 1, f"There are {count} seeds to train; give at least 1.")
+    runs = []
+    for seed in range(recipe.seed, recipe.seed + count):
+        folder = out / f"seed{seed}"
+        seeded = dataclasses.replace(recipe, seed=seed)
+        metrics = finished(folder)
+        if metrics is None:
+            metrics = train(seeded, folder, say=say)
+        runs.append((folder, metrics))
+    if not runs[0][1]:
+        return {}  # the first process of several writes
+    folder, metrics = max(runs, key=lambda run: _score(run[1]))
+    metrics = {**metrics, "seeds": [_figures(each) for _, each in runs]}
+    for name in (f"{recipe.name}.kws", *RESULTS):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, out / name)
+    card = report.model_card(metrics, card_config(recipe))
+    for name, text in (("metrics.json", json.dumps(metrics, indent=1) + "\n"), ("README.md", card)):
+        with replacing(out / name, KwsError) as file:
+            file.write(text.encode())
+    scores = [100 * _score(each) for _, each in runs]
+    say(
+        f"{count} seeds: {statistics.mean(scores):.2f} on average, the best {max(scores):.2f} "
+        f"(seed {metrics['seed']}); it stands in {out}."
+    )
+    return metrics
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """Return the metrics of a training that came to its end, else None."""
+    try:
+        metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return metrics
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The validation figures of one seed."""
+    found = {"seed": metrics["seed"], **metrics["validation"]}
+    if "float_accuracy" in metrics:
+        found["accuracy_float"] = metrics["float_accuracy"]
+    first = metrics["evaluations"][0]
+    for key in ("accuracy", "accuracy_streaming", "accuracy_back_to_back"):
+        if key in first:
+            found[key] = first[key]
+    return found
+
+
+def _score(metrics: dict[str, Any]) -> float:
+    """What validation says, higher is better: the clips that are right, or the words not missed."""
+    figures = metrics["validation"]
+    accuracy = figures.get("accuracy_quantized")
+    return float(1 - figures["validation_miss_rate"] if accuracy is None else accuracy)

@@ -83,7 +83,7 @@ firmware: ## the engine as a library, for this machine and each cross compiler t
 	$(call library,host,,)
 	$(call library,cortex-m0,arm-none-eabi-,-mcpu=cortex-m0 -mthumb)
 	$(call library,cortex-m4,arm-none-eabi-,-mcpu=cortex-m4 -mthumb)
-	$(call library,rv32imc,riscv64-unknown-elf-,-march=rv32imc -mabi=ilp32)
+	$(call library,rv32imc,riscv64-unknown-elf-,-march=rv32imc -mabi=ilp32 --specs=picolibc.specs)
 	$(call library,atmega328p,avr-,-mmcu=atmega328p)
 
 define library

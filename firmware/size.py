@@ -43,11 +43,13 @@ class Target:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+# Debian's compiler comes without a libc: picolibc has the headers.
+RV32IMC = ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs")
 TARGETS = (
     Target("this machine", "", ()),
     Target("Cortex-M0", "arm-none-eabi-", ("-mcpu=cortex-m0", "-mthumb")),
     Target("Cortex-M4", "arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb")),
-    Target("RV32IMC", "riscv64-unknown-elf-", ("-march=rv32imc", "-mabi=ilp32")),
+    Target("RV32IMC", "riscv64-unknown-elf-", RV32IMC),
     Target("ATmega328P", "avr-", ("-mmcu=atmega328p",)),
 )
 

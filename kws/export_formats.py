@@ -20,13 +20,21 @@ RESERVED_WORDS = """
     this throw true try typedef typeid typename union unsigned using virtual void volatile while
     xor
 """
-RESERVED = frozenset(RESERVED_WORDS.split())
+# Headers that a file of that name would hide, and the names in the examples.
+TAKEN_WORDS = """
+    app_main arduino pdm stddef stdint stdio stdlib string
+    blocks heard_ms head lost loop microphone name_of on_samples read_microphone ring
+    sample_of samples setup show slots spotter start_microphone stop tail take_lost taken waiting
+    written
+"""
+RESERVED = frozenset((RESERVED_WORDS + TAKEN_WORDS).split())
 
 
 def identifier(name: str) -> str:
     """Return a model's name as a C and C++ identifier: hey-cortana 2 becomes hey_cortana_2."""
     plain = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "model"
-    return f"model_{plain}" if plain[0].isdigit() or plain in RESERVED else plain
+    is_taken = plain[0].isdigit() or plain in RESERVED or plain.startswith("kws_")
+    return f"model_{plain}" if is_taken else plain
 
 
 def _plain(text: str) -> str:

@@ -43,7 +43,12 @@ class Chip:
 CHIPS = (
     Chip("Cortex-M0", "arm-none-eabi-", ("-mcpu=cortex-m0", "-mthumb")),
     Chip("Cortex-M4", "arm-none-eabi-", ("-mcpu=cortex-m4", "-mthumb")),
-    Chip("RV32IMC", "riscv64-unknown-elf-", ("-march=rv32imc", "-mabi=ilp32")),
+    # Debian's compiler comes without a libc: picolibc has the headers.
+    Chip(
+        "RV32IMC",
+        "riscv64-unknown-elf-",
+        ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
+    ),
     Chip("AVR, in C", "avr-", ("-mmcu=atmega2560", "-std=gnu99"), pointer_bytes=2, packed=True),
 )
 

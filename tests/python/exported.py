@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kws
+from kws.footprint import CHIPS
 from kws.model_file import Model
 
 ROOT = Path(__file__).parents[2]
@@ -18,9 +19,9 @@ EXPORT_TOOLS = ROOT / "build" / "export-tools" / "bin"
 STRICT = ("-Wall", "-Wextra", "-pedantic", "-Werror")
 # Every compiler of C that may be here, as a chip's user would call it.
 CROSS = {
-    "cortex-m0": ("arm-none-eabi-gcc", "-mcpu=cortex-m0", "-mthumb", "-ffreestanding"),
-    "cortex-m4": ("arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding"),
-    "rv32imc": ("riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-ffreestanding"),
+    "cortex-m0": ("arm-none-eabi-gcc", *CHIPS[0].flags),
+    "cortex-m4": ("arm-none-eabi-gcc", *CHIPS[1].flags),
+    "rv32imc": ("riscv64-unknown-elf-gcc", *CHIPS[2].flags),
     "atmega2560": ("avr-gcc", "-mmcu=atmega2560"),
 }
 

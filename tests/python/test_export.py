@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -158,11 +159,25 @@ def test_a_full_disk_changes_nothing(saved, tmp_path, monkeypatch, is_new):
         ("2001", "model_2001"),
         ("double", "model_double"),
         ("main", "model_main"),
+        ("String", "model_string"),  # its header would hide <string.h>
+        ("kws_fft", "model_kws_fft"),
         ("---", "model"),
     ],
 )
 def test_any_name_becomes_an_identifier(name, expected):
     assert export_formats.identifier(name) == expected
+
+
+def test_no_model_takes_a_name_of_the_examples():
+    static = re.compile(r"^(?:static )?[\w ]+?\*?\b(\w+)(?:\[.*\])?(?:;| = |\()", flags=re.M)
+    for file in export_formats.TEMPLATES.rglob("*"):
+        if file.suffix in (".c", ".ino"):
+            for line in file.read_text().splitlines():
+                if line.startswith(("static ", "void ", "int ")):
+                    names = static.findall(line) + re.findall(r", (\w+)[;,]", line)
+                    assert names, line
+                    for name in filter(str.islower, names):
+                        assert export_formats.identifier(name) == f"model_{name}", line
 
 
 def test_words_cannot_break_out_of_a_comment(tmp_path):

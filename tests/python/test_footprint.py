@@ -86,5 +86,5 @@ def test_the_porting_page_states_the_ram_of_the_shipped_models():
     for name in ("hey_cortana", "athena_8k", "commands_5k"):
         header = header_of(model_file.load(ROOT / "models" / name))
         ram = [struct_bytes(header, "kws_spotter", chip) for chip in (CHIPS[0], CHIPS[-1])]
-        assert f"| `{name}` | {ram[0]:,} | {ram[1]:,} |" in page
+        assert f"| `{name}` | {ram[0]:,} | {ram[1]:,} |" in page, "renew the page's table"
     assert Path(ROOT / "firmware" / "PORTING.md").stat().st_size < 5_000, "one page"

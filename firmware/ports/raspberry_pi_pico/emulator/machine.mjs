@@ -36,11 +36,12 @@ export class Recording {
 
 export class Machine {
   /** onByte(byte): what the UART sends. flash is taken over and written to. */
-  constructor({ rom, flash, recording, onByte, reason = 0 }) {
+  constructor({ rom, flash, recording, onByte, reason = 0, deafAfter = Infinity }) {
     const chip = (this.chip = new RP2040());
     this.clock = chip.clock;
     this.recording = recording;
     this.onByte = onByte;
+    this.deafAfter = deafAfter; // samples; then the converter stops
     this.restart = null; // set when the watchdog bit
     this.wakeful = 0; // ns awake
     this.boots = 0;
@@ -52,7 +53,10 @@ export class Machine {
     chip.onBreak = (code) => { throw new Error(`breakpoint ${code}: the boot ROM found no valid second-stage boot`); };
     chip.watchdog = chip.peripherals[0x40058];
     chip.watchdog.reason = reason;
-    chip.watchdog.onWatchdogTrigger = () => { this.restart = 'watchdog'; };
+    chip.watchdog.onWatchdogTrigger = () => {
+      this.restart = 'watchdog';
+      chip.watchdog.alarm.enable = false; // else it would fire for ever at this very moment
+    };
     this.#connectUart(chip.uart[0]);
     this.#connectAdc(chip.adc);
     this.#connectI2s(chip.pio[0]);
@@ -93,7 +97,7 @@ export class Machine {
 
   #connectAdc(adc) {
     const done = this.clock.createAlarm(() => adc.completeADCRead(2048 + (this.recording.next() >> 4), false));
-    adc.onADCRead = () => done.schedule(2000);
+    adc.onADCRead = () => { if (this.recording.at < this.deafAfter) done.schedule(2000); };
   }
 
   // An INMP441 that is the left channel, and a second one of which nothing may arrive.

@@ -1,14 +1,14 @@
 // Runs an image: node run.mjs PLAN.json. The plan says { rom, uf2, recording (raw int16), seconds,
-// type: [[seconds, "text"], ...], powerCuts: [seconds, ...], flash (a file to keep it in) }; the lines
+// type: [[seconds, "text"], ...], powerCuts: [seconds, ...], deafAfter: samples after which the first
+// machine's converter stops }; the lines
 // that the board sends come out with the time before them, and at the end a line of JSON.
 // With "live": true bytes go from standard input to the board and from the board to standard output.
-import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { flashFrom, Machine, Recording } from './machine.mjs';
 
 const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const rom = readFileSync(plan.rom);
-const kept = plan.flash && existsSync(plan.flash);
-let flash = kept ? new Uint8Array(readFileSync(plan.flash)) : flashFrom(readFileSync(plan.uf2));
+let flash = flashFrom(readFileSync(plan.uf2));
 const recording = new Recording(plan.recording);
 const type = (plan.type ?? []).map(([at, text]) => [at * 1e9, Buffer.from(text, 'latin1')]);
 const cuts = (plan.powerCuts ?? []).map((at) => at * 1e9);
@@ -29,8 +29,8 @@ function onByte(byte, rate) {
   line = [];
 }
 
-function powerOn(reason) {
-  return new Machine({ rom: new Uint8Array(rom), flash, recording, onByte, reason });
+function powerOn(reason, deafAfter) {
+  return new Machine({ rom: new Uint8Array(rom), flash, recording, onByte, reason, deafAfter });
 }
 
 function powerOff() {
@@ -40,7 +40,7 @@ function powerOff() {
   tally.boots += machine.boots;
 }
 
-let machine = powerOn(0);
+let machine = powerOn(0, plan.deafAfter);
 if (plan.live) process.stdin.on('data', (bytes) => machine.type(bytes)).on('error', () => {});
 
 while (past + machine.clock.nanos < end) {
@@ -63,7 +63,6 @@ while (past + machine.clock.nanos < end) {
   }
 }
 powerOff();
-if (plan.flash) writeFileSync(plan.flash, flash);
 console[plan.live ? 'error' : 'log'](JSON.stringify({
   seconds: past / 1e9, samples: recording.at, awake: tally.awake / past, boots: tally.boots,
   watchdogs: tally.watchdogs, rates: [...rates], wall_s: (Date.now() - started) / 1000,

@@ -1,4 +1,4 @@
-"""The Raspberry Pi Pico's image, run in rp2040js from its boot ROM: what it says must be the host's.
+"""The Raspberry Pi Pico's image in rp2040js, from its boot ROM: what it says must be the host's.
 
 `make emulate-pico` installs the emulator and runs these. KWS_EMULATED_MINUTES=10 adds a run over so
 much of real speech.
@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import tty
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,6 +264,29 @@ def test_samples_lost_while_flash_is_slow_are_counted(run):
     assert lost[-1] % 256 == 0
 
 
+def test_the_monitor_follows_the_board(built, run, tmp_path):
+    """`kws monitor` with the emulated chip behind a pseudo-terminal, clips and all."""
+    run([place(0, MODEL.data)], 0.01, speech(6, start=2.0))  # writes the files of the plan
+    plan = json.loads((tmp_path / "plan.json").read_text()) | {"live": True, "seconds": 120}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    command = ["node", str(EMULATOR / "run.mjs"), str(tmp_path / "plan.json")]
+    monitor = [sys.executable, "-m", "kws", "monitor", os.ttyname(theirs), "--threshold", "0.99"]
+    monitor += ["--seconds", "12", "--clips", str(tmp_path / "clips"), "--save"]
+    with subprocess.Popen(command, stdin=ours, stdout=ours, stderr=subprocess.PIPE) as board:
+        done = subprocess.run(monitor, capture_output=True, text=True, cwd=ROOT, timeout=100)
+        board.kill()
+        board.communicate()
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr
+    assert "pico: hey cortana, threshold 0.990" in done.stderr
+    assert done.stdout.count("hey cortana") == 1
+    clips = [file.name for file in (tmp_path / "clips").iterdir()]
+    assert len(clips) == 1 and clips[0].startswith("hit_")
+
+
 @pytest.mark.timeout(7200)
 def test_ten_minutes_of_speech_give_the_same_integers(run, recordings, capsys):
     minutes = float(os.environ.get("KWS_EMULATED_MINUTES", "0"))
@@ -281,4 +306,6 @@ def test_ten_minutes_of_speech_give_the_same_integers(run, recordings, capsys):
     found = assert_equals_host(result, model, twelve_bits(sound))
     assert found > 0
     with capsys.disabled():
-        print(f"\n{len(result.said('s '))} frames, {found} detections, none differs; {result.tally}")
+        print(
+            f"\n{len(result.said('s '))} frames, {found} detections, none differs; {result.tally}"
+        )

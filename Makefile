@@ -109,7 +109,7 @@ $(BUILD)/npm/node_modules/rp2040js:
 emulate-pico: setup $(BUILD)/npm/node_modules/rp2040js ## the Pico's image in rp2040js, against this machine
 	@command -v arm-none-eabi-gcc >/dev/null || { echo "Install first: gcc-arm-none-eabi \
 	libnewlib-arm-none-eabi (apt-get install --no-install-recommends, and these)."; exit 1; }
-	$(BIN)/python -m pytest tests/boards/test_pico.py
+	$(BIN)/python -m pytest tests/boards
 
 # ---- testing --------------------------------------------------------------------------------
 

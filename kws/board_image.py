@@ -62,3 +62,31 @@ def _blocks(part: Part) -> Iterable[tuple[int, bytes]]:
     data = part.data + b"\xff" * (-len(part.data) % SECTOR_BYTES)
     for at in range(0, len(data), UF2_PAYLOAD):
         yield part.address + at, data[at : at + UF2_PAYLOAD]
+
+
+def flat(parts: Sequence[Part]) -> bytes:
+    """Return parts of flash as one image from the first on, with 0xff between them."""
+    image = b""
+    for part in parts:
+        image = image.ljust(part.address - parts[0].address, b"\xff") + part.data
+    return image
+
+
+def intel_hex(parts: Sequence[Part]) -> bytes:
+    """Return parts of flash as Intel HEX, 16 bytes a record."""
+    lines = []
+    upper = -1
+    for part in parts:
+        for at in range(0, len(part.data), 16):
+            address = part.address + at
+            if address >> 16 != upper:
+                upper = address >> 16
+                lines.append(_record(0, 4, struct.pack(">H", upper)))
+            lines.append(_record(address & 0xFFFF, 0, part.data[at : at + 16]))
+    lines.append(_record(0, 1, b""))
+    return "".join(lines).encode()
+
+
+def _record(address: int, kind: int, data: bytes) -> str:
+    body = struct.pack(">BHB", len(data), address, kind) + data
+    return f":{body.hex().upper()}{-sum(body) & 0xFF:02X}\n"

@@ -11,7 +11,7 @@ from kws.cli_options import Model, Threshold
 
 def deploy(
     model: Model,
-    board: Annotated[str, typer.Option(metavar="BOARD", help="pico.")],
+    board: Annotated[str, typer.Option(metavar="BOARD", help="pico, nano33ble or microbit_v2.")],
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="A folder, or the drive that the board offers.")
     ] = Path("."),

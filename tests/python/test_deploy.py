@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kws import deploy, model_file
-from kws.board_image import Part, crc32_mpeg2, uf2, with_boot_checksum
+from kws.board_image import Part, crc32_mpeg2, intel_hex, uf2, with_boot_checksum
 from kws.cli import app
 from kws.errors import ConfigError, KwsError
 
@@ -81,7 +81,7 @@ def test_layout_is_that_of_the_firmware():
     assert numbers["FLASH_START"] == deploy.PICO_FLASH
     assert deploy.PICO_FLASH + numbers["FLASH_BOARD"] == deploy.PICO_BOARD
     assert deploy.PICO_FLASH + numbers["FLASH_MODELS"] == deploy.PICO_MODELS
-    assert numbers["FLASH_MODEL_BYTES"] == deploy.PICO_PLACE_BYTES
+    assert numbers["FLASH_MODEL_BYTES"] == deploy.PLACE_BYTES
 
 
 def test_a_board_s_own_drive_is_written_to_directly(tmp_path):
@@ -132,3 +132,51 @@ def test_the_command_prints_file_and_wiring(tmp_path):
     assert "GP26" in result.stdout
     result = CliRunner().invoke(app, [*arguments, "--second", "nothing_like_it"])
     assert result.exit_code == 1
+
+
+def read_hex(text: str) -> dict[int, int]:
+    """Byte by address, after the checks that a reader makes."""
+    memory: dict[int, int] = {}
+    upper = 0
+    *lines, last = text.splitlines()
+    assert last == ":00000001FF"
+    for line in lines:
+        record = bytes.fromhex(line[1:])
+        assert line[0] == ":" and sum(record) % 256 == 0 and len(record) == record[0] + 5
+        address, kind, data = int.from_bytes(record[1:3], "big"), record[3], record[4:-1]
+        if kind == 4:
+            upper = int.from_bytes(data, "big") << 16
+            continue
+        assert kind == 0
+        for offset, byte in enumerate(data):
+            assert upper + address + offset not in memory
+            memory[upper + address + offset] = byte
+    return memory
+
+
+def test_hex_of_a_known_record():
+    """The record that Intel's own specification and every manual since shows."""
+    record = bytes.fromhex("214601360121470136007EFE09D21901")
+    text = intel_hex([Part(address=0x0100, data=record)]).decode()
+    assert ":10010000214601360121470136007EFE09D2190140" in text.splitlines()
+
+
+@pytest.mark.parametrize(("board", "base"), [("nano33ble", 0x10000), ("microbit_v2", 0)])
+def test_nrf52_boards_get_image_and_models(board, base, tmp_path):
+    names = [str(ROOT / "models" / name) for name in MODELS]
+    done = deploy.deploy(names, board, tmp_path)
+    data = done.file.read_bytes()
+    if board == "microbit_v2":
+        memory = read_hex(data.decode())
+        data = bytes(memory.get(at, 0xFF) for at in range(max(memory) + 1))
+    image = deploy.prebuilt(board, f"{board}.bin")
+    assert data.startswith(image)
+    for place, name in enumerate(MODELS):
+        model = model_file.load(ROOT / "models" / name).data
+        assert data[0x10000 * (place + 1) :].startswith(model)
+    stack, start = struct.unpack("<2I", image[:8])
+    assert 0x20000000 < stack <= 0x20040000
+    assert base < start < base + len(image) and start & 1
+    assert "compiled only" in done.instructions
+    with pytest.raises(ConfigError, match="its own microphone"):
+        deploy.deploy(names, board, tmp_path, "i2s")

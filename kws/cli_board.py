@@ -36,7 +36,7 @@ def deploy(
 
 
 def monitor(
-    port: Annotated[str, typer.Argument(metavar="PORT", help="/dev/ttyUSB0, COM3, ...")],
+    port: Annotated[str, typer.Argument(metavar="PORT", help="/dev/ttyACM0, COM3, ...")],
     threshold: Threshold = None,
     refractory: Annotated[
         int | None,
@@ -67,8 +67,8 @@ def monitor(
     """Show live what a board hears, and change its threshold without flashing it.
 
     \b
-    Example: kws monitor /dev/ttyUSB0
-    Example: kws monitor /dev/ttyUSB0 --threshold 0.97 --save
+    Example: kws monitor /dev/ttyACM0
+    Example: kws monitor /dev/ttyACM0 --threshold 0.97 --save
     Example: kws monitor COM3 --clips data/raw/near_misses --near 0.3
     """
     from kws import monitor

@@ -152,6 +152,45 @@ def test_sound_is_sent_sample_for_sample(run):
     assert "o 0 0" in result.said("o ")
 
 
+def test_the_usb_cable_carries_the_line_while_a_program_has_it_open(run):
+    sound = speech(3, start=3.3)
+    typed = [(0.2, "x\ns 1\na 1\n")]
+    result = run([place(0, MODEL.data)], 3.1, sound, typed, usb=True)
+    assert result.said(GREETING) == [GREETING + "0"]  # by the UART: nobody had opened the other yet
+    assert result.tally["rates"] == [result.tally["rates"][0], "usb"]
+    descriptors = bytes(result.tally["configuration"])
+    assert len(descriptors) == 75 == int.from_bytes(descriptors[2:4], "little")
+    at, interfaces, endpoints = 0, set(), set()
+    while at < len(descriptors):
+        if descriptors[at + 1] == 4:
+            interfaces.add((descriptors[at + 2], descriptors[at + 5]))
+        elif descriptors[at + 1] == 5:
+            endpoints.add(descriptors[at + 2])
+        at += descriptors[at]
+    assert at == 75 and interfaces == {(0, 2), (1, 10)} and endpoints == {0x81, 0x02, 0x82}
+
+    # after the `x` sample 0 is the first of the block in which it was read
+    pieces = [line.split() for line in result.said("a ")]
+    heard = np.concatenate(
+        [np.frombuffer(base64.b64decode(text, validate=True), "<i2") for _, _, text in pieces]
+    )
+    assert [int(index) for _, index, _ in pieces] == list(
+        np.cumsum([0, *(len(base64.b64decode(text)) // 2 for *_, text in pieces)])[:-1]
+    )
+    start = next(
+        at
+        for at in range(2000, 6000)
+        if np.array_equal(heard[:512], twelve_bits(sound)[at : at + 512])
+    )
+    assert start % 256 == 0
+    assert np.array_equal(heard[: len(sound) - start], twelve_bits(sound)[start:][: len(heard)])
+    rows = np.array(result.integers("s"))
+    wanted = engine.scores(MODEL, np.append(twelve_bits(sound)[start:], np.zeros(4000, np.int16)))
+    assert np.array_equal(rows[:, 1:], wanted[: len(rows)])
+    assert list(rows[:, 0]) == list(range(len(rows))) and len(rows) > 120
+    assert "o 0 0" in result.said("o ") and len(set(result.said("o "))) == 1
+
+
 @pytest.mark.parametrize(
     ("parts", "code"),
     [

@@ -61,7 +61,11 @@ def test_the_boot_ends_in_its_checksum():
 def test_a_pico_gets_image_microphone_and_models(tmp_path):
     done = deploy.deploy([str(ROOT / "models" / name) for name in MODELS], "pico", tmp_path, "i2s")
     assert done.file == tmp_path / "hey_cortana_pico.uf2"
-    assert "GP12" in done.instructions and "BOOTSEL" in done.instructions
+    assert (
+        "GP12" in done.instructions
+        and "USB" in done.instructions
+        and "BOOTSEL" in done.instructions
+    )
     flash = flash_of(done.file.read_bytes())
     image = deploy.prebuilt("raspberry_pi_pico", "pico.bin")
     assert read(flash, 0x10000000, len(image)) == image

@@ -1,6 +1,6 @@
 // A Raspberry Pi Pico in rp2040js, with what the package leaves out: a boot ROM from a file, a UART
 // that takes its time, an analog or an I2S microphone, a watchdog that restarts it.
-import { RP2040 } from 'rp2040js';
+import { RP2040, USBCDC } from 'rp2040js';
 import { readFileSync } from 'node:fs';
 
 const UART_FIFO = 32;
@@ -36,7 +36,7 @@ export class Recording {
 
 export class Machine {
   /** onByte(byte): what the UART sends. flash is taken over and written to. */
-  constructor({ rom, flash, recording, onByte, reason = 0, deafAfter = Infinity }) {
+  constructor({ rom, flash, recording, onByte, reason = 0, deafAfter = Infinity, usb = false }) {
     const chip = (this.chip = new RP2040());
     this.clock = chip.clock;
     this.recording = recording;
@@ -58,6 +58,7 @@ export class Machine {
       chip.watchdog.alarm.enable = false; // else it would fire for ever at this very moment
     };
     this.#connectUart(chip.uart[0]);
+    if (usb) this.#connectUsb(chip.usbCtrl);
     this.#connectAdc(chip.adc);
     this.#connectI2s(chip.pio[0]);
     chip.core.VTOR = 0;
@@ -93,6 +94,26 @@ export class Machine {
       typed.push(...bytes);
       if (idle && typed.length) key.schedule(byteTime());
     };
+  }
+
+  // A computer at the USB cable that opens the port at once; then the line goes there.
+  #connectUsb(usb) {
+    const host = new USBCDC(usb);
+    const typed = [];
+    let wanted = 0; // bytes that the board is ready for: the package would send it nothing, again and again
+    const send = () => {
+      if (!wanted || !typed.length) return;
+      usb.endpointReadDone(host.outEndpoint, Uint8Array.from(typed.splice(0, wanted)));
+      wanted = 0;
+    };
+    usb.onEndpointRead = (endpoint, size) => {
+      if (endpoint !== host.outEndpoint) return;
+      wanted = size;
+      send();
+    };
+    host.onDeviceConnected = () => { this.configuration = host.descriptors; };
+    host.onSerialData = (bytes) => { for (const byte of bytes) this.onByte(byte, 'usb'); };
+    this.type = (bytes) => { typed.push(...bytes); send(); };
   }
 
   #connectAdc(adc) {

@@ -26,7 +26,7 @@ class BuildEngine(build_ext):
 
 
 class BuildPackage(build_py):
-    """Puts the engine's C sources and the boards' images into the package, for export and deploy."""
+    """Puts the engine's C sources and the boards' images into the package."""
 
     def run(self):
         super().run()

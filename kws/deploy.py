@@ -41,8 +41,8 @@ Wire an INMP441:  SCK to GP10 (pin 14), WS to GP11 (pin 15), SD to GP12 (pin 16)
                   L/R and GND to GND (pin 13), VDD to 3V3 (pin 36).""",
 }
 PICO_LINE = """\
-The line is a serial port on the USB cable, such as /dev/ttyACM0. While no program has it open, it is
-a UART at 115,200 bits per second: GP0 (pin 1) sends, GP1 (pin 2) receives, GND is pin 3."""
+The line is a serial port on the USB cable, such as /dev/ttyACM0. While no program has it open, it
+is a UART at 115,200 bits per second: GP0 (pin 1) sends, GP1 (pin 2) receives, GND is pin 3."""
 NANO33BLE_FLASHING = """\
 Not tried on a board yet, compiled only. Flash it: press the button twice, so that the orange LED
 fades in and out, then  bossac --port=ttyACM0 -d -U -i -e -w {file} -R  (of Arduino's tools).

@@ -23,7 +23,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate-uno size sample clean export-tools
+        emulate-uno emulate-pico size sample clean export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -112,6 +112,17 @@ size: ## the engine's bill of flash, RAM and stack for each compiler that is her
 
 clean: ## remove build/
 	rm -rf $(BUILD)
+
+# The emulator of the Pico, once, below build/. An image needs no npm: this is for its tests.
+$(BUILD)/npm/node_modules/rp2040js:
+	@command -v npm >/dev/null || { echo "Install first: nodejs npm (apt-get install nodejs npm)."; exit 1; }
+	@mkdir -p $(BUILD)/npm
+	npm install --silent --no-fund --no-audit --prefix $(BUILD)/npm rp2040js@1.4.1
+
+emulate-pico: setup $(BUILD)/npm/node_modules/rp2040js ## the Pico's image in rp2040js, against this machine
+	@command -v arm-none-eabi-gcc >/dev/null || { echo "Install first: gcc-arm-none-eabi \
+	libnewlib-arm-none-eabi (apt-get install --no-install-recommends, and these)."; exit 1; }
+	$(BIN)/python -m pytest tests/boards
 
 # ---- testing --------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ UF2_PAYLOAD = 256
 UF2_MAGIC = (0x0A324655, 0x9E5D5157, 0x0AB16F30)
 UF2_HAS_FAMILY = 0x2000
 RP2040_FAMILY = 0xE48BFF56  # of the list of UF2 families
-HEX_LINE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +67,32 @@ def _blocks(part: Part) -> Iterable[tuple[int, bytes]]:
         yield part.address + at, data[at : at + UF2_PAYLOAD]
 
 
-def intel_hex(parts: Iterable[Part]) -> bytes:
-    """Return parts that lie below 64 KB as Intel HEX, sixteen bytes a line."""
-    lines = []
+def flat(parts: Sequence[Part]) -> bytes:
+    """Return parts of flash as one image from the first on, with 0xff between them."""
+    image = b""
     for part in parts:
-        for at in range(0, len(part.data), HEX_LINE):
-            data = part.data[at : at + HEX_LINE]
-            head = struct.pack(">BHB", len(data), part.address + at, 0)
-            sum_of_all = sum(head) + sum(data)
-            lines.append(f":{(head + data).hex().upper()}{-sum_of_all & 0xFF:02X}\n")
-    return "".join([*lines, ":00000001FF\n"]).encode()
+        image = image.ljust(part.address - parts[0].address, b"\xff") + part.data
+    return image
+
+
+def intel_hex(parts: Sequence[Part]) -> bytes:
+    """Return parts of flash as Intel HEX, 16 bytes a record."""
+    lines = []
+    upper = 0
+    for part in parts:
+        for at in range(0, len(part.data), 16):
+            address = part.address + at
+            if address >> 16 != upper:
+                upper = address >> 16
+                lines.append(_record(0, 4, struct.pack(">H", upper)))
+            lines.append(_record(address & 0xFFFF, 0, part.data[at : at + 16]))
+    lines.append(_record(0, 1, b""))
+    return "".join(lines).encode()
+
+
+def _record(address: int, kind: int, data: bytes) -> str:
+    body = struct.pack(">BHB", len(data), address, kind) + data
+    return f":{body.hex().upper()}{-sum(body) & 0xFF:02X}\n"
 
 
 def prebuilt(port: str, name: str) -> bytes:

@@ -16,6 +16,7 @@ PROTOCOL = 1
 RATES = (115_200, 921_600)  # where a board may be found: at its start, and after a `b` of ours
 AUDIO_RATE = 921_600
 ANSWER_S = 1.0
+SETTLING_S = 0.2
 LONGEST_LINE = 4096
 MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
@@ -144,6 +145,8 @@ class BoardLine:
                 if line.startswith("kws ") and not line.startswith(f"kws {PROTOCOL} "):
                     raise ConfigError(f"the board speaks another protocol ({line}): update kws")
                 if line.startswith("p ") and self.board.name:
+                    for _ in self.lines(SETTLING_S):  # it may answer twice: it had just started
+                        pass
                     return self.board
         raise KwsError(
             f"no kws board answers on {self.port.name}: check the port and the wires "

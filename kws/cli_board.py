@@ -11,7 +11,9 @@ from kws.cli_options import Model, Threshold
 
 def deploy(
     model: Model,
-    board: Annotated[str, typer.Option(metavar="BOARD", help="pico or uno.")],
+    board: Annotated[
+        str, typer.Option(metavar="BOARD", help="pico, uno, nano33ble or microbit_v2.")
+    ],
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="A folder, or the drive that the board offers.")
     ] = Path("."),
@@ -36,7 +38,7 @@ def deploy(
 
 
 def monitor(
-    port: Annotated[str, typer.Argument(metavar="PORT", help="/dev/ttyUSB0, COM3, ...")],
+    port: Annotated[str, typer.Argument(metavar="PORT", help="/dev/ttyACM0, COM3, ...")],
     threshold: Threshold = None,
     refractory: Annotated[
         int | None,
@@ -67,8 +69,8 @@ def monitor(
     """Show live what a board hears, and change its threshold without flashing it.
 
     \b
-    Example: kws monitor /dev/ttyUSB0
-    Example: kws monitor /dev/ttyUSB0 --threshold 0.97 --save
+    Example: kws monitor /dev/ttyACM0
+    Example: kws monitor /dev/ttyACM0 --threshold 0.97 --save
     Example: kws monitor COM3 --clips data/raw/near_misses --near 0.3
     """
     from kws import monitor

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws import deploy_uno
-from kws.board_image import Part, prebuilt, uf2
+from kws.board_image import Part, flat, intel_hex, prebuilt, uf2
 from kws.errors import ConfigError, KwsError
 from kws.export_formats import identifier
 from kws.files import replacing
@@ -17,13 +17,19 @@ from kws.frontend_spec import SAMPLE_RATE_HZ
 from kws.model_file import Model, load
 
 MICROPHONES = ("analog", "i2s")
+PLACES = 2
+PLACE_BYTES = 0x010000
 # firmware/ports/raspberry_pi_pico/layout.h has the same.
 PICO_FLASH = 0x10000000
 PICO_BOARD = PICO_FLASH + 0x00F000
 PICO_MODELS = PICO_FLASH + 0x010000
-PICO_PLACES = 2
-PICO_PLACE_BYTES = 0x010000
+# firmware/ports/nrf52/layout.h, from the FLASH_BASE of each board's Makefile on.
+NANO33BLE_FLASH = 0x010000
+MICROBIT_FLASH = 0x000000
+NRF52_MODELS = 0x010000
 
+LINE = """\
+`kws monitor PORT` shows the scores and sets the threshold; firmware/PROTOCOL.md has the rest."""
 PICO_FLASHING = """\
 Flash it: hold BOOTSEL on the Pico while you plug its USB cable in, then copy the file to the drive
 RPI-RP2 that appears. It restarts and listens; the LED is on for half a second at a detection."""
@@ -35,8 +41,16 @@ Wire an INMP441:  SCK to GP10 (pin 14), WS to GP11 (pin 15), SD to GP12 (pin 16)
                   L/R and GND to GND (pin 13), VDD to 3V3 (pin 36).""",
 }
 PICO_LINE = """\
-The line is a UART at 115,200 bits per second: GP0 (pin 1) sends, GP1 (pin 2) receives, GND (pin 3).
-`kws monitor PORT` shows the scores and sets the threshold; firmware/PROTOCOL.md has the rest."""
+The line is a serial port on the USB cable, such as /dev/ttyACM0. While no program has it open, it
+is a UART at 115,200 bits per second: GP0 (pin 1) sends, GP1 (pin 2) receives, GND is pin 3."""
+NANO33BLE_FLASHING = """\
+Not tried on a board yet, compiled only. Flash it: press the button twice, so that the orange LED
+fades in and out, then  bossac --port=ttyACM0 -d -U -i -e -w {file} -R  (of Arduino's tools).
+The microphone is on the board. The line is a UART at 115,200 bits per second on TX1 and RX0."""
+MICROBIT_FLASHING = """\
+Not tried on a board yet, compiled only. Flash it: copy the file to the drive MICROBIT.
+The microphone is on the board; the top left LED is on for half a second at a detection.
+The line is the serial port that the USB cable brings, at 115,200 bits per second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,37 +84,75 @@ def deploy(
                 f"{model.name} listens at {rate_hz} Hz and {board} at {chosen.sample_rate_hz}: "
                 f"train a model for {chosen.sample_rate_hz // 1000} kHz."
             )
-    image, instructions = chosen.image(loaded, microphone)
-    file = Path(to) / f"{identifier(loaded[0].name)}_{board}{chosen.suffix}"
-    _write(file, image)
-    return Deployment(file=file, instructions=instructions)
-
-
-def _pico(models: list[Model], microphone: str) -> tuple[bytes, str]:
-    if not 1 <= len(models) <= PICO_PLACES:
-        raise ConfigError(f"The Pico has room for {PICO_PLACES} models: {len(models)} were given.")
-    parts = [
-        Part(address=PICO_FLASH, data=prebuilt("raspberry_pi_pico", "pico.bin")),
-        Part(address=PICO_BOARD, data=b"kwsb" + bytes([MICROPHONES.index(microphone)])),
-    ]
-    for place, model in enumerate(models):
-        address = PICO_MODELS + place * PICO_PLACE_BYTES
-        parts.append(Part(address=address, data=model.data))
-    return uf2(parts), "\n".join((PICO_FLASHING, PICO_WIRING[microphone], PICO_LINE))
+    if not 1 <= len(loaded) <= PLACES:
+        raise ConfigError(f"A board has room for {PLACES} models: {len(loaded)} were given.")
+    file = Path(to) / f"{identifier(loaded[0].name)}_{board}.{chosen.suffix}"
+    _write(file, chosen.image(loaded, microphone))
+    return Deployment(file=file, instructions=chosen.instructions(file, microphone))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """From models and a microphone to a file's bytes and instructions."""
+    """How a board's image is made, and what a person does with it."""
 
-    sample_rate_hz: int
     suffix: str
-    image: Callable[[list[Model], str], tuple[bytes, str]]
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    image: Callable[[list[Model], str], bytes]
+    instructions: Callable[[Path, str], str]
+
+
+def _models(models: list[Model], address: int) -> list[Part]:
+    return [
+        Part(address=address + place * PLACE_BYTES, data=model.data)
+        for place, model in enumerate(models)
+    ]
+
+
+def _pico(models: list[Model], microphone: str) -> bytes:
+    image = Part(address=PICO_FLASH, data=prebuilt("raspberry_pi_pico", "pico.bin"))
+    board = Part(address=PICO_BOARD, data=b"kwsb" + bytes([MICROPHONES.index(microphone)]))
+    return uf2([image, board, *_models(models, PICO_MODELS)])
+
+
+def _nano33ble(models: list[Model], microphone: str) -> bytes:
+    _refuse_wired(microphone, "Arduino Nano 33 BLE Sense")
+    image = Part(address=NANO33BLE_FLASH, data=prebuilt("nano33ble", "nano33ble.bin"))
+    return flat([image, *_models(models, NANO33BLE_FLASH + NRF52_MODELS)])
+
+
+def _microbit(models: list[Model], microphone: str) -> bytes:
+    _refuse_wired(microphone, "micro:bit")
+    image = Part(address=MICROBIT_FLASH, data=prebuilt("microbit_v2", "microbit_v2.bin"))
+    return intel_hex([image, *_models(models, MICROBIT_FLASH + NRF52_MODELS)])
+
+
+def _refuse_wired(microphone: str, board: str) -> None:
+    if microphone != MICROPHONES[0]:
+        raise ConfigError(f"The {board} has its own microphone: leave --microphone out.")
 
 
 BOARDS = {
-    "pico": Board(sample_rate_hz=SAMPLE_RATE_HZ, suffix=".uf2", image=_pico),
-    "uno": Board(sample_rate_hz=8_000, suffix=".hex", image=deploy_uno.image),
+    "pico": Board(
+        suffix="uf2",
+        image=_pico,
+        instructions=lambda _, kind: "\n".join((PICO_FLASHING, PICO_WIRING[kind], PICO_LINE, LINE)),
+    ),
+    "uno": Board(
+        suffix="hex",
+        sample_rate_hz=8_000,
+        image=deploy_uno.image,
+        instructions=lambda file, _: f"{deploy_uno.FLASHING.format(file=file)}\n{LINE}",
+    ),
+    "nano33ble": Board(
+        suffix="bin",
+        image=_nano33ble,
+        instructions=lambda file, _: f"{NANO33BLE_FLASHING.format(file=file)}\n{LINE}",
+    ),
+    "microbit_v2": Board(
+        suffix="hex",
+        image=_microbit,
+        instructions=lambda _, __: f"{MICROBIT_FLASHING}\n{LINE}",
+    ),
 }
 
 

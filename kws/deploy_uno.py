@@ -11,18 +11,17 @@ PLACES = 2
 MAX_HIDDEN, MAX_RANK, MAX_CLASSES, MAX_FEATURES = 48, 12, 2, 16
 HOP_MS = 20
 
-INSTRUCTIONS = """\
+FLASHING = """\
 Flash it with avrdude, which the Arduino software brings along (the port may be COM3 or another):
-    avrdude -p atmega328p -c arduino -b 115200 -P /dev/ttyACM0 -D -U flash:w:FILE:i
+    avrdude -p atmega328p -c arduino -b 115200 -P /dev/ttyACM0 -D -U flash:w:{file}:i
 Wire a MAX9814 or MAX4466:  OUT to A0, GND to GND, VCC to 5V. Speech should reach a quarter of the
 range or more: the converter has ten bits.
 The LED of pin 13 is on for half a second at a detection. The line is the USB cable, at 115,200 bits
-per second: `kws monitor PORT` shows the scores and sets the threshold; firmware/PROTOCOL.md has the
-rest."""
+per second."""
 
 
-def image(models: list[Model], microphone: str) -> tuple[bytes, str]:
-    """Return the Intel HEX of the program with one model or two, and how to flash it.
+def image(models: list[Model], microphone: str) -> bytes:
+    """Return the Intel HEX of the program with one model or two.
 
     ConfigError on a microphone or a number of models that there is not, ModelError on a model that
     the chip has no room for.
@@ -35,7 +34,7 @@ def image(models: list[Model], microphone: str) -> tuple[bytes, str]:
     for place, model in enumerate(models):
         check_fits(model)
         parts.append(Part(address=MODEL_AT + place * MODEL_CAPACITY, data=model.data))
-    return intel_hex(parts), INSTRUCTIONS
+    return intel_hex(parts)
 
 
 def check_fits(model: Model) -> None:

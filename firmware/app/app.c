@@ -8,9 +8,6 @@
 /* 32 steps, lowest bit first: two seconds */
 #define LED_NO_MODEL 0x00000015u   /* three short flashes */
 #define LED_MICROPHONE 0x0000ffffu /* a second on, a second off */
-#define MODEL_SIZE_AT 6  /* FORMAT.md */
-#define MODEL_RATE_AT 8
-#define MODEL_LEAST 30
 
 static void end_line(void) { kws_port_write('\n'); }
 
@@ -41,65 +38,9 @@ static void put_value(char letter, int32_t value) {
 
 #if KWS_APP_TEXT
 #define REASON(text) text
-static const char *reason_of(uint8_t status) {
-    if (status == KWS_APP_NO_MODEL) return "there is no model in flash: write one with kws deploy";
-    if (status == KWS_APP_OTHER_RATE) return "the model is for another sample rate than this board's";
-    return kws_status_text((kws_status)status);
-}
 #else
 #define REASON(text) ""
-#define reason_of(status) ""
 #endif
-
-/* ---- models ---------------------------------------------------------------------------------- */
-
-static uint8_t open_model(kws_app *app, uint8_t index, uint16_t *checksum) {
-    uint32_t capacity = 0;
-    const KWS_FLASH uint8_t *bytes = kws_port_model(index, &capacity);
-    if (bytes == NULL || capacity < MODEL_LEAST) return KWS_APP_NO_MODEL;
-    if (bytes[0] == bytes[1] && (bytes[0] == 0xff || bytes[0] == 0)) return KWS_APP_NO_MODEL;
-    uint32_t size = bytes[MODEL_SIZE_AT] | (uint32_t)bytes[MODEL_SIZE_AT + 1] << 8;
-    kws_status status = kws_spotter_init(&app->spotter, bytes, (size_t)(size < capacity ? size : capacity));
-    if (status != KWS_OK) return (uint8_t)status;
-    *checksum = (uint16_t)(bytes[size - 4] | (uint16_t)bytes[size - 3] << 8);
-    return bytes[MODEL_RATE_AT] == RATE / 1000 ? KWS_OK : KWS_APP_OTHER_RATE;
-}
-
-static void apply_settings(kws_app *app) {
-    const kws_app_model_settings *own = &app->settings.models[app->model];
-    if (own->is_set & 1) kws_spotter_set_threshold(&app->spotter, own->threshold_q10);
-    if (own->is_set & 2) app->spotter.model.detector.refractory_frames = own->refractory_frames;
-}
-
-static void start_stream(kws_app *app) {
-    if (app->status == KWS_OK) kws_spotter_reset(&app->spotter);
-    app->samples = 0;
-}
-
-/* Settings that were made for another model in this place are forgotten. */
-static void use_model(kws_app *app, uint8_t index) {
-    kws_app_model_settings *own = &app->settings.models[index];
-    uint16_t checksum = 0;
-    app->model = index;
-    app->status = open_model(app, index, &checksum);
-    if (app->status == KWS_OK && own->checksum != checksum) {
-        memset(own, 0, sizeof *own);
-        own->checksum = checksum;
-    }
-    if (app->status == KWS_OK) apply_settings(app);
-    start_stream(app);
-}
-
-static void select_model(kws_app *app, uint8_t index) {
-    uint8_t before = app->model;
-    use_model(app, index);
-    if (app->status == KWS_OK) {
-        app->settings.model = index;
-        return;
-    }
-    put_error('m', app->status, reason_of(app->status));
-    use_model(app, before); /* what listened goes on */
-}
 
 /* ---- what the board says of itself ------------------------------------------------------------- */
 
@@ -110,7 +51,7 @@ static void put_settings(const kws_app *app) {
 
 static void put_model(const kws_app *app) {
     if (app->status != KWS_OK) {
-        put_error('m', app->status, reason_of(app->status));
+        put_error('m', app->status, kws_app_model_reason(app->status));
         return;
     }
     kws_port_write('m');
@@ -167,6 +108,17 @@ static int8_t read_argument(const kws_app *app, int32_t *value) {
     return 1;
 }
 
+static void select_model(kws_app *app, uint8_t index) {
+    uint8_t before = app->model;
+    kws_app_use_model(app, index);
+    if (app->status == KWS_OK) {
+        app->settings.model = index;
+        return;
+    }
+    put_error('m', app->status, kws_app_model_reason(app->status));
+    kws_app_use_model(app, before); /* what listened goes on */
+}
+
 static void set_threshold(kws_app *app, uint8_t is_given, int32_t value) {
     kws_app_model_settings *own = &app->settings.models[app->model];
     own->is_set = (uint8_t)((own->is_set & ~1u) | is_given);
@@ -183,8 +135,8 @@ static void set_refractory(kws_app *app, uint8_t is_given, int32_t value) {
 static void change(kws_app *app, char letter, uint8_t is_given, int32_t value) {
     if (letter == 't') set_threshold(app, is_given, value);
     else set_refractory(app, is_given, value);
-    if (is_given) apply_settings(app);
-    else use_model(app, app->model);
+    if (is_given) kws_app_apply_settings(app);
+    else kws_app_use_model(app, app->model);
     put_settings(app);
 }
 
@@ -230,7 +182,7 @@ static void obey(kws_app *app) {
     } else if (letter == 'w' && !argument) {
         save(app);
     } else if (letter == 'x' && !argument) {
-        start_stream(app);
+        kws_app_start_stream(app);
         put_value('x', 0);
     } else if (letter == '?' && !argument) {
         put_all(app);
@@ -316,7 +268,7 @@ void kws_app_start(kws_app *app, uint8_t was_watchdog) {
     memset(app, 0, sizeof *app);
     app->was_watchdog = was_watchdog;
     kws_app_load(&app->settings);
-    use_model(app, app->settings.model);
+    kws_app_use_model(app, app->settings.model);
     put_all(app);
 }
 

@@ -99,6 +99,12 @@ void kws_app_lost(kws_app *app, uint32_t samples);
 void kws_app_load(kws_app_settings *settings); /* the newer whole slot, or the models' own */
 uint8_t kws_app_save(kws_app_settings *settings); /* 0: refused, and the older slot still counts */
 
+/* Opens the model in this place with the settings saved for it; app->status says how that went. */
+void kws_app_use_model(kws_app *app, uint8_t index);
+void kws_app_apply_settings(kws_app *app); /* threshold and refractory frames, where set */
+void kws_app_start_stream(kws_app *app); /* the next sample is sample 0 of frame 0 */
+const char *kws_app_model_reason(uint8_t status);
+
 /* The microphone's state after these samples; 1 when it changed. */
 uint8_t kws_app_check_microphone(kws_app *app, const int16_t *samples, size_t count);
 

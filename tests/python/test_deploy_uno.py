@@ -50,7 +50,7 @@ def test_a_record_is_that_of_the_formats_own_example():
 def test_models_lie_behind_the_program_and_change_none_of_it(tmp_path):
     program = prebuilt("arduino_uno", "uno.bin")
     assert len(program) <= deploy_uno.MODEL_AT
-    image, _ = deploy_uno.image([model(), model(seed=3)], "analog")
+    image = deploy_uno.image([model(), model(seed=3)], "analog")
     found = memory(image)
     assert bytes(found[at] for at in range(len(program))) == program
     for place, expected in enumerate((model(), model(seed=3))):

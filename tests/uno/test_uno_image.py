@@ -56,7 +56,7 @@ def hostile() -> np.ndarray:
 def image(compare, tmp_path):
     def deployed(model: Model) -> Path:
         path = tmp_path / "image.hex"
-        path.write_bytes(deploy_uno.image([model], "analog")[0])
+        path.write_bytes(deploy_uno.image([model], "analog"))
         return path
 
     return deployed

@@ -15,6 +15,10 @@ uint32_t microphone_wait(int16_t samples[BLOCK_SAMPLES]);
 void microphone_interrupt(void);
 
 void uart_start(void);
+uint32_t uart_room(void);
+void uart_write(char byte); /* waits while there is no room, but not for ever */
+int uart_read(void);        /* -1: nothing */
+uint8_t uart_baud(uint32_t bits_per_s);
 /* A new rate, once all that was written has left. */
 void uart_apply_baud(void);
 void uart_interrupt(void);

@@ -3,6 +3,7 @@
 #include "board.h"
 #include "layout.h"
 #include "rp2040.h"
+#include "usb.h"
 
 #define LED_PIN 25u
 #define WATCHDOG_US 2000000u /* above the slowest erase of a flash sector, 0.4 s */
@@ -32,6 +33,7 @@ int main(void) {
     REG(GPIO_CTRL(LED_PIN)) = GPIO_FUNCTION_SIO;
     REG(SIO_OUTPUT_SET) = 1u << LED_PIN;
     uart_start();
+    usb_start();
     kws_app_start(&app, was_watchdog);
     microphone_start(wants_i2s());
     for (;;) {

@@ -114,6 +114,39 @@
 #define UART_RX_INTERRUPTS ((1u << 4) | (1u << 6)) /* half full, or a pause after a byte */
 #define UART_TX_INTERRUPT (1u << 5)
 
+/* 4.1 USB */
+#define RESET_USB (1u << 24)
+#define CLK_USB_CTRL 0x40008054u
+#define USB_MEMORY 0x50100000u /* the setup packet, control words, buffers */
+#define USB_MEMORY_BYTES 4096u
+#define USB_ENDPOINT_CONTROL(endpoint, to_host) (USB_MEMORY + 8u * (endpoint) + ((to_host) ? 0u : 4u))
+#define USB_BUFFER_CONTROL(endpoint, to_host) (USB_MEMORY + 0x80u + 8u * (endpoint) + ((to_host) ? 0u : 4u))
+/* Endpoint 0 has its one buffer, the others two each, 64 bytes apart. */
+#define USB_BUFFER(endpoint, to_host) ((endpoint) ? 0x180u + 128u * ((endpoint) - 1u) + 64u * (to_host) : 0x100u)
+#define USB_ADDRESS 0x50110000u
+#define USB_MAIN_CTRL 0x50110040u
+#define USB_SIE_CTRL 0x5011004cu
+#define USB_SIE_INTERRUPT_PER_BUFFER (1u << 29)
+#define USB_SIE_PULL_UP (1u << 16)
+#define USB_SIE_STATUS 0x50110050u
+#define USB_SIE_RESET (1u << 19)
+#define USB_SIE_SETUP (1u << 17)
+#define USB_SIE_SUSPENDED (1u << 4)
+#define USB_BUFFER_STATUS 0x50110058u
+#define USB_STALL_ARM 0x50110068u
+#define USB_MUXING 0x50110074u
+#define USB_TO_PHY 1u
+#define USB_SOFT_CONNECT (1u << 3)
+#define USB_POWER 0x50110078u
+#define USB_VBUS_PRESENT (1u << 3)
+#define USB_VBUS_OVERRIDE (1u << 2)
+#define USB_INTERRUPTS 0x50110090u
+#define USB_INTERRUPT_STATUS 0x50110098u
+#define USB_INTERRUPT_SETUP (1u << 16)
+#define USB_INTERRUPT_SUSPEND (1u << 14)
+#define USB_INTERRUPT_RESET (1u << 12)
+#define USB_INTERRUPT_BUFFER (1u << 4)
+
 /* 4.7 watchdog */
 #define WATCHDOG_CTRL 0x40058000u
 #define WATCHDOG_ENABLE (1u << 30)
@@ -124,6 +157,7 @@
 
 /* 2.4 interrupts of the processor */
 #define NVIC_ENABLE 0xe000e100u
+#define IRQ_USB 5u
 #define IRQ_DMA_0 11u
 #define IRQ_UART0 20u
 

@@ -42,7 +42,11 @@ vectors:
     .rept 14
     .word stop
     .endr
-    .rept 11
+    .rept 5
+    .word stop
+    .endr
+    .word usb_interrupt /* 5: USBCTRL_IRQ */
+    .rept 5
     .word stop
     .endr
     .word microphone_interrupt /* 11: DMA_IRQ_0 */

@@ -1,5 +1,4 @@
 /* The line on GP0 (out) and GP1 (in): rings in memory, moved by interrupts. */
-#include "app.h"
 #include "board.h"
 #include "rp2040.h"
 
@@ -48,10 +47,10 @@ void uart_start(void) {
     REG(NVIC_ENABLE) = 1u << IRQ_UART0;
 }
 
-uint16_t kws_port_room(void) { return (uint16_t)(SENDING - (written - sent)); }
+uint32_t uart_room(void) { return SENDING - (written - sent); }
 
-void kws_port_write(char byte) {
-    for (uint32_t i = 0; kws_port_room() == 0; i++)
+void uart_write(char byte) {
+    for (uint32_t i = 0; uart_room() == 0; i++)
         if (i > PATIENCE) return;
     sending[written % SENDING] = byte;
     __asm volatile("cpsid i" ::: "memory");
@@ -60,14 +59,14 @@ void kws_port_write(char byte) {
     __asm volatile("cpsie i" ::: "memory");
 }
 
-int kws_port_read(void) {
+int uart_read(void) {
     if (read_out == received) return -1;
     uint8_t byte = receiving[read_out % RECEIVING];
     read_out++;
     return byte;
 }
 
-uint8_t kws_port_baud(uint32_t bits_per_s) {
+uint8_t uart_baud(uint32_t bits_per_s) {
     static const uint32_t rates[] = {115200, 230400, 460800, 921600};
     for (unsigned i = 0; i < sizeof rates / sizeof *rates; i++) {
         if (rates[i] != bits_per_s) continue;

@@ -9,7 +9,9 @@
 #define FLASH 0x10000000u
 #define BOOT2_AT 0x20041f00u /* the last 256 bytes of RAM */
 #define TIMER_US 0x40054028u
+#ifndef ERASE_US
 #define ERASE_US 45000u /* of a sector; a page takes 0.4 ms */
+#endif
 #define PROGRAM_US 400u
 
 void reset(void);

@@ -1,6 +1,6 @@
 // A Raspberry Pi Pico in rp2040js, with what the package leaves out: a boot ROM from a file, a UART
 // that takes its time, an analog or an I2S microphone, a watchdog that restarts it.
-import { RP2040 } from 'rp2040js';
+import { RP2040, USBCDC } from 'rp2040js';
 import { readFileSync } from 'node:fs';
 
 const UART_FIFO = 32;
@@ -36,11 +36,12 @@ export class Recording {
 
 export class Machine {
   /** onByte(byte): what the UART sends. flash is taken over and written to. */
-  constructor({ rom, flash, recording, onByte, reason = 0 }) {
+  constructor({ rom, flash, recording, onByte, reason = 0, deafAfter = Infinity, usb = false }) {
     const chip = (this.chip = new RP2040());
     this.clock = chip.clock;
     this.recording = recording;
     this.onByte = onByte;
+    this.deafAfter = deafAfter; // samples; then the converter stops
     this.restart = null; // set when the watchdog bit
     this.wakeful = 0; // ns awake
     this.boots = 0;
@@ -52,8 +53,12 @@ export class Machine {
     chip.onBreak = (code) => { throw new Error(`breakpoint ${code}: the boot ROM found no valid second-stage boot`); };
     chip.watchdog = chip.peripherals[0x40058];
     chip.watchdog.reason = reason;
-    chip.watchdog.onWatchdogTrigger = () => { this.restart = 'watchdog'; };
+    chip.watchdog.onWatchdogTrigger = () => {
+      this.restart = 'watchdog';
+      chip.watchdog.alarm.enable = false; // else it would fire for ever at this very moment
+    };
     this.#connectUart(chip.uart[0]);
+    if (usb) this.#connectUsb(chip.usbCtrl);
     this.#connectAdc(chip.adc);
     this.#connectI2s(chip.pio[0]);
     chip.core.VTOR = 0;
@@ -91,9 +96,29 @@ export class Machine {
     };
   }
 
+  // A computer at the USB cable that opens the port at once; then the line goes there.
+  #connectUsb(usb) {
+    const host = new USBCDC(usb);
+    const typed = [];
+    let wanted = 0; // bytes that the board is ready for: the package would send it nothing, again and again
+    const send = () => {
+      if (!wanted || !typed.length) return;
+      usb.endpointReadDone(host.outEndpoint, Uint8Array.from(typed.splice(0, wanted)));
+      wanted = 0;
+    };
+    usb.onEndpointRead = (endpoint, size) => {
+      if (endpoint !== host.outEndpoint) return;
+      wanted = size;
+      send();
+    };
+    host.onDeviceConnected = () => { this.configuration = host.descriptors; };
+    host.onSerialData = (bytes) => { for (const byte of bytes) this.onByte(byte, 'usb'); };
+    this.type = (bytes) => { typed.push(...bytes); send(); };
+  }
+
   #connectAdc(adc) {
     const done = this.clock.createAlarm(() => adc.completeADCRead(2048 + (this.recording.next() >> 4), false));
-    adc.onADCRead = () => done.schedule(2000);
+    adc.onADCRead = () => { if (this.recording.at < this.deafAfter) done.schedule(2000); };
   }
 
   // An INMP441 that is the left channel, and a second one of which nothing may arrive.

@@ -1,14 +1,14 @@
 // Runs an image: node run.mjs PLAN.json. The plan says { rom, uf2, recording (raw int16), seconds,
-// type: [[seconds, "text"], ...], powerCuts: [seconds, ...], flash (a file to keep it in) }; the lines
-// that the board sends come out with the time before them, and at the end a line of JSON.
+// type: [[seconds, "text"], ...], powerCuts: [seconds, ...], deafAfter: samples after which the first
+// machine's converter stops, usb: whether a computer is at the cable }; the lines that the board sends
+// come out with the time before them, and at the end a line of JSON.
 // With "live": true bytes go from standard input to the board and from the board to standard output.
-import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { flashFrom, Machine, Recording } from './machine.mjs';
 
 const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const rom = readFileSync(plan.rom);
-const kept = plan.flash && existsSync(plan.flash);
-let flash = kept ? new Uint8Array(readFileSync(plan.flash)) : flashFrom(readFileSync(plan.uf2));
+let flash = flashFrom(readFileSync(plan.uf2));
 const recording = new Recording(plan.recording);
 const type = (plan.type ?? []).map(([at, text]) => [at * 1e9, Buffer.from(text, 'latin1')]);
 const cuts = (plan.powerCuts ?? []).map((at) => at * 1e9);
@@ -16,7 +16,7 @@ const end = plan.seconds * 1e9;
 const started = Date.now();
 
 let past = 0; // ns of the machines before this one
-let line = [];
+let lines = { uart: [], usb: [] }; // under way
 let out = [];
 const rates = new Set();
 const tally = { awake: 0, boots: 0, watchdogs: 0 };
@@ -24,13 +24,14 @@ const tally = { awake: 0, boots: 0, watchdogs: 0 };
 function onByte(byte, rate) {
   rates.add(rate);
   if (plan.live) { out.push(byte); return; }
-  if (byte !== 10) { line.push(byte); return; }
-  console.log(`${((past + machine.clock.nanos) / 1e9).toFixed(4)}\t${Buffer.from(line).toString('utf8')}`);
-  line = [];
+  const from = rate === 'usb' ? 'usb' : 'uart';
+  if (byte !== 10) { lines[from].push(byte); return; }
+  console.log(`${((past + machine.clock.nanos) / 1e9).toFixed(4)}\t${Buffer.from(lines[from]).toString('utf8')}`);
+  lines[from] = [];
 }
 
-function powerOn(reason) {
-  return new Machine({ rom: new Uint8Array(rom), flash, recording, onByte, reason });
+function powerOn(reason, deafAfter) {
+  return new Machine({ rom: new Uint8Array(rom), flash, recording, onByte, reason, deafAfter, usb: plan.usb });
 }
 
 function powerOff() {
@@ -40,7 +41,7 @@ function powerOff() {
   tally.boots += machine.boots;
 }
 
-let machine = powerOn(0);
+let machine = powerOn(0, plan.deafAfter);
 if (plan.live) process.stdin.on('data', (bytes) => machine.type(bytes)).on('error', () => {});
 
 while (past + machine.clock.nanos < end) {
@@ -53,7 +54,7 @@ while (past + machine.clock.nanos < end) {
     tally.watchdogs += reason;
     if (!reason) cuts.shift();
     powerOff();
-    line = [];
+    lines = { uart: [], usb: [] };
     machine = powerOn(reason);
   }
   if (plan.live) {
@@ -63,9 +64,8 @@ while (past + machine.clock.nanos < end) {
   }
 }
 powerOff();
-if (plan.flash) writeFileSync(plan.flash, flash);
 console[plan.live ? 'error' : 'log'](JSON.stringify({
   seconds: past / 1e9, samples: recording.at, awake: tally.awake / past, boots: tally.boots,
-  watchdogs: tally.watchdogs, rates: [...rates], wall_s: (Date.now() - started) / 1000,
+  watchdogs: tally.watchdogs, rates: [...rates], configuration: machine.configuration, wall_s: (Date.now() - started) / 1000,
 }));
 process.exit(0);

@@ -11,7 +11,7 @@ from pathlib import Path
 from kws import deploy_uno
 from kws.board_image import Part, prebuilt, uf2
 from kws.errors import ConfigError, KwsError
-from kws.export import identifier
+from kws.export_formats import identifier
 from kws.files import replacing
 from kws.frontend_spec import SAMPLE_RATE_HZ
 from kws.model_file import Model, load

@@ -23,7 +23,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate-uno emulate-pico size sample clean export-tools
+        emulate emulate-cores emulate-uno emulate-pico size sample clean export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -104,6 +104,11 @@ $(BUILD)/export-tools/.installed:
 	@touch $@
 
 # What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.
+emulate: emulate-cores emulate-uno emulate-pico ## the firmware on every emulated core and board
+
+emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55 and RISC-V, in QEMU
+	$(BIN)/python tests/emulated/run.py models/hey_cortana/hey_cortana.kws data/sample/stream/held_out.opus
+
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
 	$(BIN)/python -m pytest tests/uno -rs
 
@@ -113,16 +118,14 @@ size: ## the engine's bill of flash, RAM and stack for each compiler that is her
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-# The emulator of the Pico, once, below build/. An image needs no npm: this is for its tests.
-$(BUILD)/npm/node_modules/rp2040js:
-	@command -v npm >/dev/null || { echo "Install first: nodejs npm (apt-get install nodejs npm)."; exit 1; }
-	@mkdir -p $(BUILD)/npm
-	npm install --silent --no-fund --no-audit --prefix $(BUILD)/npm rp2040js@1.4.1
-
-emulate-pico: setup $(BUILD)/npm/node_modules/rp2040js ## the Pico's image in rp2040js, against this machine
-	@command -v arm-none-eabi-gcc >/dev/null || { echo "Install first: gcc-arm-none-eabi \
-	libnewlib-arm-none-eabi (apt-get install --no-install-recommends, and these)."; exit 1; }
-	$(BIN)/python -m pytest tests/boards
+# The emulator of the Pico is fetched once, below build/. An image needs no npm: this is for its tests.
+emulate-pico: setup ## the Pico's image in rp2040js, against this machine
+	@for tool in npm arm-none-eabi-gcc; do command -v $$tool >/dev/null || { \
+	    echo "Raspberry Pi Pico not run: install nodejs npm gcc-arm-none-eabi libnewlib-arm-none-eabi"; \
+	    exit 0; }; done; \
+	test -d $(BUILD)/npm/node_modules/rp2040js || { mkdir -p $(BUILD)/npm && \
+	    npm install --silent --no-fund --no-audit --prefix $(BUILD)/npm rp2040js@1.4.1; } && \
+	$(BIN)/python -m pytest tests/boards -rs
 
 # ---- testing --------------------------------------------------------------------------------
 

@@ -267,7 +267,8 @@ def _measure(
 
 def card_config(recipe: Recipe) -> dict[str, Any]:
     """What the model card wants to know of a recipe."""
-    return {**dataclasses.asdict(recipe), "phrase": recipe.words[0] if recipe.words else ""}
+    phrase = recipe.words[0] if recipe.task == "wake" else ""
+    return {**dataclasses.asdict(recipe), "phrase": phrase}
 
 
 def _write_results(recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path) -> None:

@@ -84,7 +84,10 @@ def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _score(metrics: dict[str, Any]) -> float:
-    """What validation says, higher is better: the clips that are right, or the words not missed."""
-    figures = metrics["validation"]
-    accuracy = figures.get("accuracy_quantized")
-    return float(1 - figures["validation_miss_rate"] if accuracy is None else accuracy)
+    """What validation says, higher is better: clips that are right, by themselves and in a stream
+    alike, or the words that were not missed.
+    """
+    figures = metrics["evaluations"][0]
+    if "accuracy" not in figures:
+        return 1.0 - float(metrics["validation"]["validation_miss_rate"])
+    return float(figures["accuracy"] + figures["accuracy_streaming"]) / 2

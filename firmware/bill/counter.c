@@ -3,12 +3,12 @@
  *     qemu-system-arm ... -plugin counter.so,map=regions.txt,out=counts.txt
  *
  * The map has a line for each run of addresses, in hexadecimal, ascending: FIRST END REGION. Region 0 is a
- * routine that others share (a division, memcpy): it counts for the region that called it. Region 1 counts
- * for nobody, and so does what the map leaves out. The first instruction of region 2 is the mark: each time
+ * routine that others share (a division, memcpy): it counts for the region that called it, and so does what
+ * the map leaves out. Region 1 counts for nobody. The first instruction of region 2 is the mark: each time
  * it runs, a line of counts since the last mark is written, regions 3 and upwards.
  *
- * The prototypes are written from QEMU's documentation of its plugin API, version 1 (QEMU 4.2 to 8; later ones
- * still load it): Debian ships the emulators without a header. */
+ * The prototypes are written from QEMU's documentation of its plugin API, version 1, which QEMU 4.2 to 8 load
+ * (run with 7.2): Debian ships the emulators without a header. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static unsigned region_of(uint64_t address) {
         if (runs[middle].end <= address) low = middle + 1;
         else high = middle;
     }
-    return low < run_count && runs[low].first <= address ? runs[low].region : NOBODY;
+    return low < run_count && runs[low].first <= address ? runs[low].region : SHARED;
 }
 
 static void mark(void) {

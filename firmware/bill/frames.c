@@ -21,7 +21,7 @@ static kws_spotter spotter;
 
 __attribute__((noinline)) void kws_frame_done(void) { __asm__ volatile("" ::: "memory"); }
 
-static void put(const char *name, uint32_t value) {
+static void write_line(const char *name, uint32_t value) {
     char digits[12];
     unsigned at = sizeof digits - 1;
     digits[at] = 0;
@@ -77,9 +77,9 @@ int main(void) {
         kws_frame_done();
         wanted = spotter.model.features.hop_length;
     }
-    put("frames ", spotter.frames);
-    put("words ", words);
-    put("init stack ", init_stack);
-    put("process stack ", process_stack);
+    write_line("frames ", spotter.frames);
+    write_line("words ", words);
+    write_line("init ", init_stack);
+    write_line("process ", process_stack);
     return 0;
 }

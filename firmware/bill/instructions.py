@@ -5,17 +5,27 @@ counts what each region executes between two frames. Inlined code belongs to the
 written for: the line numbers of the debugging information say so.
 """
 
+import re
+import shutil
 import subprocess
+import sys
+import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bill.build import BILL, build_counter, compile_engine, compile_sources, link
-from bill.targets import Machine, Target
+import numpy as np
+from numpy.typing import NDArray
 
+from bill.build import BILL, build_counter, compile_engine, compile_sources, limits_flags, link
+from bill.targets import FIRMWARE, Machine, Target
+
+Samples = NDArray[np.int16]
 # The plugin's: shared routines count for their caller, the harness for nobody.
 SHARED, NOBODY, MARK, FIRST = range(4)
 MARK_FUNCTION = "kws_frame_done"
+HARNESS = {"frames.c", "semihosting.c", "start.c", "start.S"}
 # The stage of a function; what is not here has the stage of its source.
 STAGE_OF_FUNCTION = {
     "apply_window": "window",
@@ -34,16 +44,22 @@ STAGE_OF_SOURCE = {
     "kws_mfcc.c": "framing",
     "kws_spotter.c": "framing",
     "kws_features.c": "framing",
-    "kws_tables.c": "framing",
+    "kws_tables.c": "mel",
     "kws_fft.c": "fft",
     "kws_matrix.c": "matrices",
     "kws_fastgrnn.c": "gates",
     "kws_detector.c": "detector",
     "kws_model.c": "detector",
 }
-STAGES = tuple(
-    "framing window fft power mel log dct matrices gates detector".split()
-)
+STAGES: tuple[str, ...] = ("framing", "window", "fft", "power", "mel", "log", "dct")
+STAGES += ("matrices", "gates", "detector")
+# Rounding and the like, which every stage uses.
+HELPER = re.compile(r"^static inline \S+ (\w+)\(", flags=re.M)
+HELPERS = frozenset(HELPER.findall((FIRMWARE / "src" / "kws_fixed.h").read_text()))
+
+
+class NoPluginsError(Exception):
+    """The emulator loads no plugins; names what is needed."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +76,7 @@ class Frames:
 
     regions: tuple[Region, ...]
     counts: tuple[tuple[int, ...], ...]
-    init_stack: int
-    process_stack: int
+    stack: int
     words: int
 
     @property
@@ -69,12 +84,25 @@ class Frames:
         """Instructions of each frame."""
         return [sum(row) for row in self.counts]
 
-    def mean_by(self, attribute: str) -> dict[str, float]:
-        """Mean instructions a frame by `stage` or `function`."""
+    def mean(self) -> int:
+        """Instructions of a mean frame, to nearest."""
+        return round(sum(self.totals) / len(self.counts))
+
+    def by_stage(self) -> dict[str, int]:
+        """Instructions of a mean frame in each of STAGES."""
+        found = self._sums(lambda region: region.stage)
+        return {stage: round(found[stage] / len(self.counts)) for stage in STAGES}
+
+    def by_function(self) -> dict[str, int]:
+        """Instructions of a mean frame in each function as linked, what it inlined included."""
+        found = self._sums(lambda region: region.function)
+        return {name: round(total / len(self.counts)) for name, total in found.items()}
+
+    def _sums(self, key: Callable[[Region], str]) -> Counter[str]:
         sums: Counter[str] = Counter()
         for region, column in zip(self.regions, zip(*self.counts, strict=True), strict=True):
-            sums[getattr(region, attribute)] += sum(column)
-        return {name: total / len(self.counts) for name, total in sums.items()}
+            sums[key(region)] += sum(column)
+        return sums
 
 
 def _functions(target: Target, program: Path) -> list[tuple[int, int, str]]:
@@ -83,7 +111,7 @@ def _functions(target: Target, program: Path) -> list[tuple[int, int, str]]:
     for line in target.tool("nm", "-S", "--defined-only", program).splitlines():
         parts = line.split()
         if len(parts) == 4 and parts[2] in "tTwW":
-            first = int(parts[0], 16) & ~1  # the bit that says Thumb
+            first = int(parts[0], 16)
             found.append((first, first + int(parts[1], 16), parts[3]))
     return sorted(set(found))
 
@@ -106,30 +134,30 @@ def _chains(target: Target, program: Path, addresses: list[int]) -> list[list[tu
 
 def stage_of(chain: list[tuple[str, str]]) -> str | None:
     """The stage of code from its functions and sources, the innermost first; None: shared."""
-    for function, source in chain:
-        if source in STAGE_OF_SOURCE and function in STAGE_OF_FUNCTION:
-            return STAGE_OF_FUNCTION[function]
-    return next((STAGE_OF_SOURCE[s] for _, s in chain if s in STAGE_OF_SOURCE), None)
+    engine = [(f, s) for f, s in chain if s in STAGE_OF_SOURCE and f not in HELPERS]
+    named = (STAGE_OF_FUNCTION[function] for function, _ in engine if function in STAGE_OF_FUNCTION)
+    return next(named, STAGE_OF_SOURCE[engine[0][1]] if engine else None)
 
 
 def map_regions(target: Target, program: Path) -> tuple[list[Region], str]:
     """The regions of a program, and the plugin's map of its addresses."""
-    harness = {"frames.c", "semihosting.c", "start.c", "start.S"}
     regions: dict[Region, int] = {}
-    lines = []
+    runs: list[list[int]] = []
     for first, end, name in _functions(target, program):
-        if name == MARK_FUNCTION:
-            lines.append(f"{first:x} {end:x} {MARK}")
-            continue
         addresses = list(range(first, end, 2))
         for address, chain in zip(addresses, _chains(target, program, addresses), strict=True):
             stage = stage_of(chain)
-            if stage is None:
-                number = NOBODY if any(source in harness for _, source in chain) else SHARED
-            else:
+            if name == MARK_FUNCTION:
+                number = MARK
+            elif stage:
                 number = regions.setdefault(Region(name, stage), len(regions) + FIRST)
-            lines.append(f"{address:x} {address + 2:x} {number}")
-    return list(regions), "\n".join(lines) + "\n"
+            else:
+                number = NOBODY if any(source in HARNESS for _, source in chain) else SHARED
+            if runs and runs[-1][1:] == [address, number]:
+                runs[-1][1] = address + 2
+            else:
+                runs.append([address, address + 2, number])
+    return list(regions), "".join(f"{first:x} {end:x} {n}\n" for first, end, n in runs)
 
 
 def build(target: Target, machine: Machine, folder: Path, *limits: str) -> Path:
@@ -139,30 +167,41 @@ def build(target: Target, machine: Machine, folder: Path, *limits: str) -> Path:
     return link(target, machine, folder, objects, "-g", *limits)
 
 
-def count(target: Target, machine: Machine, folder: Path, program: Path) -> Frames:
-    """Run a program of `build` in a folder with model.kws and recording.raw."""
-    counter = build_counter(folder)
+def frames_in(samples: int) -> int:
+    """How many frames of 32 ms, 20 ms apart, so many samples at 16 kHz complete."""
+    return 1 + (samples - 512) // 320
+
+
+def run(
+    target: Target, machine: Machine, program: Path, folder: Path
+) -> tuple[list[Region], list[tuple[int, ...]], dict[str, int]]:
+    """Run a program in a folder: its regions, their counts from mark to mark, and what it said."""
     regions, runs = map_regions(target, program)
     (folder / "regions.txt").write_text(runs)
-    plugin = f"{counter},map={folder / 'regions.txt'},out={folder / 'counts.txt'}"
+    plugin = f"{build_counter(folder)},map={folder}/regions.txt,out={folder}/counts.txt"
+    command = machine.command(program, "-plugin", plugin)
     done = subprocess.run(
-        machine.command(program, "-plugin", plugin),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=600,
+        command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
+    if done.returncode and "plugin" in done.stderr:
+        raise NoPluginsError(f"a {machine.emulator} that loads plugins of version 1")
     if done.returncode:
-        raise RuntimeError(f"{target.name}: exit {done.returncode}: {done.stderr}")
-    said = dict(line.rsplit(" ", 1) for line in done.stderr.splitlines() if " " in line)
-    rows = (folder / "counts.txt").read_text().splitlines()[1:]  # the first is what init did
-    counts = tuple(tuple(map(int, row.split())) for row in rows)
-    complete = counts[: int(said["frames"])]  # the last call may lack samples for a frame
-    return Frames(
-        tuple(regions),
-        complete,
-        int(said["init stack"]),
-        int(said["process stack"]),
-        int(said["words"]),
-    )
+        sys.exit(f"{target.name} ends with {done.returncode}: {done.stderr.strip()}")
+    counts = (folder / "counts.txt").read_text().splitlines()
+    rows = [tuple(map(int, row.split())) for row in counts]
+    said = {key: int(value) for key, value in (line.split() for line in done.stderr.splitlines())}
+    return regions, rows, said
+
+
+def count(target: Target, machine: Machine, model: Path, samples: Samples) -> Frames:
+    """Run a model over samples (int16, at its rate) on a core in QEMU, built with its limits."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        program = build(target, machine, folder, *limits_flags(model))
+        shutil.copyfile(model, folder / "model.kws")
+        samples.astype("<i2").tofile(folder / "recording.raw")
+        regions, rows, said = run(target, machine, program, folder)
+    # The first row is what init did; the last call may lack samples for a frame.
+    complete = rows[1 : 1 + said["frames"]]
+    stack = max(said["init"], said["process"])
+    return Frames(tuple(regions), tuple(complete), stack, said["words"])

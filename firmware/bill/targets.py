@@ -13,6 +13,9 @@ FIRMWARE = ROOT / "firmware"
 PORTS = FIRMWARE / "ports"
 ENGINE_SOURCES = tuple(sorted((FIRMWARE / "src").glob("*.c")))
 SEMIHOSTING = PORTS / "semihosting" / "semihosting.c"
+HEY_CORTANA = ROOT / "models" / "hey_cortana" / "hey_cortana.kws"
+ATHENA_8K = ROOT / "models" / "athena_8k" / "athena_8k.kws"
+RECORDING = ROOT / "data" / "sample" / "stream" / "held_out.opus"
 OPTIMIZATION = "-Os"
 
 
@@ -44,6 +47,8 @@ class Target:
     flags: tuple[str, ...]
     packages: str
     machine: Machine | None = None
+    model: Path = HEY_CORTANA  # the one of 1 KB that it is measured with, and its limits
+    assembly: tuple[Path, ...] = ()  # loops of the engine for this processor and that model
 
     @property
     def compiler(self) -> str | None:
@@ -56,6 +61,11 @@ class Target:
         if self.machine and not shutil.which(self.machine.emulator):
             lacking.append(self.machine.package)
         return " ".join(lacking)
+
+    def version(self) -> str:
+        """The compiler's own name, version and triple, such as two machines compare."""
+        stated = self.tool("gcc", "--version").splitlines()[0]
+        return f"{stated} {self.tool('gcc', '-dumpmachine').strip()}"
 
     def tool(self, name: str, *arguments: object) -> str:
         """Run gcc, nm, size and the like, and return what it prints."""
@@ -117,6 +127,13 @@ EMULATED = (
     RV32IMC,
 )
 # The AVR's tables stay in flash where GNU C names that address space.
-ATMEGA328P = Target("ATmega328P", "avr-", ("-mmcu=atmega328p", "-std=gnu99"), "gcc-avr avr-libc")
+ATMEGA328P = Target(
+    "ATmega328P",
+    "avr-",
+    ("-mmcu=atmega328p", "-std=gnu99"),
+    "gcc-avr avr-libc",
+    model=ATHENA_8K,
+    assembly=tuple(sorted((FIRMWARE / "src").glob("*_avr.S"))),
+)
 THIS_MACHINE = Target("this machine", "", (), "gcc libc6-dev")
 TARGETS = (*EMULATED, ATMEGA328P, THIS_MACHINE)

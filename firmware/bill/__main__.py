@@ -1,0 +1,86 @@
+"""Print the engine's bill and compare it with the table that is checked in: `make size`.
+
+With --renew the table, its page and the README's line are written anew: `make size-renew`.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from bill.check import compare
+from bill.instructions import frames_in
+from bill.measure import Bill, Table, bill_of
+from bill.page import README_LINE, marked, readme_line, report
+from bill.targets import FIRMWARE, RECORDING, ROOT, TARGETS
+from kws.audio import read_audio
+from kws.files import replacing
+from kws.text import table as aligned
+
+TABLE = FIRMWARE / "bill.json"
+PAGE = FIRMWARE / "BILL.md"
+README = ROOT / "README.md"
+
+
+def functions_table(bills: list[Bill]) -> str:
+    """Instructions of a mean frame in each function as linked, a column a core."""
+    counted = [bill for bill in bills if bill.functions]
+    sums: Counter[str] = Counter()
+    for bill in counted:
+        sums.update(bill.functions)
+    rows = [
+        [name, *(f"{bill.functions.get(name, 0):,}" for bill in counted)]
+        for name, total in sums.most_common()
+        if total
+    ]
+    return aligned(["function, with what it inlined", *(b.target.name for b in counted)], rows)
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as stream:
+        stream.write(text.encode())
+
+
+def renew(table: Table, frames: int) -> None:
+    """Write the table, its page and the README's line."""
+    _write(TABLE, json.dumps({"frames": frames, "cores": table}, indent=1) + "\n")
+    _write(PAGE, marked(PAGE.read_text(encoding="utf-8"), table, frames))
+    readme, line = README.read_text(encoding="utf-8"), readme_line(table)
+    _write(README, README_LINE.sub(lambda _: line, readme))
+    print(f"renewed: {TABLE.name}, {PAGE.name} and the README's line")
+
+
+def lacking(bills: list[Bill]) -> list[str]:
+    """What could not be measured here, and what to install for it."""
+    absent = [t for t in TARGETS if not t.compiler]
+    told = [f"{target.name}: not measured; install {target.missing()}" for target in absent]
+    for bill in bills:
+        told += [f"{bill.target.name}: no {g}; install {what}" for g, what in bill.lacking.items()]
+    return told
+
+
+def main() -> int:
+    """Measure what can be measured here, print it, and compare or renew."""
+    parser = argparse.ArgumentParser(prog="bill", description=__doc__.splitlines()[0])
+    parser.add_argument("--renew", action="store_true", help="write the table anew")
+    options = parser.parse_args()
+    samples = read_audio(RECORDING)
+    bills = [bill_of(target, samples) for target in TARGETS if target.compiler]
+    table: Table = {bill.target.name: bill.kept() for bill in bills}
+    frames = frames_in(len(samples))
+    print(report(table, frames, aligned), functions_table(bills), sep="\n\n")
+    for line in (told := lacking(bills)):
+        print(line)
+    if options.renew and told:
+        sys.exit("The table is renewed only where all of it can be measured.")
+    if options.renew:
+        renew(table, frames)
+        return 0
+    found = compare(json.loads(TABLE.read_text())["cores"], table)
+    print("", *found.grown, *found.fallen, *found.skipped, found.verdict(), sep="\n")
+    return 1 if found.grown else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

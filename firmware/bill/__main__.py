@@ -5,16 +5,19 @@ With --renew the table, its page and the README's line are written anew: `make s
 
 import argparse
 import json
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 from bill.check import compare
-from bill.instructions import frames_in
+from bill.instructions import Samples, frames_in
 from bill.measure import Bill, Table, bill_of
 from bill.page import README_LINE, marked, readme_line, report
-from bill.targets import FIRMWARE, RECORDING, ROOT, TARGETS
+from bill.stack import UnboundedStackError
+from bill.targets import FIRMWARE, RECORDING, ROOT, TARGETS, Target
 from kws.audio import read_audio
+from kws.errors import KwsError
 from kws.files import replacing
 from kws.text import table as aligned
 
@@ -60,13 +63,25 @@ def lacking(bills: list[Bill]) -> list[str]:
     return told
 
 
+def measured(target: Target, samples: Samples) -> Bill:
+    """The bill of a target; what prevents it ends the program with one sentence."""
+    try:
+        return bill_of(target, samples)
+    except subprocess.CalledProcessError as error:
+        said = f": {error.stderr.strip()}" if isinstance(error.stderr, str) else ""
+        tool = Path(error.cmd[0]).name
+        sys.exit(f"{target.name}: {tool} ended with {error.returncode}{said}")
+    except (UnboundedStackError, KwsError) as error:
+        sys.exit(f"{target.name}: {error}")
+
+
 def main() -> int:
     """Measure what can be measured here, print it, and compare or renew."""
     parser = argparse.ArgumentParser(prog="bill", description=__doc__.splitlines()[0])
     parser.add_argument("--renew", action="store_true", help="write the table anew")
     options = parser.parse_args()
     samples = read_audio(RECORDING)
-    bills = [bill_of(target, samples) for target in TARGETS if target.compiler]
+    bills = [measured(target, samples) for target in TARGETS if target.compiler]
     table: Table = {bill.target.name: bill.kept() for bill in bills}
     frames = frames_in(len(samples))
     print(report(table, frames, aligned), functions_table(bills), sep="\n\n")

@@ -8,9 +8,10 @@
 #include "semihosting.h"
 
 #define PAINT 0x6b777321u
+#define PAINTED_BYTES 8192 /* below the stack pointer, or all that there is */
 #define MODEL_BYTES 1024
 
-extern uint32_t kws_bss_end, kws_stack_top;
+extern uint32_t kws_bss_end;
 void kws_frame_done(void);
 
 static union {
@@ -34,7 +35,7 @@ static void write_line(const char *name, uint32_t value) {
     kws_semihosting_write(digits + at);
 }
 
-static uint32_t *stack_pointer(void) {
+static inline __attribute__((always_inline)) uint32_t *stack_pointer(void) {
     uint32_t *now;
 #if defined(__riscv)
     __asm__ volatile("mv %0, sp" : "=r"(now));
@@ -44,13 +45,19 @@ static uint32_t *stack_pointer(void) {
     return now;
 }
 
-/* Nothing is called while it paints: all below the stack pointer is free. */
-static inline __attribute__((always_inline)) void paint(void) {
-    for (volatile uint32_t *at = stack_pointer(); --at >= &kws_bss_end;) *at = PAINT;
+static inline __attribute__((always_inline)) uint32_t *lowest(void) {
+    uint32_t *wanted = stack_pointer() - PAINTED_BYTES / sizeof(uint32_t);
+    return wanted > &kws_bss_end ? wanted : &kws_bss_end;
 }
 
-static uint32_t painted_over(void) {
-    const volatile uint32_t *at = &kws_bss_end;
+/* Nothing is called while it paints: all below the stack pointer is free. */
+static inline __attribute__((always_inline)) void paint(void) {
+    uint32_t *end = lowest();
+    for (volatile uint32_t *at = stack_pointer(); --at >= end;) *at = PAINT;
+}
+
+static inline __attribute__((always_inline)) uint32_t painted_over(void) {
+    const volatile uint32_t *at = lowest();
     while (*at == PAINT) at++;
     return (uint32_t)((uintptr_t)stack_pointer() - (uintptr_t)at);
 }

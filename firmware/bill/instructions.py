@@ -19,21 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bill.build import BILL, build_counter, compile_engine, compile_sources, limits_flags, link
-from bill.targets import FIRMWARE, Machine, Target
+from bill.targets import ENGINE_SOURCES, FIRMWARE, Machine, Target
 
 Samples = NDArray[np.int16]
 # The plugin's: shared routines count for their caller, the harness for nobody.
 SHARED, NOBODY, MARK, FIRST = range(4)
 MARK_FUNCTION = "kws_frame_done"
 HARNESS = {"frames.c", "semihosting.c", "start.c", "start.S"}
-# The stage of a function; what is not here has the stage of its source.
+# The stage of a function; what is not here has the stage of its source, and in kws_features.c,
+# which holds several, that of its caller.
 STAGE_OF_FUNCTION = {
+    "kws_features_of": "framing",
     "apply_window": "window",
-    "window_q15": "window",
     "log_mel": "mel",
-    "product": "mel",
     "log2_of": "log",
-    "log2_q10": "log",
     "to_natural_q7": "log",
     "dct": "dct",
     "untangle": "power",
@@ -43,7 +42,6 @@ STAGE_OF_FUNCTION = {
 STAGE_OF_SOURCE = {
     "kws_mfcc.c": "framing",
     "kws_spotter.c": "framing",
-    "kws_features.c": "framing",
     "kws_tables.c": "mel",
     "kws_fft.c": "fft",
     "kws_matrix.c": "matrices",
@@ -53,6 +51,7 @@ STAGE_OF_SOURCE = {
 }
 STAGES: tuple[str, ...] = ("framing", "window", "fft", "power", "mel", "log", "dct")
 STAGES += ("matrices", "gates", "detector")
+SOURCES = frozenset(source.name for source in ENGINE_SOURCES)
 # Rounding and the like, which every stage uses.
 HELPER = re.compile(r"^static inline \S+ (\w+)\(", flags=re.M)
 HELPERS = frozenset(HELPER.findall((FIRMWARE / "src" / "kws_fixed.h").read_text()))
@@ -134,9 +133,9 @@ def _chains(target: Target, program: Path, addresses: list[int]) -> list[list[tu
 
 def stage_of(chain: list[tuple[str, str]]) -> str | None:
     """The stage of code from its functions and sources, the innermost first; None: shared."""
-    engine = [(f, s) for f, s in chain if s in STAGE_OF_SOURCE and f not in HELPERS]
-    named = (STAGE_OF_FUNCTION[function] for function, _ in engine if function in STAGE_OF_FUNCTION)
-    return next(named, STAGE_OF_SOURCE[engine[0][1]] if engine else None)
+    own = [(f, s) for f, s in chain if s in SOURCES and f not in HELPERS]
+    named = (STAGE_OF_FUNCTION[function] for function, _ in own if function in STAGE_OF_FUNCTION)
+    return next(named, STAGE_OF_SOURCE.get(own[0][1]) if own else None)
 
 
 def map_regions(target: Target, program: Path) -> tuple[list[Region], str]:

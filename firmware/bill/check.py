@@ -52,7 +52,7 @@ def _compare_core(core: str, before: Figures, now: Figures, found: Comparison) -
         if group not in now:
             found.skipped.append(f"{core}: {group} not compared, as it was not measured")
             continue
-        for name in figures.keys() | now[group].keys():
+        for name in (*figures, *(new for new in now[group] if new not in figures)):
             old, new = figures.get(name, 0), now[group].get(name, 0)
             if 100 * new > (100 + GROWTH_PERCENT) * old:
                 found.grown.append(_change(core, group, name, old, new))

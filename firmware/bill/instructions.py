@@ -26,8 +26,8 @@ Samples = NDArray[np.int16]
 SHARED, NOBODY, MARK, FIRST = range(4)
 MARK_FUNCTION = "kws_frame_done"
 HARNESS = {"frames.c", "semihosting.c", "start.c", "start.S"}
-# The stage of a function; what is not here has the stage of its source, and in kws_features.c,
-# which holds several, that of its caller.
+# The stage of a function; what is not here has the stage of its source, and where that is not here
+# either, as it holds several, the stage of its caller.
 STAGE_OF_FUNCTION = {
     "kws_features_of": "framing",
     "apply_window": "window",

@@ -1,9 +1,9 @@
 """The deepest stack of the engine: every call of the linked code, and every function's frame.
 
 The calls are read from the disassembly, so that no function can be left out, the library's and
-assembly's neither. GCC states the frames of what it compiled (-fstack-usage); those of the rest are
-what their instructions push. What cannot be bounded is refused: a call through a pointer,
-recursion, a frame of unknown size.
+assembly's neither. A frame is what GCC states of what it compiled (-fstack-usage), or what the
+instructions push where that is more: in libraries and assembly. What cannot be bounded is refused:
+a call through a pointer, recursion, a frame of unknown size.
 """
 
 import re
@@ -133,7 +133,7 @@ def deepest(functions: dict[str, Function], frames: dict[str, int]) -> tuple[int
                 raise UnboundedStackError(f"{name} calls {how}")
             inner = [below(callee, (*callers, name)) for callee in sorted(function.calls)]
             deeper, chain = max(inner, key=lambda found: found[0], default=(0, []))
-            own = frames.get(base_name(name), function.pushed)
+            own = max(frames.get(base_name(name), 0), function.pushed)
             known[name] = own + deeper, [name, *chain]
         return known[name]
 

@@ -102,8 +102,8 @@ def test_the_page_and_the_readme_say_what_the_table_says():
     assert lines == [readme_line(TABLE)], "make size-renew writes it anew"
 
 
-def test_the_stages_know_every_source_and_no_function_that_is_gone():
-    assert {*STAGE_OF_SOURCE, "kws_features.c"} == {source.name for source in ENGINE_SOURCES}
+def test_the_stages_name_no_source_and_no_function_that_is_gone():
+    assert STAGE_OF_SOURCE.keys() <= {source.name for source in ENGINE_SOURCES}
     code = "".join(source.read_text() for source in ENGINE_SOURCES)
     assert [name for name in STAGE_OF_FUNCTION if f" {name}(" not in code] == []
     assert {*STAGE_OF_FUNCTION.values(), *STAGE_OF_SOURCE.values()} == set(STAGES)

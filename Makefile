@@ -112,8 +112,8 @@ emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55 and RISC
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
 	$(BIN)/python -m pytest tests/uno -rs
 
-size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json
-	@PYTHONPATH=firmware $(BIN)/python -m bill
+size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
+	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
 
 size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and the README
 	@PYTHONPATH=firmware $(BIN)/python -m bill --renew

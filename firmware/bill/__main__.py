@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from bill.check import compare
+from bill.check import compare, together
 from bill.instructions import Samples, frames_in
 from bill.measure import Bill, Table, bill_of
 from bill.page import README_LINE, marked, readme_line, report
@@ -27,7 +27,7 @@ README = ROOT / "README.md"
 
 
 def functions_table(bills: list[Bill]) -> str:
-    """Instructions of a mean frame in each function as linked, a column a core."""
+    """Instructions of a mean frame in each function as linked, a column a core that counts."""
     counted = [bill for bill in bills if bill.functions]
     sums: Counter[str] = Counter()
     for bill in counted:
@@ -54,13 +54,13 @@ def renew(table: Table, frames: int) -> None:
     print(f"renewed: {TABLE.name}, {PAGE.name} and the README's line")
 
 
-def lacking(bills: list[Bill]) -> list[str]:
+def lacking(targets: list[Target], bills: list[Bill]) -> list[str]:
     """What could not be measured here, and what to install for it."""
-    absent = [t for t in TARGETS if not t.compiler]
-    told = [f"{target.name}: not measured; install {target.missing()}" for target in absent]
+    absent = [target for target in targets if not target.compiler]
+    told = [(target.name, f"not measured; install {target.missing()}") for target in absent]
     for bill in bills:
-        told += [f"{bill.target.name}: no {g}; install {what}" for g, what in bill.lacking.items()]
-    return told
+        told += [(bill.target.name, f"no {g}; install {what}") for g, what in bill.lacking.items()]
+    return together(told)
 
 
 def measured(target: Target, samples: Samples) -> Bill:
@@ -77,23 +77,30 @@ def measured(target: Target, samples: Samples) -> Bill:
 
 def main() -> int:
     """Measure what can be measured here, print it, and compare or renew."""
+    names = [target.name for target in TARGETS]
     parser = argparse.ArgumentParser(prog="bill", description=__doc__.splitlines()[0])
+    parser.add_argument("core", nargs="*", help=f"only these: {', '.join(names)}")
     parser.add_argument("--renew", action="store_true", help="write the table anew")
     options = parser.parse_args()
+    if unknown := [name for name in options.core if name not in names]:
+        parser.error(f"no such core: {', '.join(unknown)}; there are {', '.join(names)}")
+    chosen = [target for target in TARGETS if target.name in (options.core or names)]
     samples = read_audio(RECORDING)
-    bills = [measured(target, samples) for target in TARGETS if target.compiler]
+    bills = [measured(target, samples) for target in chosen if target.compiler]
     table: Table = {bill.target.name: bill.kept() for bill in bills}
     frames = frames_in(len(samples))
-    print(report(table, frames, aligned), functions_table(bills), sep="\n\n")
-    for line in (told := lacking(bills)):
-        print(line)
-    if options.renew and told:
-        sys.exit("The table is renewed only where all of it can be measured.")
+    print(report(table, frames, aligned), end="\n\n")
+    if any(bill.functions for bill in bills):
+        print(functions_table(bills), end="\n\n")
+    print(*(told := lacking(chosen, bills)), sep="\n", end="\n" if told else "")
+    if options.renew and (told or len(chosen) < len(TARGETS)):
+        sys.exit("The table is renewed only where all of it is measured.")
     if options.renew:
         renew(table, frames)
         return 0
-    found = compare(json.loads(TABLE.read_text())["cores"], table)
-    print("", *found.grown, *found.fallen, *found.skipped, found.verdict(), sep="\n")
+    kept: Table = json.loads(TABLE.read_text(encoding="utf-8"))["cores"]
+    found = compare({n: core for n, core in kept.items() if n in (options.core or kept)}, table)
+    print(*found.grown, *found.fallen, *together(found.skipped), found.verdict(), sep="\n")
     return 1 if found.grown else 0
 
 

@@ -10,11 +10,11 @@ RENEW = "make size-renew"
 
 @dataclass
 class Comparison:
-    """Sentences: what grew too much, what fell, and what was not compared and why."""
+    """Sentences: what grew too much, what fell; and of what was not compared who and why."""
 
     grown: list[str] = field(default_factory=list)
     fallen: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
     def verdict(self) -> str:
         """The line that closes the report."""
@@ -29,18 +29,24 @@ class Comparison:
         return f"No figure has grown by more than {GROWTH_PERCENT} %.{told}"
 
 
+def together(reasons: list[tuple[str, str]]) -> list[str]:
+    """A sentence a reason, with the names of all that it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons:
+        names.setdefault(reason, []).append(name)
+    return [f"{', '.join(who)}: {reason}" for reason, who in names.items()]
+
+
 def compare(table: Table, measured: Table) -> Comparison:
     """Compare every core of the table with what was measured under the same compiler."""
     found = Comparison()
     for name, before in table.items():
         now = measured.get(name)
         if now is None:
-            found.skipped.append(f"{name}: not compared, as its compiler is not here")
+            found.skipped.append((name, "not compared, as the compiler is not here"))
         elif now["compiler"] != before["compiler"]:
-            found.skipped.append(
-                f"{name}: not compared, as this is {now['compiler']} and the table is of "
-                f"{before['compiler']}"
-            )
+            this, tables = now["compiler"], before["compiler"]
+            found.skipped.append((name, f"not compared, as this is {this}, the table of {tables}"))
         else:
             _compare_core(name, before["figures"], now["figures"], found)
     found.grown += [f"{name}: not in the table" for name in measured.keys() - table.keys()]
@@ -50,7 +56,7 @@ def compare(table: Table, measured: Table) -> Comparison:
 def _compare_core(core: str, before: Figures, now: Figures, found: Comparison) -> None:
     for group, figures in before.items():
         if group not in now:
-            found.skipped.append(f"{core}: {group} not compared, as it was not measured")
+            found.skipped.append((core, f"{group} not compared, as it was not measured"))
             continue
         for name in (*figures, *(new for new in now[group] if new not in figures)):
             old, new = figures.get(name, 0), now[group].get(name, 0)

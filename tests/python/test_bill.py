@@ -7,7 +7,7 @@ import math
 import pytest
 from bill import __main__ as bill_main
 from bill.build import compile_sources, link
-from bill.check import compare
+from bill.check import compare, together
 from bill.instructions import STAGE_OF_FUNCTION, STAGE_OF_SOURCE, STAGES, count, run
 from bill.measure import Bill
 from bill.page import README_LINE, marked, readme_line
@@ -62,7 +62,8 @@ def test_another_compiler_is_not_compared_in_one_sentence_that_names_both():
     other["Cortex-M0"]["compiler"] = "gcc 99"
     found = compare(TABLE, other)
     assert found.grown == [] and len(found.skipped) == 1
-    assert "gcc 99" in found.skipped[0] and TABLE["Cortex-M0"]["compiler"] in found.skipped[0]
+    (told,) = together(found.skipped)
+    assert told.startswith("Cortex-M0: not compared, as this is gcc 99, the table of arm-none-eabi")
 
 
 def test_what_is_new_fails_and_what_was_not_measured_is_told():
@@ -73,6 +74,10 @@ def test_what_is_new_fails_and_what_was_not_measured_is_told():
     del less["RV32IMC"], less["Cortex-M4"]["figures"]["instructions"]
     found = compare(TABLE, less)
     assert not found.grown and len(found.skipped) == 2
+    assert together([("a", "not here"), ("b", "odd"), ("c", "not here")]) == [
+        "a, c: not here",
+        "b: odd",
+    ]
 
 
 @pytest.mark.parametrize(("factor", "status"), [(1.03, 1), (1.01, 0)])

@@ -1,5 +1,6 @@
 """The image that is flashed, run cycle by cycle in simavr: the host's integers, in real time."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -117,6 +118,46 @@ def test_settings_are_changed_over_the_line_and_survive_power_off(compare, image
     kept.write_bytes(damaged)
     fresh = compare.simulate(image(model), speech(0.3), "--eeprom", str(kept))
     assert fresh[3:5] == [f"t {model.c[0].model.detector.threshold_q10}", "r 50"]
+
+
+def save(threshold: int) -> list[str]:
+    return ["--line", "0.02", f"t {threshold}", "--line", "0.04", "w"]
+
+
+RECORD_BYTES = 18  # of settings; bytes that stay the same are not written
+# A byte is erased before it is written: whole, erased, and what may be left in between.
+LEFT_BEHIND = {"whole": 0, "erased": 255, "half": 15}
+
+
+@pytest.mark.parametrize("saved_before", [0, 1, 2], ids=["first", "second", "third"])
+def test_a_power_cut_within_any_byte_of_a_save_leaves_old_or_new_settings(
+    compare, image, tmp_path, saved_before
+):
+    """In simavr, for the first save into each slot and for one over an older record."""
+    model, kept, before = shipped(), tmp_path / "eeprom", tmp_path / "before"
+    flashed, silence = image(model), np.zeros(400, np.int16)
+
+    def simulate(*options: str) -> list[str]:
+        lines = compare.simulate(flashed, silence, *options, "--eeprom", str(kept))
+        assert lines[0] == "kws 1 uno 8000 2 0" and "! " not in "".join(lines)
+        return lines
+
+    own = model.c[0].model.detector.threshold_q10
+    old, new, next_one = (1100, 1201, 1302) if saved_before else (own, 1201, 1302)
+    kept.write_bytes(b"\xff" * 1024)
+    for number in range(saved_before):
+        simulate(*save(1100 - (saved_before - 1 - number)))
+    before.write_bytes(kept.read_bytes())
+    outcomes = []
+    for write, left_behind in itertools.product(range(1, RECORD_BYTES + 2), LEFT_BEHIND.values()):
+        kept.write_bytes(before.read_bytes())
+        cut = simulate(*save(new), "--cut", str(write), str(left_behind))
+        if '"cut": 0' in cut[-1]:
+            break  # the record was written by then
+        outcomes.append(simulate(*save(next_one))[3])
+        assert simulate()[3] == f"t {next_one}", (write, left_behind)
+    assert len(outcomes) >= 9
+    assert {*outcomes} == {f"t {old}", f"t {new}"}, outcomes
 
 
 def test_noise_on_the_line_is_refused_and_changes_nothing(compare, image):

@@ -1,11 +1,14 @@
 /* The board in simavr, cycle by cycle: a recording goes into the ADC, lines come out of the UART.
  *
  *     simulate image.hex recording.raw [--line SECONDS TEXT] ... [--exact] [--profile FILE]
+ *                                        [--eeprom FILE] [--cut N MASK]
  *
  * recording.raw: int16 little endian at 8 kHz; the ADC sees its ten highest bits. What the board
  * prints goes to stdout; the last line is the account of cycles and memory, as JSON behind "simulated".
  * --exact looks at the stack after every instruction; --profile also writes the cycles spent at each
- * address. --eeprom FILE keeps the settings from run to run. */
+ * address. --eeprom FILE keeps the settings from run to run. --cut N MASK ends the run, as a loss of power
+ * would, within the Nth write of a byte to it: the byte is left as what was written | MASK, with 255 erased,
+ * with 0 whole; the account then has "cut": 1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +29,9 @@
 #define EEPROM_BYTES 1024
 #define TAIL_SAMPLES 800 /* after the recording: what it completes is said */
 #define MOST_LINES 32
+#define EECR 0x3f /* in data memory, as all of these */
+#define EEPE 0x02
+#define EEARL 0x41
 
 static avr_t *avr;
 static int16_t *recording;
@@ -33,6 +39,8 @@ static long samples, conversions = -1; /* the first one is the ADC's own, to war
 static unsigned long long sleeping, busy_since, longest, last_conversion, jitter;
 static unsigned long long spent[FLASH_BYTES / 2];
 static unsigned lowest_stack;
+static int writes_left, cut_mask; /* of the EEPROM until the power goes; 0: it stays */
+static int is_cut;
 
 static void fail(const char *what, const char *name) {
     fprintf(stderr, "simulate: %s %s\n", what, name);
@@ -78,6 +86,11 @@ static void work_pin(struct avr_irq_t *irq, uint32_t value, void *unused) {
     }
 }
 
+static void eeprom_write(avr_t *core, avr_io_addr_t address, uint8_t value, void *unused) {
+    (void)core, (void)address, (void)unused;
+    if (value & EEPE && writes_left && --writes_left == 0) is_cut = 1;
+}
+
 static void sleep_without_waiting(avr_t *core, avr_cycle_count_t cycles) {
     (void)core;
     sleeping += cycles + 1;
@@ -114,6 +127,7 @@ static void set_up(const char *image) {
     avr_ioctl(avr, AVR_IOCTL_UART_GET_FLAGS('0'), &flags);
     flags &= ~(uint32_t)(AVR_UART_FLAG_STDIO | AVR_UART_FLAG_POOL_SLEEP);
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
+    avr_register_io_write(avr, EECR, eeprom_write, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER), convert, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), transmit, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('B'), 2), work_pin, NULL);
@@ -132,6 +146,14 @@ static void keep_eeprom(const char *name, int is_end) {
     fclose(file);
 }
 
+static void spoil_written_byte(void) {
+    uint8_t byte;
+    avr_eeprom_desc_t one = {.ee = &byte, .offset = (uint16_t)(avr->data[EEARL] | avr->data[EEARL + 1] << 8), .size = 1};
+    avr_ioctl(avr, AVR_IOCTL_EEPROM_GET, &one);
+    byte = (uint8_t)(byte | cut_mask);
+    avr_ioctl(avr, AVR_IOCTL_EEPROM_SET, &one);
+}
+
 /* The longest stretch of RAM that was never written: between the variables and the deepest stack. */
 static unsigned untouched(void) {
     unsigned longest_run = 0, run = 0;
@@ -145,7 +167,7 @@ static unsigned untouched(void) {
 static void run(int count, char **lines, int exact) {
     unsigned long long end = (unsigned long long)(samples + TAIL_SAMPLES) * SAMPLE_CYCLES;
     int next = 0;
-    while (avr->cycle < end) {
+    while (avr->cycle < end && !is_cut) {
         unsigned long long before = avr->cycle;
         avr_flashaddr_t pc = avr->pc;
         if (exact) avr->run_cycle_limit = avr->run_cycle_count = 1;
@@ -170,7 +192,7 @@ int main(int argc, char **argv) {
     char *lines[2 * MOST_LINES];
     const char *profile = NULL, *eeprom = NULL;
     int count = 0, exact = 0;
-    if (argc < 3) fail("usage:", "simulate image.hex recording.raw [--line SECONDS TEXT] [--exact] [--profile FILE]");
+    if (argc < 3) fail("usage:", "simulate image.hex recording.raw [--line SECONDS TEXT] [--exact] [--profile FILE] [--eeprom FILE] [--cut N MASK]");
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--line") == 0 && i + 2 < argc && count < MOST_LINES) {
             lines[2 * count] = argv[++i];
@@ -179,6 +201,9 @@ int main(int argc, char **argv) {
             profile = argv[++i];
         } else if (strcmp(argv[i], "--eeprom") == 0 && i + 1 < argc) {
             eeprom = argv[++i];
+        } else if (strcmp(argv[i], "--cut") == 0 && i + 2 < argc) {
+            writes_left = atoi(argv[++i]);
+            cut_mask = atoi(argv[++i]);
         } else if (strcmp(argv[i], "--exact") == 0) {
             exact = 1;
         } else {
@@ -189,11 +214,12 @@ int main(int argc, char **argv) {
     set_up(argv[1]);
     if (eeprom) keep_eeprom(eeprom, 0);
     run(count, lines, exact || profile);
+    if (is_cut) spoil_written_byte();
     if (eeprom) keep_eeprom(eeprom, 1);
     if (profile) write_profile(profile);
     printf("\nsimulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
-           "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu}\n",
+           "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu, \"cut\": %d}\n",
            (double)avr->cycle / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)avr->cycle, longest, untouched(),
-           avr->ramend - lowest_stack, jitter);
+           avr->ramend - lowest_stack, jitter, is_cut);
     return 0;
 }

@@ -15,7 +15,7 @@
 #define SLOT_BYTES 32 /* of EEPROM, for a record of settings */
 
 static kws_app app;
-static uint8_t was_watchdog;
+static uint8_t was_watchdog __attribute__((section(".noinit"))); /* set before the others are cleared */
 
 /* Before main: the watchdog still runs after it has restarted the chip. */
 __attribute__((naked, used, section(".init3"))) static void before_main(void) {

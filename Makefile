@@ -106,8 +106,9 @@ $(BUILD)/export-tools/.installed:
 # What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.
 emulate: emulate-cores emulate-uno emulate-pico size ## the firmware on every emulated core and board
 
-emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55 and RISC-V, in QEMU
-	$(BIN)/python tests/emulated/run.py models/hey_cortana/hey_cortana.kws data/sample/stream/held_out.opus
+emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55, RISC-V and an AVR
+	$(BIN)/python tests/emulated/run.py models/hey_cortana/hey_cortana.kws \
+	    models/athena_8k/athena_8k.kws data/sample/stream/held_out.opus
 
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
 	$(BIN)/python -m pytest tests/uno -rs
@@ -145,7 +146,7 @@ lint: setup ## ruff and mypy
 test-python: setup
 	$(BIN)/python -m pytest
 
-FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small optimized unsigned_char)
+FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small 8khz optimized unsigned_char)
 FIRMWARE_TESTS += $(BUILD)/tests/firmware_all_tables
 LANES_TESTS := $(addprefix $(BUILD)/tests/lanes_,sanitized baseline optimized)
 APP_TESTS := $(addprefix $(BUILD)/tests/app_,sanitized unsigned_char)
@@ -156,6 +157,7 @@ test-firmware: $(FIRMWARE_TESTS) $(LANES_TESTS) $(APP_TESTS) ## the C tests: san
 
 %_sanitized: FLAGS := $(SANITIZE)
 $(BUILD)/tests/firmware_small: FLAGS := $(SANITIZE) $(SMALL)
+$(BUILD)/tests/firmware_8khz: FLAGS := $(SANITIZE) -DKWS_MAX_SAMPLE_RATE_HZ=8000
 # Vector instructions must not change an integer; where -march=native is unknown, -O3 has to do.
 %_optimized: FLAGS = -O3 $(shell $(CC) -march=native -E -x c /dev/null \
     >/dev/null 2>&1 && echo -march=native) -Wno-stringop-overflow -Wno-unknown-warning-option

@@ -18,6 +18,7 @@ AUDIO_RATE = 921_600
 ANSWER_S = 1.0
 SETTLING_S = 0.2
 LONGEST_LINE = 4096
+WINDOW_S = 0.032  # of a frame, at every rate
 MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
 
@@ -61,6 +62,10 @@ class Board:
             self.microphone = numbers[0]
         elif letter == "!" and rest.startswith("m "):
             self.trouble = rest.partition(" ")[2]
+
+    def end_s(self, frame: int) -> float:
+        """When a frame is complete, in seconds since the stream began."""
+        return frame * self.hop_length / self.sample_rate_hz + WINDOW_S
 
     @property
     def words(self) -> dict[int, str]:

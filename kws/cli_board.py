@@ -75,7 +75,6 @@ def monitor(
     """
     from kws import monitor
     from kws.board_line import RATES, BoardLine
-    from kws.config import posterior_of
     from kws.serial_port import SerialPort
     from kws.timeline import Printer
 
@@ -91,9 +90,7 @@ def monitor(
     with SerialPort(port, RATES[0]) as serial_port:
         line = BoardLine(serial_port)
         record = monitor.Monitor(line, settings, Printer(sys.stdout, as_json=as_json)).run()
-    words = list(line.board.words.values())
     if csv:
-        monitor.write_csv(record, words, line.board.hop_length, csv)
+        monitor.write_csv(record, line.board, csv)
     if png:
-        limit = posterior_of(line.board.threshold_q10)
-        monitor.write_png(record, words, line.board.hop_length, limit, png)
+        monitor.write_png(record, line.board, png)

@@ -12,11 +12,18 @@ from typing import TextIO
 
 import numpy as np
 
-from kws.board_line import AUDIO_RATE, MICROPHONES, RATES, BoardLine, audio_of, integers
+from kws.board_line import (
+    AUDIO_RATE,
+    MICROPHONES,
+    RATES,
+    Board,
+    BoardLine,
+    audio_of,
+    integers,
+)
 from kws.config import log_odds_q10, posterior_of
 from kws.errors import ConfigError, KwsError
 from kws.files import replacing
-from kws.frontend_spec import N_FFT, SAMPLE_RATE_HZ
 from kws.near_misses import Near, Sound
 from kws.text import bar, bar_characters, clock
 from kws.timeline import Heard, Printer
@@ -106,11 +113,18 @@ class Monitor:
                 f"--near {settings.near} is not below the threshold "
                 f"{posterior_of(board.threshold_q10):.3f}: give a smaller one."
             )
-        self._near = Near(near, round(SAMPLE_RATE_HZ / board.hop_length))
+        self._near = Near(near, round(board.sample_rate_hz / board.hop_length))
         if settings.clips:
+            self._ask_for_sound()
             settings.clips.mkdir(parents=True, exist_ok=True)
-            line.set_rate(AUDIO_RATE)
-            line.ask("a 1", "A 1")
+
+    def _ask_for_sound(self) -> None:
+        try:
+            self.line.set_rate(AUDIO_RATE)
+            self.line.ask("a 1", "A 1")
+        except KwsError as error:
+            name = self.line.board.name
+            raise KwsError(f"{name} sends no sound, so leave out --clips ({error})") from error
 
     def _leave(self) -> None:
         self.line.send("s 0")
@@ -138,7 +152,7 @@ class Monitor:
         self._report()
 
     def _time(self, frame: int) -> float:
-        return (frame * self.line.board.hop_length + N_FFT) / SAMPLE_RATE_HZ
+        return self.line.board.end_s(frame)
 
     def _score(self, frame: int, scores: list[int]) -> None:
         row = [scores[i] for i in self.line.board.words if i < len(scores)]
@@ -161,23 +175,24 @@ class Monitor:
         self._want_clip(frame, "hit", heard.score)
 
     def _want_clip(self, frame: int, kind: str, posterior: float) -> None:
-        end = round((self._time(frame) + CLIP_AFTER_S) * SAMPLE_RATE_HZ)
+        end = round((self._time(frame) + CLIP_AFTER_S) * self.line.board.sample_rate_hz)
         if self.settings.clips:
             self._due.append((end, kind, posterior))
 
     def _cut_clips(self) -> None:
+        rate_hz = self.line.board.sample_rate_hz
         while self._due and self._due[0][0] <= self._sound.end:
             end, kind, posterior = self._due.popleft()
-            length = round((CLIP_BEFORE_S + CLIP_AFTER_S) * SAMPLE_RATE_HZ)
+            length = round((CLIP_BEFORE_S + CLIP_AFTER_S) * rate_hz)
             samples = self._sound.cut(end - length, end)
-            time_s = end / SAMPLE_RATE_HZ - CLIP_AFTER_S
+            time_s = end / rate_hz - CLIP_AFTER_S
             name = f"{kind}_{time_s:08.2f}s_{100 * posterior:02.0f}.wav"
             assert self.settings.clips is not None
             path = self.settings.clips / name
             with replacing(path, KwsError) as file, wave.open(file, "wb") as sound:
                 sound.setnchannels(1)
                 sound.setsampwidth(2)
-                sound.setframerate(SAMPLE_RATE_HZ)
+                sound.setframerate(rate_hz)
                 sound.writeframes(samples.astype("<i2").tobytes())
             self.record.clips.append(path)
 
@@ -211,30 +226,30 @@ class Monitor:
         self.notes.flush()
 
 
-def write_csv(record: Record, words: list[str], hop_length: int, path: Path) -> None:
+def write_csv(record: Record, board: Board, path: Path) -> None:
     """Write a row a frame: frame, time in seconds, posterior of each word."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["frame", "time_s", *words])
+    table.writerow(["frame", "time_s", *board.words.values()])
     for frame, row in zip(record.frames, record.scores, strict=True):
-        time_s = (frame * hop_length + N_FFT) / SAMPLE_RATE_HZ
-        table.writerow([frame, f"{time_s:.3f}", *(f"{posterior_of(s):.5f}" for s in row)])
+        table.writerow(
+            [frame, f"{board.end_s(frame):.3f}", *(f"{posterior_of(s):.5f}" for s in row)]
+        )
     with replacing(path, KwsError) as file:
         file.write(text.getvalue().encode())
 
 
-def write_png(
-    record: Record, words: list[str], hop_length: int, threshold: float, path: Path
-) -> None:
+def write_png(record: Record, board: Board, path: Path) -> None:
     """Draw the posterior of each word over time, the threshold and the detections."""
     from kws.drawing import INK, RED, SERIES, figure_saved
 
-    time_s = (np.array(record.frames) * hop_length + N_FFT) / SAMPLE_RATE_HZ
+    time_s = np.array([board.end_s(frame) for frame in record.frames])
+    threshold = posterior_of(board.threshold_q10)
     posteriors = 1 / (1 + np.exp(-np.array(record.scores, np.float64) / 1024))
     with figure_saved(path, 3.0) as figure:
         axis = figure.subplots()
         colours = [colour for colour in SERIES if colour != RED]  # red is kept for detections
-        for index, word in enumerate(words if record.frames else []):
+        for index, word in enumerate(board.words.values() if record.frames else []):
             colour = colours[index % len(colours)]
             axis.plot(time_s, posteriors[:, index], color=colour, linewidth=1.2, label=word)
         axis.axhline(threshold, color=INK, linestyle=":", label=f"threshold {threshold:.3f}")

@@ -45,5 +45,6 @@ void kws_spotter_set_threshold(kws_spotter *spotter, int16_t threshold_q10) {
 }
 
 const KWS_FLASH char *kws_spotter_word(const kws_spotter *spotter, uint8_t word) {
-    return word < spotter->model.classes ? kws_model_name(&spotter->model, word) : "";
+    static const KWS_FLASH char none[] = "";
+    return word < spotter->model.classes ? kws_model_name(&spotter->model, word) : none;
 }

@@ -85,7 +85,7 @@ static int play(void (*to)(const int16_t *samples, size_t count)) {
 static int recording(void) {
     int file = kws_open("model.kws");
     size_t size = file < 0 ? 0 : kws_read(file, model, sizeof model);
-    if (kws_spotter_init(&spotter, model, size)) {
+    if (kws_spotter_init(&spotter, kws_in_flash(model, size), size)) {
         kws_put("model.kws was refused\n");
         return 1;
     }

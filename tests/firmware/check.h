@@ -4,7 +4,7 @@
 #ifndef KWS_CHECK_H
 #define KWS_CHECK_H
 
-#include <stdint.h>
+#include "kws.h"
 
 void kws_put(const char *text); /* the platform's: prints, without adding a line's end */
 
@@ -12,6 +12,22 @@ void kws_put(const char *text); /* the platform's: prints, without adding a line
 unsigned kws_run_tests(void);
 
 void kws_check_equal(int64_t actual, int64_t expected, const char *text, const char *file, int line);
+
+/* These bytes where an engine reads models: an AVR's platform copies them into its flash, where they stay
+ * until the next call; elsewhere they are read where they are. */
+#define KWS_FLASH_PLACE_BYTES 1024
+#if defined(__FLASH) && !defined(__STRICT_ANSI__)
+const KWS_FLASH uint8_t *kws_in_flash(const uint8_t *bytes, size_t count);
+#else
+static inline const uint8_t *kws_in_flash(const uint8_t *bytes, size_t count) {
+    return (void)count, bytes;
+}
+#endif
+
+static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
+    while (*a && *a == *b) a++, b++;
+    return *a == *b;
+}
 
 /* Fails, prints both values and goes on. */
 #define CHECK_EQUAL(actual, expected) \

@@ -118,16 +118,18 @@ def header(models: int) -> str:
     """The text of vectors.h."""
     fields = "".join(f"    {field};\n" for field in FIELDS)
     return (
-        f"{BANNER}#ifndef KWS_VECTORS_H\n#define KWS_VECTORS_H\n\n#include <stdint.h>\n\n"
+        f"{BANNER}#ifndef KWS_VECTORS_H\n#define KWS_VECTORS_H\n\n"
+        '#include "kws.h"\n\n'
         f"#define KWS_TEST_MODELS {models}\n"
         f"#define KWS_SIGNAL_SAMPLES {SIGNAL_SAMPLES}u\n"
         f"#define KWS_FFT_VECTORS {len(fft_inputs())}\n\n"
-        f"typedef struct {{\n    const uint8_t *bytes;\n{fields}}} kws_test_model;\n\n"
+        f"typedef struct {{\n    const KWS_FLASH uint8_t *bytes;\n{fields}}} kws_test_model;\n\n"
         "extern const kws_test_model kws_test_models[KWS_TEST_MODELS];\n"
-        "extern const int16_t kws_fft_input[KWS_FFT_VECTORS][512];\n"
-        "extern const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]; /* bins 1..255 */\n"
+        "extern const KWS_FLASH int16_t kws_fft_input[KWS_FFT_VECTORS][512];\n"
+        "/* bins 1..255 */\n"
+        "extern const KWS_FLASH uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255];\n"
         "/* of the first 256 samples of each, halved: bins 1..127 */\n"
-        "extern const uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127];\n\n"
+        "extern const KWS_FLASH uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127];\n\n"
         "#endif\n"
     )
 
@@ -153,17 +155,17 @@ def files() -> dict[str, str]:
     source = (
         BANNER
         + '#include "vectors.h"\n\n'
-        + nested("const int16_t kws_fft_input[KWS_FFT_VECTORS][512]", inputs)
+        + nested("const KWS_FLASH int16_t kws_fft_input[KWS_FFT_VECTORS][512]", inputs)
         + nested(
-            "const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]",
+            "const KWS_FLASH uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]",
             np.rint(amplitudes * 16).astype(np.int64),
         )
         + nested(
-            "const uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127]",
+            "const KWS_FLASH uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127]",
             np.rint(short_amplitudes * 16).astype(np.int64),
         )
         + "".join(
-            c_array(f"static const uint8_t model_{i}[{len(v.data)}]", list(v.data))
+            c_array(f"static const KWS_FLASH uint8_t model_{i}[{len(v.data)}]", list(v.data))
             for i, v in enumerate(vectors)
         )
         + "const kws_test_model kws_test_models[KWS_TEST_MODELS] = {\n"

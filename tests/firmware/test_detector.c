@@ -1,10 +1,13 @@
 #include "check.h"
 #include "kws_detector.h"
 
+static const KWS_FLASH char hey[] = "hey", hey_you[] = "hey\0you", hey_you_other[] = "hey\0you\0_";
+static const KWS_FLASH char noise_you[] = "_noise\0you";
+
 static kws_detector detector;
 static kws_model model;
 
-static void with(const char *names, uint8_t classes, uint8_t smoothing_shift, uint8_t refractory_frames) {
+static void with(const KWS_FLASH char *names, uint8_t classes, uint8_t smoothing_shift, uint8_t refractory_frames) {
     model.names = names;
     model.classes = classes;
     model.detector.threshold_q10 = 1000;
@@ -22,12 +25,12 @@ static uint8_t decide(int16_t first, int16_t second) {
 
 void test_detector_smooths_as_by_hand(void) {
     static const int16_t one[] = {1024}, three[] = {1000, -500, 200}, far[] = {32767, -32768, -32768};
-    with("hey", 1, 1, 0); /* halfway to the logit itself, from certain silence */
+    with(hey, 1, 1, 0); /* halfway to the logit itself, from certain silence */
     kws_detector_smooth(&detector, &model, one);
     CHECK_EQUAL(detector.score_q10[0], -15872);
     kws_detector_smooth(&detector, &model, one);
     CHECK_EQUAL(detector.score_q10[0], -7424);
-    with("hey\0you\0_", 3, 0, 0); /* each against the best of the others */
+    with(hey_you_other, 3, 0, 0); /* each against the best of the others */
     kws_detector_smooth(&detector, &model, three);
     CHECK_EQUAL(detector.score_q10[0], 800);
     CHECK_EQUAL(detector.score_q10[1], -1500);
@@ -38,7 +41,7 @@ void test_detector_smooths_as_by_hand(void) {
 }
 
 void test_detector_needs_release_between_hits(void) {
-    with("hey", 1, 0, 0);
+    with(hey, 1, 0, 0);
     CHECK_EQUAL(decide(999, 0), KWS_NO_WORD);
     CHECK_EQUAL(decide(1000, 0), 0);
     CHECK_EQUAL(decide(32767, 0), KWS_NO_WORD);
@@ -51,28 +54,28 @@ void test_detector_needs_release_between_hits(void) {
 }
 
 void test_detector_waits_the_refractory_frames(void) {
-    with("hey\0you", 2, 0, 3);
+    with(hey_you, 2, 0, 3);
     CHECK_EQUAL(decide(1000, 0), 0);
     CHECK_EQUAL(decide(0, 1000), KWS_NO_WORD); /* frame 1, the other word too */
     CHECK_EQUAL(decide(1000, 0), KWS_NO_WORD); /* 2 */
     CHECK_EQUAL(decide(1000, 0), KWS_NO_WORD); /* 3 */
     CHECK_EQUAL(decide(1000, 0), 0);           /* released in between, still high: now */
-    with("hey", 1, 0, 1);
+    with(hey, 1, 0, 1);
     CHECK_EQUAL(decide(1000, 0), 0);
     CHECK_EQUAL(decide(0, 0), KWS_NO_WORD);
     CHECK_EQUAL(decide(1000, 0), 0);
-    with("hey", 1, 0, 255);
+    with(hey, 1, 0, 255);
     CHECK_EQUAL(decide(1000, 0), 0);
     for (unsigned i = 0; i < 255; i++) CHECK_EQUAL(decide(i & 1 ? 1000 : 0, 0), KWS_NO_WORD);
     CHECK_EQUAL(decide(1000, 0), 0);
 }
 
 void test_detector_prefers_the_best_word(void) {
-    with("hey\0you", 2, 0, 0);
+    with(hey_you, 2, 0, 0);
     CHECK_EQUAL(decide(1200, 1300), 1);
     CHECK_EQUAL(decide(1200, 1300), 0); /* the other is still armed */
     CHECK_EQUAL(decide(1200, 1300), KWS_NO_WORD);
-    with("_noise\0you", 2, 0, 0); /* background is no word, however sure */
+    with(noise_you, 2, 0, 0); /* background is no word, however sure */
     CHECK_EQUAL(decide(32767, 0), KWS_NO_WORD);
     CHECK_EQUAL(decide(32767, 1000), 1);
 }

@@ -124,7 +124,7 @@ void test_fft_keeps_the_energy(void) {
 void test_fft_is_60_db_true(void) {
     for (unsigned i = 0; i < TRANSFORMS * KWS_FFT_VECTORS; i++) {
         unsigned length = transforms[i / KWS_FFT_VECTORS].length, vector = i % KWS_FFT_VECTORS;
-        const uint32_t *amplitude = length == 512 ? kws_fft_amplitude_q4[vector] : kws_fft_short_amplitude_q4[vector];
+        const KWS_FLASH uint32_t *amplitude = length == 512 ? kws_fft_amplitude_q4[vector] : kws_fft_short_amplitude_q4[vector];
         uint64_t signal = 0, noise = 0;
         load_vector(length, vector);
         unsigned shift = power_shift(length, length == 512 ? 14 : 13);

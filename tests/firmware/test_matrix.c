@@ -4,16 +4,16 @@
 static const int8_t x[5] = {1, -2, 3, -128, 127};
 
 void test_matrix_rows_match_hand_computed_sums(void) {
-    static const uint8_t dense8[] = {1, 2, 3, 4, 5, 0xff, 0x80, 0x7f, 0, 1};
+    static const KWS_FLASH uint8_t dense8[] = {1, 2, 3, 4, 5, 0xff, 0x80, 0x7f, 0, 1};
     kws_matrix matrix = {dense8, KWS_MATRIX_INT8, 2, 5, 1, 0};
-    const uint8_t *row = matrix.data;
+    const KWS_FLASH uint8_t *row = matrix.data;
     CHECK_EQUAL(kws_matrix_bytes(&matrix, 10), 10);
     CHECK_EQUAL(kws_matrix_row(&matrix, &row, x), 1 - 4 + 9 - 512 + 635);
     CHECK_EQUAL(kws_matrix_row(&matrix, &row, x), -1 + 256 + 381 + 0 + 127);
     CHECK(row == dense8 + 10);
 
     /* low half first; 8 is -8, 0xf is -1; the last half byte stays empty */
-    static const uint8_t dense4[] = {0x21, 0x83, 0x07, 0xf8, 0x00, 0x0f};
+    static const KWS_FLASH uint8_t dense4[] = {0x21, 0x83, 0x07, 0xf8, 0x00, 0x0f};
     matrix.data = row = dense4;
     matrix.kind = KWS_MATRIX_INT4;
     CHECK_EQUAL(kws_matrix_bytes(&matrix, 6), 6);
@@ -22,7 +22,7 @@ void test_matrix_rows_match_hand_computed_sums(void) {
     CHECK(row == dense4 + 6);
 
     /* bitmap, lowest bit first, then the weights it names */
-    static const uint8_t sparse8[] = {0x12, 10, 0xff, 0x00, 0x01, 0x80};
+    static const KWS_FLASH uint8_t sparse8[] = {0x12, 10, 0xff, 0x00, 0x01, 0x80};
     matrix.data = row = sparse8;
     matrix.kind = KWS_MATRIX_SPARSE8;
     matrix.rows = 3;
@@ -33,7 +33,7 @@ void test_matrix_rows_match_hand_computed_sums(void) {
     CHECK(row == sparse8 + 6);
 
     /* 2 * -128 * 3 / 2^4 = -48, 5 * 3 / 2 = 7.5 up to 8, -7.5 up to -7 */
-    static const uint8_t scaled[] = {2, 5, 0xfb};
+    static const KWS_FLASH uint8_t scaled[] = {2, 5, 0xfb};
     static const int8_t ones[1] = {1}, lowest[1] = {-128};
     kws_matrix column = {scaled, KWS_MATRIX_INT8, 3, 1, 3, 4};
     row = scaled;
@@ -44,14 +44,15 @@ void test_matrix_rows_match_hand_computed_sums(void) {
 }
 
 void test_matrix_rows_clamp_at_hostile_scales(void) {
-    static uint8_t lowest[255];
+    static uint8_t weights[255];
     static int8_t column[255];
     for (unsigned i = 0; i < 255; i++) {
-        lowest[i] = 0x80;
+        weights[i] = 0x80;
         column[i] = -128;
     }
+    const KWS_FLASH uint8_t *lowest = kws_in_flash(weights, sizeof weights);
     kws_matrix matrix = {lowest, KWS_MATRIX_INT8, 1, 255, 255, 0};
-    const uint8_t *row = lowest;
+    const KWS_FLASH uint8_t *row = lowest;
     CHECK_EQUAL(kws_matrix_row(&matrix, &row, column), 16777216);
     matrix.shift = 30; /* 1065369600 / 2^30 = 0.99: the rounding must not overflow */
     row = lowest;
@@ -63,11 +64,11 @@ void test_matrix_rows_clamp_at_hostile_scales(void) {
 }
 
 void test_matrix_sizes_are_refused_when_short(void) {
-    static const uint8_t sparse[] = {0x03, 1, 2, 0x1f, 1, 2, 3, 4, 5};
+    static const KWS_FLASH uint8_t sparse[] = {0x03, 1, 2, 0x1f, 1, 2, 3, 4, 5};
     kws_matrix matrix = {sparse, KWS_MATRIX_SPARSE8, 2, 5, 1, 0};
     CHECK_EQUAL(kws_matrix_bytes(&matrix, 9), 9);
     for (size_t short_of = 0; short_of < 9; short_of++) CHECK_EQUAL(kws_matrix_bytes(&matrix, short_of), 0);
-    static const uint8_t sixth_column[] = {0x20, 1}; /* of five */
+    static const KWS_FLASH uint8_t sixth_column[] = {0x20, 1}; /* of five */
     matrix.data = sixth_column;
     matrix.rows = 1;
     CHECK_EQUAL(kws_matrix_bytes(&matrix, 2), 0);

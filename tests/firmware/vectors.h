@@ -2,14 +2,14 @@
 #ifndef KWS_VECTORS_H
 #define KWS_VECTORS_H
 
-#include <stdint.h>
+#include "kws.h"
 
 #define KWS_TEST_MODELS 19
 #define KWS_SIGNAL_SAMPLES 51200u
 #define KWS_FFT_VECTORS 3
 
 typedef struct {
-    const uint8_t *bytes;
+    const KWS_FLASH uint8_t *bytes;
     uint16_t size, frame_length, hop_length;
     uint8_t n_mfcc, energy, cell, hidden, rank_w, rank_u, classes, words, zeta_q8, nu_q8;
     int16_t threshold_q10, release_q10;
@@ -20,9 +20,10 @@ typedef struct {
 } kws_test_model;
 
 extern const kws_test_model kws_test_models[KWS_TEST_MODELS];
-extern const int16_t kws_fft_input[KWS_FFT_VECTORS][512];
-extern const uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255]; /* bins 1..255 */
+extern const KWS_FLASH int16_t kws_fft_input[KWS_FFT_VECTORS][512];
+/* bins 1..255 */
+extern const KWS_FLASH uint32_t kws_fft_amplitude_q4[KWS_FFT_VECTORS][255];
 /* of the first 256 samples of each, halved: bins 1..127 */
-extern const uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127];
+extern const KWS_FLASH uint32_t kws_fft_short_amplitude_q4[KWS_FFT_VECTORS][127];
 
 #endif

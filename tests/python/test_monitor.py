@@ -26,13 +26,18 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-termi
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Path:
+    return build(tmp_path_factory.mktemp("host") / "app")
+
+
+def build(built: Path, *flags: str) -> Path:
+    """The host's board; flags make it another."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
-    built = tmp_path_factory.mktemp("host") / "app"
     folders = ("ports/host", "app", "include", "src")
     sources = [file for folder in folders for file in (ROOT / "firmware" / folder).glob("*.c")]
     include = [f"-I{ROOT / 'firmware' / folder}" for folder in folders]
-    subprocess.run(["gcc", "-std=c99", "-O1", *include, *sources, "-o", built], check=True)
+    command = ["gcc", "-std=c99", "-O1", *flags, *include, *sources, "-o", built]
+    subprocess.run(command, check=True)
     return built
 
 
@@ -41,7 +46,7 @@ def board(program, tmp_path):
     """Start a board; gives the name of its port. What `sound` it hears begins with its start."""
     running, files = [], []
 
-    def start(sound: np.ndarray, models: list[Path]) -> str:
+    def start(sound: np.ndarray, models: list[Path], program: Path = program) -> str:
         (tmp_path / "sound.raw").write_bytes(sound.astype("<i2").tobytes())
         ours, theirs = os.openpty()
         files.extend([ours, theirs])
@@ -118,6 +123,23 @@ def test_settings_are_changed_and_kept(board):
     port = board(speech(), MODELS)  # restarted
     done = monitor(port, "--seconds", "0.3")
     assert "athena, threshold 0.900" in done.stderr
+
+
+def test_a_board_at_8_khz_without_sound_has_the_right_times(board, tmp_path):
+    """What an Uno is to the monitor."""
+    program = build(tmp_path / "small", "-DKWS_PORT_SAMPLE_RATE_HZ=8000", "-DKWS_APP_AUDIO=0")
+    model = ROOT / "models/athena_8k/athena_8k.kws"
+    port = board(np.resize(speech()[::2], 80_000), [model], program)
+    done = monitor(port, "--seconds", "2", "--csv", tmp_path / "scores.csv")
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "scores.csv").open() as text:
+        rows = [(int(row["frame"]), float(row["time_s"])) for row in csv.DictReader(text)]
+    assert len(rows) > 60
+    assert all(time_s == pytest.approx(frame * 0.02 + 0.032) for frame, time_s in rows)
+    done = monitor(board(speech(), [model], program), "--clips", tmp_path / "clips")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "host sends no sound, so leave out --clips" in done.stderr
+    assert not (tmp_path / "clips").exists()
 
 
 def test_ctrl_c_ends_it_quietly_and_leaves_the_board_quiet(board, tmp_path):

@@ -1,5 +1,6 @@
 """The image that is flashed, run cycle by cycle in simavr: the host's integers, in real time."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from random_models import RandomModel
 
-from kws import deploy_uno, model_file
+from kws import deploy_uno, engine, model_file
 from kws.audio import find_audio, read_audio
 from kws.board_image import Part, intel_hex, prebuilt
 from kws.config import DetectorConfig, FeatureConfig
@@ -117,6 +118,83 @@ def test_settings_are_changed_over_the_line_and_survive_power_off(compare, image
     kept.write_bytes(damaged)
     fresh = compare.simulate(image(model), speech(0.3), "--eeprom", str(kept))
     assert fresh[3:5] == [f"t {model.c[0].model.detector.threshold_q10}", "r 50"]
+
+
+def save(threshold: int) -> list[str]:
+    return ["--line", "0.02", f"t {threshold}", "--line", "0.04", "w"]
+
+
+RECORD_BYTES = 18  # of settings; bytes that stay the same are not written
+# A byte is erased before it is written: whole, erased, and what may be left in between.
+LEFT_BEHIND = {"whole": 0, "erased": 255, "half": 15}
+
+
+@pytest.mark.parametrize("saved_before", [0, 1, 2], ids=["first", "second", "third"])
+def test_a_power_cut_within_any_byte_of_a_save_leaves_old_or_new_settings(
+    compare, image, tmp_path, saved_before
+):
+    """In simavr, for the first save into each slot and for one over an older record."""
+    model, kept, before = shipped(), tmp_path / "eeprom", tmp_path / "before"
+    flashed, silence = image(model), np.zeros(400, np.int16)
+
+    def simulate(*options: str) -> list[str]:
+        lines = compare.simulate(flashed, silence, *options, "--eeprom", str(kept))
+        assert lines[0] == "kws 1 uno 8000 2 0" and "! " not in "".join(lines)
+        return lines
+
+    own = model.c[0].model.detector.threshold_q10
+    old, new, next_one = (1100, 1201, 1302) if saved_before else (own, 1201, 1302)
+    kept.write_bytes(b"\xff" * 1024)
+    for number in range(saved_before):
+        simulate(*save(1100 - (saved_before - 1 - number)))
+    before.write_bytes(kept.read_bytes())
+    outcomes = []
+    for write, left_behind in itertools.product(range(1, RECORD_BYTES + 2), LEFT_BEHIND.values()):
+        kept.write_bytes(before.read_bytes())
+        cut = simulate(*save(new), "--cut", str(write), str(left_behind))
+        if '"cut": 0' in cut[-1]:
+            break  # the record was written by then
+        outcomes.append(simulate(*save(next_one))[3])
+        assert simulate()[3] == f"t {next_one}", (write, left_behind)
+    assert len(outcomes) >= 9
+    assert {*outcomes} == {f"t {old}", f"t {new}"}, outcomes
+
+
+def test_the_second_model_is_selected_on_the_line_and_kept(compare, tmp_path):
+    first, second, kept = shipped(), random_model(), tmp_path / "eeprom"
+    flashed = tmp_path / "two.hex"
+    flashed.write_bytes(deploy_uno.image([first, second], "analog"))
+    typed = ["--line", "0.1", "m 1", "--line", "0.3", "w", "--line", "0.8", "m 2"]
+    lines = compare.simulate(flashed, speech(1), *typed, "--eeprom", str(kept))
+    assert lines[1] == f"m 0 160 {len(first.data)}" and "w 1" in lines
+    selected = lines.index(f"m 1 160 {len(second.data)}")
+    assert lines[selected + 1 : selected + 3] == ["n 0 hey_you", "n 1 _unknown_"]
+    assert "! m 2" in lines[selected:]
+    again = compare.simulate(flashed, speech(1), "--line", "0.005", "s 1", "--eeprom", str(kept))
+    assert again[1] == f"m 1 160 {len(second.data)}"
+    said = [line for line in again if line.startswith("s ")]
+    heard = engine.scores(second, compare.ten_bits(speech(1))).tolist()
+    expected = [" ".join(map(str, ("s", frame, *row))) for frame, row in enumerate(heard)]
+    assert said[: len(expected)] == expected
+
+
+def test_samples_lost_while_settings_are_saved_are_counted(compare, image):
+    """18 bytes of EEPROM take 61 ms, of which the ring has room for 22: every other one is told."""
+    samples = speech(1.5)
+    typed = ["--line", "0.005", "s 1", "--line", "0.3", "w", "--line", "1.4", "?"]
+    lines = compare.simulate(image(shipped()), samples, *typed)
+    lost = [int(line.split()[1]) for line in lines if line.startswith("o ")]
+    assert lost[0] == 0 and 8 * (61 - 22) <= lost[1] < 8 * 61
+    last_frame = max(int(line.split()[1]) for line in lines if line.startswith("s "))
+    heard = len(samples) + 800 - lost[-1]  # the simulation ends 0.1 s after the samples
+    assert heard - 3 * 160 < last_frame * 160 + 256 <= heard
+
+
+def test_a_board_that_stops_hearing_is_restarted_by_its_watchdog(compare, image):
+    lines = compare.simulate(image(shipped()), speech(2), "--stall", "0.5")
+    greetings = [line for line in lines if line.startswith("kws ")]
+    assert greetings == ["kws 1 uno 8000 2 0", "kws 1 uno 8000 2 1"]
+    assert "p 1" in lines[lines.index(greetings[1]) :]  # and hears again
 
 
 def test_noise_on_the_line_is_refused_and_changes_nothing(compare, image):

@@ -15,7 +15,7 @@
 #define SLOT_BYTES 32 /* of EEPROM, for a record of settings */
 
 static kws_app app;
-static uint8_t was_watchdog;
+static uint8_t was_watchdog __attribute__((section(".noinit"))); /* set before the others are cleared */
 
 /* Before main: the watchdog still runs after it has restarted the chip. */
 __attribute__((naked, used, section(".init3"))) static void before_main(void) {
@@ -99,7 +99,7 @@ static void start_sampling(void) {
     TCCR1B = _BV(WGM12) | _BV(CS10);
 }
 
-/* Hands over what the ring holds, up to its end. */
+/* Hands over what the ring holds, up to its end; it keeps its room there until all is done. */
 static uint8_t process(uint8_t tail) {
     uint8_t count = WAITING, left = (uint8_t)(RING_SAMPLES - tail);
     if (count > left) count = left;

@@ -1,11 +1,14 @@
 /* The board in simavr, cycle by cycle: a recording goes into the ADC, lines come out of the UART.
  *
  *     simulate image.hex recording.raw [--line SECONDS TEXT] ... [--exact] [--profile FILE]
+ *                                        [--eeprom FILE] [--cut N MASK] [--stall SECONDS]
  *
  * recording.raw: int16 little endian at 8 kHz; the ADC sees its ten highest bits. What the board
  * prints goes to stdout; the last line is the account of cycles and memory, as JSON behind "simulated".
  * --exact looks at the stack after every instruction; --profile also writes the cycles spent at each
- * address. --eeprom FILE keeps the settings from run to run. */
+ * address. --eeprom FILE keeps the settings from run to run. --cut N MASK ends the run, as a loss of power
+ * would, within the Nth write of a byte to it: the byte is left as what was written | MASK, with 255 erased,
+ * with 0 whole; the account then has "cut": 1. --stall SECONDS stops the timer that samples: what hangs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +29,11 @@
 #define EEPROM_BYTES 1024
 #define TAIL_SAMPLES 800 /* after the recording: what it completes is said */
 #define MOST_LINES 32
+#define EECR 0x3f /* in data memory, as all of these */
+#define EEPE 0x02
+#define EEPROM_US 3400 /* a byte, which simavr writes at once */
+#define EEARL 0x41
+#define TIMER1_INTERRUPTS 0x6f
 
 static avr_t *avr;
 static int16_t *recording;
@@ -33,6 +41,9 @@ static long samples, conversions = -1; /* the first one is the ADC's own, to war
 static unsigned long long sleeping, busy_since, longest, last_conversion, jitter;
 static unsigned long long spent[FLASH_BYTES / 2];
 static unsigned lowest_stack;
+static int writes_left, cut_mask; /* of the EEPROM until the power goes; 0: it stays */
+static int is_cut, is_written;
+static double stall_at = -1;
 
 static void fail(const char *what, const char *name) {
     fprintf(stderr, "simulate: %s %s\n", what, name);
@@ -78,6 +89,25 @@ static void work_pin(struct avr_irq_t *irq, uint32_t value, void *unused) {
     }
 }
 
+static void eeprom_write(avr_t *core, avr_io_addr_t address, uint8_t value, void *unused) {
+    (void)core, (void)address, (void)unused;
+    if (!(value & EEPE)) return;
+    if (writes_left && --writes_left == 0) is_cut = 1;
+    is_written = 1;
+}
+
+static avr_cycle_count_t eeprom_done(avr_t *core, avr_cycle_count_t when, void *unused) {
+    (void)when, (void)unused;
+    core->data[EECR] &= (uint8_t)~EEPE;
+    return 0;
+}
+
+static void keep_eeprom_busy(void) {
+    is_written = 0;
+    avr->data[EECR] |= EEPE;
+    avr_cycle_timer_register_usec(avr, EEPROM_US, eeprom_done, NULL);
+}
+
 static void sleep_without_waiting(avr_t *core, avr_cycle_count_t cycles) {
     (void)core;
     sleeping += cycles + 1;
@@ -114,6 +144,7 @@ static void set_up(const char *image) {
     avr_ioctl(avr, AVR_IOCTL_UART_GET_FLAGS('0'), &flags);
     flags &= ~(uint32_t)(AVR_UART_FLAG_STDIO | AVR_UART_FLAG_POOL_SLEEP);
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
+    avr_register_io_write(avr, EECR, eeprom_write, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER), convert, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), transmit, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('B'), 2), work_pin, NULL);
@@ -132,6 +163,14 @@ static void keep_eeprom(const char *name, int is_end) {
     fclose(file);
 }
 
+static void spoil_written_byte(void) {
+    uint8_t byte;
+    avr_eeprom_desc_t one = {.ee = &byte, .offset = (uint16_t)(avr->data[EEARL] | avr->data[EEARL + 1] << 8), .size = 1};
+    avr_ioctl(avr, AVR_IOCTL_EEPROM_GET, &one);
+    byte = (uint8_t)(byte | cut_mask);
+    avr_ioctl(avr, AVR_IOCTL_EEPROM_SET, &one);
+}
+
 /* The longest stretch of RAM that was never written: between the variables and the deepest stack. */
 static unsigned untouched(void) {
     unsigned longest_run = 0, run = 0;
@@ -145,7 +184,7 @@ static unsigned untouched(void) {
 static void run(int count, char **lines, int exact) {
     unsigned long long end = (unsigned long long)(samples + TAIL_SAMPLES) * SAMPLE_CYCLES;
     int next = 0;
-    while (avr->cycle < end) {
+    while (avr->cycle < end && !is_cut) {
         unsigned long long before = avr->cycle;
         avr_flashaddr_t pc = avr->pc;
         if (exact) avr->run_cycle_limit = avr->run_cycle_count = 1;
@@ -154,6 +193,11 @@ static void run(int count, char **lines, int exact) {
         if (exact && state == cpu_Running) spent[pc / 2 % (FLASH_BYTES / 2)] += avr->cycle - before;
         unsigned stack = avr->data[R_SPL] | (unsigned)avr->data[R_SPH] << 8;
         if (stack > 0x100 && stack < lowest_stack) lowest_stack = stack;
+        if (is_written) keep_eeprom_busy();
+        if (stall_at >= 0 && (double)avr->cycle / FREQUENCY >= stall_at) {
+            avr->data[TIMER1_INTERRUPTS] = 0;
+            stall_at = -1;
+        }
         if (next < count && (double)avr->cycle / FREQUENCY >= atof(lines[2 * next])) send_line(lines[2 * next++ + 1]);
     }
 }
@@ -170,7 +214,7 @@ int main(int argc, char **argv) {
     char *lines[2 * MOST_LINES];
     const char *profile = NULL, *eeprom = NULL;
     int count = 0, exact = 0;
-    if (argc < 3) fail("usage:", "simulate image.hex recording.raw [--line SECONDS TEXT] [--exact] [--profile FILE]");
+    if (argc < 3) fail("usage:", "simulate image.hex recording.raw [--line SECONDS TEXT] [--exact] [--profile FILE] [--eeprom FILE] [--cut N MASK] [--stall S]");
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--line") == 0 && i + 2 < argc && count < MOST_LINES) {
             lines[2 * count] = argv[++i];
@@ -179,6 +223,11 @@ int main(int argc, char **argv) {
             profile = argv[++i];
         } else if (strcmp(argv[i], "--eeprom") == 0 && i + 1 < argc) {
             eeprom = argv[++i];
+        } else if (strcmp(argv[i], "--cut") == 0 && i + 2 < argc) {
+            writes_left = atoi(argv[++i]);
+            cut_mask = atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--stall") == 0 && i + 1 < argc) {
+            stall_at = atof(argv[++i]);
         } else if (strcmp(argv[i], "--exact") == 0) {
             exact = 1;
         } else {
@@ -189,11 +238,12 @@ int main(int argc, char **argv) {
     set_up(argv[1]);
     if (eeprom) keep_eeprom(eeprom, 0);
     run(count, lines, exact || profile);
+    if (is_cut) spoil_written_byte();
     if (eeprom) keep_eeprom(eeprom, 1);
     if (profile) write_profile(profile);
     printf("\nsimulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
-           "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu}\n",
+           "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu, \"cut\": %d}\n",
            (double)avr->cycle / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)avr->cycle, longest, untouched(),
-           avr->ramend - lowest_stack, jitter);
+           avr->ramend - lowest_stack, jitter, is_cut);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* Runs what boards run, for tests of what talks to them: app SAMPLES SETTINGS MODEL [MODEL]
- * SAMPLES is raw int16 at 16 kHz, from the start again at its end, in real time; the line is standard
+ * SAMPLES is raw int16 at the rate of port.h, from the start again at its end, in real time; the line is standard
  * input and output, a pseudo-terminal for one; SETTINGS is a file in the place of flash. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
@@ -70,7 +70,7 @@ uint8_t kws_port_save(uint8_t slot, const uint8_t *bytes, uint8_t count) {
 }
 
 static void sleep_until(struct timespec *next) {
-    next->tv_nsec += 1000000000L / 16000 * BLOCK;
+    next->tv_nsec += 1000000000L / KWS_PORT_SAMPLE_RATE_HZ * BLOCK;
     if (next->tv_nsec >= 1000000000L) next->tv_nsec -= 1000000000L, next->tv_sec++;
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) != 0) {}
 }

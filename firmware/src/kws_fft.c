@@ -1,5 +1,7 @@
 #include "kws_fft.h"
 
+#include <string.h>
+
 #include "kws_avr.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
@@ -19,10 +21,11 @@ typedef struct {
     int32_t re, im;
 } complex32;
 
-static int16_t sine(unsigned index) { return kws_sine_q15[index & (PERIOD - 1)]; }
-static int16_t cosine(unsigned index) { return kws_sine_q15[(index + PERIOD / 4) & (PERIOD - 1)]; }
+/* Of angle / 512 of a circle, up to three quarters of it. */
+static inline int32_t sine(unsigned angle) { return kws_sine_q15[angle]; }
+static inline int32_t cosine(unsigned angle) { return kws_sine_q15[angle + PERIOD / 4]; }
 
-static void exchange(int16_t *a, int16_t *b) {
+static inline void exchange(int16_t *a, int16_t *b) {
     for (unsigned part = 0; part < POINT; part++) {
         int16_t kept = a[part];
         a[part] = b[part];
@@ -30,11 +33,16 @@ static void exchange(int16_t *a, int16_t *b) {
     }
 }
 
-/* 256 points: base-4 digits in reverse, two by two. */
+/* Two base-4 digits in reverse. */
+static unsigned swapped(unsigned digits) { return (digits & 3u) << 2 | digits >> 2; }
+
+/* 256 points: four base-4 digits in reverse. As a matrix of 16 by 16, place (row, column) takes what is at
+ * (swapped column, swapped row). */
 static void reverse_digits(int16_t *z) {
-    for (unsigned i = 1; i < 255; i++) {
-        unsigned j = ((i & 3u) << 6) | ((i & 12u) << 2) | ((i >> 2) & 12u) | (i >> 6);
-        if (j > i) exchange(z + i * POINT, z + j * POINT);
+    for (unsigned row = 0; row < 15; row++) {
+        int16_t *in_row = z + 16 * row * POINT, *in_column = z + swapped(row) * POINT;
+        for (unsigned other = row + 1; other < 16; other++)
+            exchange(in_row + swapped(other) * POINT, in_column + 16 * other * POINT);
     }
 }
 
@@ -52,42 +60,83 @@ static void reverse_digits_and_bit(int16_t *z) {
     }
 }
 
+/* A point in one word, where that saves instructions: the real part is its lower half. */
+#if defined(__GNUC__) && defined(__arm__) && !defined(__ARM_BIG_ENDIAN) && KWS_LANES == 1
+#define WORDS 1
+static inline uint32_t word_of(const int16_t *z) {
+    uint32_t word;
+    memcpy(&word, __builtin_assume_aligned(z, 4), sizeof word);
+    return word;
+}
+static inline complex32 point(const int16_t *z) {
+    uint32_t word = word_of(z);
+    complex32 parts = {(int16_t)(uint16_t)word, kws_shift((int32_t)word, 16)};
+    return parts;
+}
+#else
+#define WORDS 0
+static inline complex32 point(const int16_t *z) {
+    complex32 parts = {z[0], z[LANES]};
+    return parts;
+}
+#endif
+
+/* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that rounding
+ * each factor costs less than rounding the sum. */
+#define TURNED_Q 13
+#if KWS_ARM_DSP && WORDS
+typedef uint32_t turn; /* cosine, and above it the sine, negative */
+static inline turn turn_by(unsigned angle) { return (uint16_t)cosine(angle) | (uint32_t)-sine(angle) << 16; }
+static inline complex32 turned_q2(const int16_t *z, turn t) {
+    int16x2_t a = (int16x2_t)word_of(z), b = (int16x2_t)t;
+    complex32 result = {kws_shift(__smlsd(a, b, kws_half(TURNED_Q)), TURNED_Q),
+                        kws_shift(__smladx(a, b, kws_half(TURNED_Q)), TURNED_Q)};
+    return result;
+}
+#else
 typedef struct {
     int32_t c, s;
-} turn; /* e^(-2 pi j angle / 512): cosine and sine, q15 */
-
-static turn turn_by(unsigned angle) {
+} turn;
+static inline turn turn_by(unsigned angle) {
     turn t = {cosine(angle), sine(angle)};
     return t;
 }
-
-/* Two fractional bits: enough that rounding each factor costs less than rounding the sum. */
-static inline complex32 scaled_q2(const int16_t *z) {
-    complex32 same = {(int32_t)z[0] * 4, (int32_t)z[LANES] * 4};
-    return same;
-}
-
 static inline complex32 turned_q2(const int16_t *z, turn t) {
-    complex32 result = {kws_round_shift(z[0] * t.c + z[LANES] * t.s, 13),
-                        kws_round_shift(z[LANES] * t.c - z[0] * t.s, 13)};
+    complex32 a = point(z);
+    complex32 result = {kws_round_shift(a.re * t.c + a.im * t.s, TURNED_Q),
+                        kws_round_shift(a.im * t.c - a.re * t.s, TURNED_Q)};
     return result;
 }
+#endif
 
-/* Stores a point of which half a step has been added; returns its folded magnitude. */
+/* Stores a point of which half a step has been added; returns its magnitudes, to be ORed and told. */
 static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
     re = kws_shift(re, shift);
     im = kws_shift(im, shift);
+#if WORDS
+    uint32_t word = (uint16_t)re | (uint32_t)im << 16;
+    memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word);
+    return word ^ word << 1;
+#else
     z[0] = (int16_t)re;
     z[LANES] = (int16_t)im;
     return kws_fold(re) | kws_fold(im);
+#endif
 }
 
-/* Radix 4: p0 and the turned b, c, d of p1, p2, p3 become the four outputs / 2^shift. */
-static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, complex32 b, complex32 c,
-                                 complex32 d, unsigned shift) {
-    complex32 a = scaled_q2(p0);
-    a.re += kws_half(shift); /* every output has a in it once: this rounds all four */
-    a.im += kws_half(shift);
+/* Folded magnitudes from what put() returned. A bit that differs from the one below it stands one above
+ * the highest of a folded magnitude; what falls from the lower half into the upper is shifted out. */
+static inline uint32_t told(uint32_t magnitudes) {
+#if WORDS
+    return (uint16_t)(magnitudes | magnitudes >> 16) >> 1;
+#else
+    return magnitudes;
+#endif
+}
+
+/* Radix 4: a of p0 and b, c, d of p1, p2, p3 become the four outputs / 2^shift. */
+static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, complex32 a, complex32 b,
+                                 complex32 c, complex32 d, unsigned shift) {
     complex32 sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
     complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
     return put(p0, sum.re + even.re, sum.im + even.im, shift) |
@@ -96,37 +145,46 @@ static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t 
            put(p3, difference.re - odd.im, difference.im + odd.re, shift);
 }
 
-/* One butterfly a lane; ORs the folded magnitudes of the outputs. */
-static inline void plain(int16_t *restrict p0, int16_t *restrict p1, int16_t *restrict p2, int16_t *restrict p3,
-                         const unsigned *restrict shift, uint32_t *restrict folded) {
-    KWS_FOR_LANES(l)
-        folded[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, scaled_q2(p1 + l), scaled_q2(p2 + l),
-                               scaled_q2(p3 + l), shift[l] + 2);
+/* Every output has the first point in it once: half a step there rounds all four. */
+static inline complex32 with_half(complex32 a, unsigned factor, unsigned shift) {
+    complex32 result = {a.re * (int32_t)factor + kws_half(shift), a.im * (int32_t)factor + kws_half(shift)};
+    return result;
 }
 
-static inline void turned(int16_t *restrict p0, int16_t *restrict p1, int16_t *restrict p2, int16_t *restrict p3,
-                          const turn by[3], const unsigned *restrict shift, uint32_t *restrict folded) {
+/* One butterfly a lane; ORs the magnitudes of the outputs. */
+static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const unsigned *restrict shift,
+                         uint32_t *restrict magnitudes) {
     KWS_FOR_LANES(l)
-        folded[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, turned_q2(p1 + l, by[0]),
-                               turned_q2(p2 + l, by[1]), turned_q2(p3 + l, by[2]), shift[l] + 2);
+        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, with_half(point(p0 + l), 1, shift[l]),
+                                   point(p1 + l), point(p2 + l), point(p3 + l), shift[l]);
+}
+
+static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const turn by[3],
+                          const unsigned *restrict shift, uint32_t *restrict magnitudes) {
+    KWS_FOR_LANES(l)
+        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, with_half(point(p0 + l), 4, shift[l] + 2),
+                                   turned_q2(p1 + l, by[0]), turned_q2(p2 + l, by[1]), turned_q2(p3 + l, by[2]),
+                                   shift[l] + 2);
 }
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
  * group needs no turning. ORs the outputs' folded magnitudes. */
-static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *restrict shift, uint32_t *restrict folded) {
-    unsigned stride = quarter * POINT;
-    for (unsigned at = 0; at < points * POINT; at += 4 * stride) {
-        int16_t *p = z + at;
-        plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, folded);
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *to_shift, uint32_t *folded) {
+    unsigned stride = quarter * POINT, step = PERIOD / 4 / quarter, shift[LANES];
+    uint32_t magnitudes[LANES];
+    KWS_FOR_LANES(l) {
+        shift[l] = to_shift[l];
+        magnitudes[l] = 0;
     }
-    for (unsigned k = 1; k < quarter; k++) {
-        unsigned angle = k * (PERIOD / 4 / quarter);
+    int16_t *end = z + points * POINT;
+    for (int16_t *p = z; p < end; p += 4 * stride) plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, magnitudes);
+    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
         turn by[3] = {turn_by(angle), turn_by(2 * angle), turn_by(3 * angle)};
-        for (unsigned at = k * POINT; at < points * POINT; at += 4 * stride) {
-            int16_t *p = z + at;
-            turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, folded);
-        }
+        z += POINT;
+        for (int16_t *p = z; p < end; p += 4 * stride)
+            turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, magnitudes);
     }
+    KWS_FOR_LANES(l) folded[l] = told(magnitudes[l]);
 }
 
 /* The stage below radix 4: sum and difference of two neighbours, which no angle parts. */
@@ -144,32 +202,34 @@ static void pairs(int16_t *z, unsigned points, uint32_t *restrict folded) {
     }
 }
 
-static uint32_t power(int32_t re, int32_t im, unsigned shift) {
-    uint32_t r = (uint32_t)kws_round_shift(re, shift), i = (uint32_t)kws_round_shift(im, shift);
-    return r * r + i * i; /* modulo 2^32, hence right for negative parts too */
-}
+/* modulo 2^32, hence right for negative parts too */
+static inline uint32_t power(int32_t re, int32_t im) { return (uint32_t)re * (uint32_t)re + (uint32_t)im * (uint32_t)im; }
 
 /* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k. */
-static void untangle(kws_frames *frames, unsigned points, const unsigned *shift) {
-    int16_t *z = frames->samples;
-    for (unsigned k = 1; k <= points / 2; k++) {
-        const int16_t *low = z + k * POINT, *high = z + (points - k) * POINT;
+static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shift) {
+    unsigned shift[LANES], step = PERIOD / 2 / points;
+    int16_t *low = frames->samples, *high = low + points * POINT;
+    /* eight times the spectrum: both halves of the sum, and two fractional bits */
+    KWS_FOR_LANES(l) shift[l] = to_shift[l] + 3;
+    for (unsigned angle = step; angle <= PERIOD / 4; angle += step) {
+        low += POINT;
+        high -= POINT;
         uint32_t power_low[LANES], power_high[LANES]; /* takes the points' place once all are read */
-        unsigned angle = k * (PERIOD / 2 / points);
         int32_t c = cosine(angle), s = sine(angle);
         KWS_FOR_LANES(l) {
-            int32_t low_re = low[l], low_im = low[l + LANES], high_re = high[l], high_im = high[l + LANES];
-            int32_t even_re = low_re + high_re, even_im = low_im - high_im;
-            int32_t odd_re = low_im + high_im, odd_im = high_re - low_re; /* already divided by j */
-            int32_t turned_re = kws_round_shift(odd_re * c + odd_im * s, 13);
-            int32_t turned_im = kws_round_shift(odd_im * c - odd_re * s, 13);
-            /* eight times the spectrum: both halves of the sum, and two fractional bits */
-            power_low[l] = power(even_re * 4 + turned_re, turned_im + even_im * 4, shift[l] + 3);
-            power_high[l] = power(even_re * 4 - turned_re, turned_im - even_im * 4, shift[l] + 3);
+            complex32 a = point(low + l), b = point(high + l);
+            int32_t half = kws_half(shift[l]);
+            int32_t even_re = (a.re + b.re) * 4 + half, even_im = (a.im - b.im) * 4;
+            int32_t odd_re = a.im + b.im, odd_im = b.re - a.re; /* already divided by j */
+            int32_t turned_re = kws_round_shift(odd_re * c + odd_im * s, TURNED_Q);
+            int32_t turned_im = kws_round_shift(odd_im * c - odd_re * s, TURNED_Q) + half;
+            power_low[l] = power(kws_shift(even_re + turned_re, shift[l]), kws_shift(turned_im + even_im, shift[l]));
+            power_high[l] = power(kws_shift(even_re - turned_re, shift[l]), kws_shift(turned_im - even_im, shift[l]));
         }
+        uint32_t *at_low = frames->power + (low - frames->samples) / 2, *at_high = frames->power + (high - frames->samples) / 2;
         KWS_FOR_LANES(l) {
-            frames->power[(points - k) * LANES + l] = power_high[l];
-            frames->power[k * LANES + l] = power_low[l];
+            at_high[l] = power_high[l];
+            at_low[l] = power_low[l];
         }
     }
 }
@@ -179,7 +239,7 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *shift)
 static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
     unsigned total = *shift + 2;
     (void)points;
-    *folded |= (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
+    *folded = (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
 }
 
 static void reverse_digits(int16_t *z) { (void)z; /* 256 points are not for it */ }
@@ -220,7 +280,6 @@ void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsi
     for (; quarter < points; quarter *= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */
         choose_shift(folded, 12, shift, total);
-        KWS_FOR_LANES(l) folded[l] = 0;
         stage(frames->samples, points, quarter, shift, folded);
     }
     /* |X| <= 2 sqrt 2 * 2^magnitude: with 14 bits |X|^2 < 2^31. */

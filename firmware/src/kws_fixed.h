@@ -4,6 +4,14 @@
 
 #include <stdint.h>
 
+/* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no number. */
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#include <arm_acle.h>
+#define KWS_ARM_DSP 1
+#else
+#define KWS_ARM_DSP 0
+#endif
+
 /* value / 2^shift, downwards. Shifting a negative number right is arithmetic on every compiler that
  * this engine supports; the test of this helper fails on any other. */
 static inline int32_t kws_shift(int32_t value, unsigned shift) { return value >> shift; }

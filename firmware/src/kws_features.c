@@ -1,5 +1,7 @@
 #include "kws_features.h"
 
+#include <string.h>
+
 #include "kws_avr.h"
 #include "kws_fft.h"
 #include "kws_fixed.h"
@@ -12,35 +14,103 @@
 #define LANES KWS_LANES
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
+/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
+static inline int16_t scaled_q7(int32_t sum, int32_t scale) {
+    uint32_t low = ((uint32_t)sum & 0xffff) * (uint32_t)scale;
+    return kws_sat16(kws_round_shift(kws_shift(sum, 16) * scale + (int32_t)(low >> 16), 15));
+}
+
 /* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
 #ifndef KWS_AVR_ASSEMBLY
-/* The periodic Hann window at n / 512 of its length, q15; it is symmetric: sample n has the weight of
- * sample 512 - n. */
-static int32_t window_q15(unsigned n) {
-    return (32768 - (int32_t)kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)]) >> 1;
+/* The periodic Hann window, q15: at an angle / 512 of its length it is (1 - cosine) / 2, half a length on
+ * (1 + cosine) / 2. */
+static inline int32_t cosine(unsigned angle) { return kws_sine_q15[angle + PERIOD / 4]; }
+static inline int32_t early_q15(int32_t c) { return (32768 - c) >> 1; }
+static inline int32_t late_q15(int32_t c) { return (32768 + c) >> 1; }
+
+#if KWS_ARM_DSP && KWS_LANES == 1
+/* The same of two neighbours at once. Less 32768 a weight fits 16 bits; then that is put right. */
+#define TWICE_32768 0x80008000u
+static inline uint32_t two(const void *at) {
+    uint32_t word;
+    memcpy(&word, __builtin_assume_aligned(at, 4), sizeof word);
+    return word;
+}
+static inline int32_t low_of(uint32_t pair) { return (int16_t)(uint16_t)pair; }
+static inline int32_t high_of(uint32_t pair) { return kws_shift((int32_t)pair, 16); }
+static inline uint32_t two_early(uint32_t c) { return (uint32_t)__shsub16((int16x2_t)TWICE_32768, (int16x2_t)c) ^ TWICE_32768; }
+static inline uint32_t two_late(uint32_t c) { return (uint32_t)__shadd16((int16x2_t)TWICE_32768, (int16x2_t)c) ^ TWICE_32768; }
+
+static inline uint32_t two_folds(uint32_t samples, uint32_t weights) {
+    return kws_fold(low_of(samples) * low_of(weights)) | kws_fold(high_of(samples) * high_of(weights));
+}
+
+static uint32_t fold_products(const int16_t *samples, unsigned length) {
+    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + length / 2, *end = late;
+    uint32_t folded = 0;
+    for (; samples < end; samples += 2, late += 2, c += 2)
+        folded |= two_folds(two(samples), two_early(two(c))) | two_folds(two(late), two_late(two(c)));
+    return folded;
+}
+
+static inline void take_two(int16_t *at, uint32_t weights, int32_t half, unsigned shift) {
+    uint32_t samples = two(at);
+    samples = kws_pair(kws_shift(low_of(samples) * low_of(weights) + half, shift),
+                       kws_shift(high_of(samples) * high_of(weights) + half, shift));
+    memcpy(__builtin_assume_aligned(at, 4), &samples, sizeof samples);
+}
+
+static void take_products(int16_t *samples, unsigned length, unsigned shift) {
+    const int16_t *c = kws_sine_q15 + PERIOD / 4;
+    int16_t *late = samples + length / 2, *end = late;
+    int32_t half = kws_half(shift);
+    for (; samples < end; samples += 2, late += 2, c += 2) {
+        take_two(samples, two_early(two(c)), half, shift);
+        take_two(late, two_late(two(c)), half, shift);
+    }
+}
+#endif
+/* Magnitudes of all products of samples and weights. */
+static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *folded) {
+    unsigned step = PERIOD / length;
+    const int16_t *late = samples + length / 2 * LANES;
+    for (unsigned angle = 0; angle < PERIOD / 2; angle += step, samples += LANES, late += LANES) {
+        int32_t c = cosine(angle);
+        KWS_FOR_LANES(l) folded[l] |= kws_fold(samples[l] * early_q15(c)) | kws_fold(late[l] * late_q15(c));
+    }
 }
 
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
-    uint32_t folded[LANES] = {0};
     unsigned step = PERIOD / length;
-    for (unsigned n = 1; n <= length / 2; n++) {
-        const int16_t *early = samples + n * LANES, *late = samples + (length - n) * LANES;
-        int32_t weight = window_q15(n * step);
-        KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
-    }
+    int16_t *late = samples + length / 2 * LANES;
+    uint32_t folded[LANES] = {0};
+    int32_t half[LANES];
+#if KWS_ARM_DSP && KWS_LANES == 1
+    if (length == PERIOD) *folded = fold_products(samples, length);
+    else
+#endif
+    fold_windowed(samples, length, folded);
     KWS_FOR_LANES(l) {
         unsigned bits = kws_bits(folded[l]);
         shift[l] = bits > magnitude ? bits - magnitude : 0;
-        samples[l] = 0;
+        half[l] = kws_half(shift[l]);
     }
-    for (unsigned n = 1; n < length; n++) {
-        int16_t *at = samples + n * LANES;
-        int32_t weight = window_q15(n * step);
-        KWS_FOR_LANES(l) at[l] = (int16_t)kws_round_shift(at[l] * weight, shift[l]);
+#if KWS_ARM_DSP && KWS_LANES == 1
+    if (length == PERIOD) {
+        take_products(samples, length, *shift);
+        return;
+    }
+#endif
+    for (unsigned angle = 0; angle < PERIOD / 2; angle += step, samples += LANES, late += LANES) {
+        int32_t c = cosine(angle);
+        KWS_FOR_LANES(l) {
+            samples[l] = (int16_t)kws_shift(samples[l] * early_q15(c) + half[l], shift[l]);
+            late[l] = (int16_t)kws_shift(late[l] * late_q15(c) + half[l], shift[l]);
+        }
     }
 }
 
@@ -54,13 +124,19 @@ static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
 }
 
 static int32_t log2_of(uint64_t value) {
-    unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
-    return log2_q10(bits, (uint16_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)));
+    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+    unsigned bits = kws_bits(high ? high : low);
+    if (!high) return log2_q10(bits, (uint16_t)(low << (32 - bits) >> 15));
+    return log2_q10(bits + 32, (uint16_t)((high << (32 - bits) | low >> bits) >> 15));
 }
 
-/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication. */
-static uint64_t product(uint32_t a, uint16_t b) {
+/* 32 by 16 bits, where a chip has no long multiplication in two steps of one instruction. */
+static inline uint64_t product(uint32_t a, uint16_t b) {
+#if defined(__ARM_FEATURE_DSP)
+    return (uint64_t)a * b;
+#else
     return ((uint64_t)((a >> 16) * b) << 16) + (a & 0xffff) * (uint32_t)b;
+#endif
 }
 
 /* Power bins to log2 of the mel energies. Every bin lies between two band centres and feeds both:
@@ -70,17 +146,19 @@ static uint64_t product(uint32_t a, uint16_t b) {
 static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
     uint64_t rising[LANES] = {0};
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
+    const uint32_t *power = frames->power + table->edges[0] * LANES;
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {
         uint64_t whole[LANES] = {0}, carried[LANES];
         KWS_FOR_LANES(l) {
             carried[l] = rising[l];
             rising[l] = 0;
         }
-        for (unsigned bin = table->edges[interval]; bin < table->edges[interval + 1]; bin++) {
+        const uint32_t *end = frames->power + table->edges[interval + 1] * LANES;
+        for (; power < end; power += LANES) {
             uint16_t weight = *weight_q15++;
             KWS_FOR_LANES(l) {
-                whole[l] += frames->power[bin * LANES + l];
-                rising[l] += product(frames->power[bin * LANES + l], weight);
+                whole[l] += power[l];
+                rising[l] += product(power[l], weight);
             }
         }
         if (interval == 0) continue;
@@ -95,24 +173,44 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
     }
 }
 
-/* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign. */
-static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+/* Values m and n - 1 - m of the first n become their sum, at m, and their difference, at n - 1 - m. */
+static void fold_in_two(int32_t *values, unsigned n) {
+    int32_t *low = values, *high = values + (n - 1) * LANES;
+    for (; low < high; low += LANES, high -= LANES) {
+        KWS_FOR_LANES(l) {
+            int32_t a = low[l], b = high[l];
+            low[l] = a + b;
+            high[l] = a - b;
+        }
+    }
+}
+
+/* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign: an odd coefficient takes their
+ * differences, an even one the sums, and of these again differences or sums. The sums are below 2^31 (q21):
+ * 40 logarithms of at most 23 * 2^10, cosine q11. */
+static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
     unsigned n = table->n_mels, period = 4 * n;
+    int32_t *values = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
+    for (unsigned i = 0; i < n * LANES; i++) values[i] = frames->samples[i];
+    fold_in_two(values, n);
+    fold_in_two(values, n / 2);
+    fold_in_two(values, n / 4);
     for (unsigned k = 0; k < n_mfcc; k++) {
-        int32_t sum[LANES] = {0}; /* q21; |pair| < 2^16, 20 pairs, cosine q11: below 2^31 */
-        unsigned angle = k;
-        for (unsigned m = 0; m < n / 2; m++) {
-            const int16_t *low = log_q10 + m * LANES, *high = log_q10 + (n - 1 - m) * LANES;
-            int32_t cosine = table->cosine_q11[angle], mirrored = k & 1 ? -cosine : cosine;
-            KWS_FOR_LANES(l) sum[l] += low[l] * cosine + high[l] * mirrored;
+        unsigned count = k & 1 ? n / 2 : k & 2 ? n / 4 : n / 8, angle = k;
+        const int32_t *value = values;
+        int32_t sum[LANES] = {0}, step = LANES;
+        if (k & 7) { /* differences stand in reverse */
+            value += (2 * count - 1) * LANES;
+            step = -LANES;
+        }
+        for (; count; count--, value += step) {
+            int32_t c = table->cosine_q11[angle];
+            KWS_FOR_LANES(l) sum[l] += value[l] * c;
             angle += 2 * k;
             if (angle >= period) angle -= period;
         }
         int32_t scale = k == 0 ? table->scale_first : table->scale_other;
-        KWS_FOR_LANES(l) {
-            int64_t scaled = (int64_t)sum[l] * scale;
-            mfcc_q7[k * LANES + l] = kws_sat16((int32_t)((scaled + ((int64_t)1 << 30)) >> 31));
-        }
+        KWS_FOR_LANES(l) mfcc_q7[k * LANES + l] = scaled_q7(sum[l], scale);
     }
 }
 
@@ -138,15 +236,9 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
     }
 }
 
-/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
-static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
-    for (uint8_t k = 0; k < n_mfcc; k++) {
-        int32_t sum = kws_avr_dct(log_q10, table->cosine_q11, k);
-        int16_t scale = k == 0 ? table->scale_first : table->scale_other;
-        uint32_t low = (uint32_t)(uint16_t)sum * (uint16_t)scale;
-        int32_t high = (int32_t)(int16_t)kws_shift(sum, 16) * scale;
-        mfcc_q7[k] = kws_sat16(kws_round_shift(high + (int32_t)(low >> 16), 15));
-    }
+static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+    for (uint8_t k = 0; k < n_mfcc; k++)
+        mfcc_q7[k] = scaled_q7(kws_avr_dct(frames->samples, table->cosine_q11, k), k == 0 ? table->scale_first : table->scale_other);
 }
 #endif
 
@@ -161,7 +253,7 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     kws_fft_power(frames, length, magnitude, shift);
     log_mel(frames, table, shift);
     if (settings->n_mfcc) {
-        dct(log_q10, table, settings->n_mfcc, features_q7);
+        dct(frames, table, settings->n_mfcc, features_q7);
     } else {
         for (unsigned i = 0; i < table->n_mels * LANES; i++) features_q7[i] = to_natural_q7(log_q10[i]);
     }

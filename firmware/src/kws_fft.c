@@ -114,7 +114,11 @@ static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
     re = kws_shift(re, shift);
     im = kws_shift(im, shift);
 #if WORDS
+#if KWS_ARM_DSP
+    uint32_t word = kws_pair(re, im);
+#else
     uint32_t word = (uint16_t)re | (uint32_t)im << 16;
+#endif
     memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word);
     return word ^ word << 1;
 #else

@@ -25,6 +25,31 @@ typedef struct {
 static inline int32_t sine(unsigned angle) { return kws_sine_q15[angle]; }
 static inline int32_t cosine(unsigned angle) { return kws_sine_q15[angle + PERIOD / 4]; }
 
+/* A point in one word, where that saves instructions: the real part is its lower half. */
+#if defined(__GNUC__) && defined(__arm__) && !defined(__ARM_BIG_ENDIAN) && KWS_LANES == 1
+#define WORDS 1
+static inline uint32_t word_of(const int16_t *z) {
+    uint32_t word;
+    memcpy(&word, __builtin_assume_aligned(z, 4), sizeof word);
+    return word;
+}
+static inline void put_word(int16_t *z, uint32_t word) { memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word); }
+static inline complex32 point(const int16_t *z) {
+    uint32_t word = word_of(z);
+    complex32 parts = {(int16_t)(uint16_t)word, kws_shift((int32_t)word, 16)};
+    return parts;
+}
+static inline void exchange(int16_t *a, int16_t *b) {
+    uint32_t kept = word_of(a);
+    put_word(a, word_of(b));
+    put_word(b, kept);
+}
+#else
+#define WORDS 0
+static inline complex32 point(const int16_t *z) {
+    complex32 parts = {z[0], z[LANES]};
+    return parts;
+}
 static inline void exchange(int16_t *a, int16_t *b) {
     for (unsigned part = 0; part < POINT; part++) {
         int16_t kept = a[part];
@@ -32,6 +57,7 @@ static inline void exchange(int16_t *a, int16_t *b) {
         b[part] = kept;
     }
 }
+#endif
 
 /* Two base-4 digits in reverse. */
 static unsigned swapped(unsigned digits) { return (digits & 3u) << 2 | digits >> 2; }
@@ -59,27 +85,6 @@ static void reverse_digits_and_bit(int16_t *z) {
         }
     }
 }
-
-/* A point in one word, where that saves instructions: the real part is its lower half. */
-#if defined(__GNUC__) && defined(__arm__) && !defined(__ARM_BIG_ENDIAN) && KWS_LANES == 1
-#define WORDS 1
-static inline uint32_t word_of(const int16_t *z) {
-    uint32_t word;
-    memcpy(&word, __builtin_assume_aligned(z, 4), sizeof word);
-    return word;
-}
-static inline complex32 point(const int16_t *z) {
-    uint32_t word = word_of(z);
-    complex32 parts = {(int16_t)(uint16_t)word, kws_shift((int32_t)word, 16)};
-    return parts;
-}
-#else
-#define WORDS 0
-static inline complex32 point(const int16_t *z) {
-    complex32 parts = {z[0], z[LANES]};
-    return parts;
-}
-#endif
 
 /* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that rounding
  * each factor costs less than rounding the sum. */
@@ -119,7 +124,7 @@ static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
 #else
     uint32_t word = (uint16_t)re | (uint32_t)im << 16;
 #endif
-    memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word);
+    put_word(z, word);
     return word ^ word << 1;
 #else
     z[0] = (int16_t)re;
@@ -212,12 +217,10 @@ static inline uint32_t power(int32_t re, int32_t im) { return (uint32_t)re * (ui
 /* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k. */
 static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shift) {
     unsigned shift[LANES], step = PERIOD / 2 / points;
-    int16_t *low = frames->samples, *high = low + points * POINT;
     /* eight times the spectrum: both halves of the sum, and two fractional bits */
     KWS_FOR_LANES(l) shift[l] = to_shift[l] + 3;
-    for (unsigned angle = step; angle <= PERIOD / 4; angle += step) {
-        low += POINT;
-        high -= POINT;
+    for (unsigned k = 1, angle = step; k <= points / 2; k++, angle += step) {
+        const int16_t *low = frames->samples + k * POINT, *high = frames->samples + (points - k) * POINT;
         uint32_t power_low[LANES], power_high[LANES]; /* takes the points' place once all are read */
         int32_t c = cosine(angle), s = sine(angle);
         KWS_FOR_LANES(l) {
@@ -230,10 +233,9 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shi
             power_low[l] = power(kws_shift(even_re + turned_re, shift[l]), kws_shift(turned_im + even_im, shift[l]));
             power_high[l] = power(kws_shift(even_re - turned_re, shift[l]), kws_shift(turned_im - even_im, shift[l]));
         }
-        uint32_t *at_low = frames->power + (low - frames->samples) / 2, *at_high = frames->power + (high - frames->samples) / 2;
         KWS_FOR_LANES(l) {
-            at_high[l] = power_high[l];
-            at_low[l] = power_low[l];
+            frames->power[(points - k) * LANES + l] = power_high[l];
+            frames->power[k * LANES + l] = power_low[l];
         }
     }
 }

@@ -33,9 +33,19 @@ static inline int32_t kws_clamp(int32_t value, int32_t low, int32_t high) {
     return value < low ? low : value > high ? high : value;
 }
 
+#if KWS_ARM_DSP
+static inline int16_t kws_sat16(int32_t value) {
+    __asm__("ssat %0, #16, %0" : "+r"(value) : : "cc");
+    return (int16_t)value;
+}
+static inline int8_t kws_sat8(int32_t value) {
+    __asm__("ssat %0, #8, %0" : "+r"(value) : : "cc");
+    return (int8_t)value;
+}
+#else
 static inline int16_t kws_sat16(int32_t value) { return (int16_t)kws_clamp(value, INT16_MIN, INT16_MAX); }
-
 static inline int8_t kws_sat8(int32_t value) { return (int8_t)kws_clamp(value, INT8_MIN, INT8_MAX); }
+#endif
 
 /* Magnitudes of many values fold together by OR: where the result has b bits, all of them lie in
  * [-2^b, 2^b). Negative values fold to their complement, without a branch. */

@@ -26,7 +26,7 @@ static int32_t sigmoid_q15(int32_t x_q12) {
     return kws_avr_sigmoid(x_q12);
 #else
     int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
-    if (magnitude > 32767) magnitude = 32767; /* 8: the table's end */
+    magnitude = kws_sat16(magnitude); /* 8: the table's end */
     unsigned index = (unsigned)magnitude >> 9;
     int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
     int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
@@ -49,7 +49,12 @@ static void normalize(const kws_model *model, const int16_t *features_q7, kws_op
 /* The right factor of a low-rank product: int8 [cols] to int8 [rows]. */
 static void project(const kws_matrix *matrix, const kws_operand *x, kws_operand *y) {
     const KWS_FLASH uint8_t *row = matrix->data;
-    for (unsigned i = 0; i < matrix->rows; i++) kws_operand_values(y)[i] = kws_sat8(kws_matrix_row(matrix, &row, x));
+    for (unsigned i = 0, rows = matrix->rows; i < rows;) {
+        int32_t out[KWS_ROWS_AT_ONCE];
+        unsigned count = rows - i < KWS_ROWS_AT_ONCE ? rows - i : KWS_ROWS_AT_ONCE;
+        kws_matrix_rows(matrix, &row, x, count, out);
+        for (unsigned j = 0; j < count; j++, i++) kws_operand_values(y)[i] = kws_sat8(out[j]);
+    }
     kws_operand_close(y, matrix->rows);
 }
 
@@ -118,9 +123,13 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
         u_in = h_low;
     }
     const KWS_FLASH uint8_t *w_row = model->w1.data, *u_row = model->u1.data;
-    for (unsigned unit = 0; unit < model->hidden; unit++) {
-        int32_t pre_q12 = kws_matrix_row(&model->w1, &w_row, w_in) + kws_matrix_row(&model->u1, &u_row, u_in);
-        cell->hidden_q15[unit] = update(model, unit, pre_q12, cell->hidden_q15[unit]);
+    for (unsigned unit = 0, hidden = model->hidden; unit < hidden;) {
+        int32_t w_q12[KWS_ROWS_AT_ONCE], u_q12[KWS_ROWS_AT_ONCE];
+        unsigned count = hidden - unit < KWS_ROWS_AT_ONCE ? hidden - unit : KWS_ROWS_AT_ONCE;
+        kws_matrix_rows(&model->w1, &w_row, w_in, count, w_q12);
+        kws_matrix_rows(&model->u1, &u_row, u_in, count, u_q12);
+        for (unsigned i = 0; i < count; i++, unit++)
+            cell->hidden_q15[unit] = update(model, unit, w_q12[i] + u_q12[i], cell->hidden_q15[unit]);
     }
 
     hidden_to_int8(cell, model->hidden, h);

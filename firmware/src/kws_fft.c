@@ -90,14 +90,8 @@ static void reverse_digits_and_bit(int16_t *z) {
  * each factor costs less than rounding the sum. */
 #define TURNED_Q 13
 #if KWS_ARM_DSP && WORDS
-typedef uint32_t turn; /* cosine, and above it the sine, negative */
-static inline turn turn_by(unsigned angle) { return (uint16_t)cosine(angle) | (uint32_t)-sine(angle) << 16; }
-static inline complex32 turned_q2(const int16_t *z, turn t) {
-    int16x2_t a = (int16x2_t)word_of(z), b = (int16x2_t)t;
-    complex32 result = {kws_shift(__smlsd(a, b, kws_half(TURNED_Q)), TURNED_Q),
-                        kws_shift(__smladx(a, b, kws_half(TURNED_Q)), TURNED_Q)};
-    return result;
-}
+typedef uint32_t turn; /* cosine, and above it the sine */
+static inline turn turn_by(unsigned angle) { return kws_pair(cosine(angle), sine(angle)); }
 #else
 typedef struct {
     int32_t c, s;
@@ -168,6 +162,105 @@ static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, con
                                    point(p1 + l), point(p2 + l), point(p3 + l), shift[l]);
 }
 
+#if KWS_ARM_DSP && WORDS
+/* A compiler takes more registers than there are for it: the same butterflies of one angle in all groups, by
+ * hand. Stays in memory: the turns of p1, p2 and p3, half a step, the end, and the magnitudes found. */
+typedef struct {
+    turn by[3];
+    int32_t half;
+    const int16_t *end;
+    uint32_t magnitudes;
+} turning;
+
+static inline void turned_groups(int16_t *p, unsigned stride_bytes, unsigned shift, turning *with) {
+    uint32_t found, x, b_re, b_im, c_re, a_re, a_im, d_re, d_im;
+    __asm__ volatile(
+        "1:\n"
+        "add %[b_im], %[p], %[stride], lsl #1\n"
+        "ldr %[x], [%[b_im], %[stride]]\n"
+        "ldr %[found], [%[with], #8]\n"
+        "mov %[a_re], #4096\n"                            /* half a step of the turned points */
+        "smlad %[d_re], %[x], %[found], %[a_re]\n"
+        "smlsdx %[d_im], %[found], %[x], %[a_re]\n"
+        "ldr %[x], [%[p], %[stride]]\n"
+        "ldr %[found], [%[with]]\n"
+        "smlad %[b_re], %[x], %[found], %[a_re]\n"
+        "smlsdx %[b_im], %[found], %[x], %[a_re]\n"
+        "asrs %[b_re], %[b_re], #13\n"
+        "asrs %[b_im], %[b_im], #13\n"
+        "sub %[x], %[b_re], %[d_re], asr #13\n"           /* odd: x, d_re */
+        "add %[b_re], %[b_re], %[d_re], asr #13\n"        /* even: b_re, b_im */
+        "sub %[d_re], %[b_im], %[d_im], asr #13\n"
+        "add %[b_im], %[b_im], %[d_im], asr #13\n"
+        "ldr %[a_im], [%[p], %[stride], lsl #1]\n"
+        "ldr %[d_im], [%[with], #4]\n"
+        "smlad %[c_re], %[a_im], %[d_im], %[a_re]\n"      /* c: c_re, found */
+        "smlsdx %[found], %[d_im], %[a_im], %[a_re]\n"
+        "ldr %[d_im], [%[p]]\n"
+        "ldr %[a_im], [%[with], #12]\n"
+        "lsls %[a_re], %[d_im], #16\n"
+        "add %[a_re], %[a_im], %[a_re], asr #14\n"
+        "asrs %[d_im], %[d_im], #16\n"
+        "add %[a_im], %[a_im], %[d_im], lsl #2\n"
+        "sub %[d_im], %[a_re], %[c_re], asr #13\n"        /* difference: d_im, c_re */
+        "add %[a_re], %[a_re], %[c_re], asr #13\n"        /* sum: a_re, a_im */
+        "sub %[c_re], %[a_im], %[found], asr #13\n"
+        "add %[a_im], %[a_im], %[found], asr #13\n"
+        "adds %[found], %[a_re], %[b_re]\n"
+        "subs %[a_re], %[a_re], %[b_re]\n"
+        "adds %[b_re], %[a_im], %[b_im]\n"
+        "subs %[a_im], %[a_im], %[b_im]\n"
+        "asrs %[found], %[found], %[shift]\n"
+        "asrs %[b_re], %[b_re], %[shift]\n"
+        "pkhbt %[found], %[found], %[b_re], lsl #16\n"
+        "str %[found], [%[p]]\n"
+        "eor %[found], %[found], %[found], lsl #1\n"
+        "asrs %[a_re], %[a_re], %[shift]\n"
+        "asrs %[a_im], %[a_im], %[shift]\n"
+        "pkhbt %[a_re], %[a_re], %[a_im], lsl #16\n"
+        "str %[a_re], [%[p], %[stride], lsl #1]\n"
+        "eor %[a_re], %[a_re], %[a_re], lsl #1\n"
+        "orrs %[found], %[found], %[a_re]\n"
+        "adds %[b_re], %[d_im], %[d_re]\n"
+        "subs %[b_im], %[c_re], %[x]\n"
+        "asrs %[b_re], %[b_re], %[shift]\n"
+        "asrs %[b_im], %[b_im], %[shift]\n"
+        "pkhbt %[b_re], %[b_re], %[b_im], lsl #16\n"
+        "str %[b_re], [%[p], %[stride]]\n"
+        "eor %[b_re], %[b_re], %[b_re], lsl #1\n"
+        "orrs %[found], %[found], %[b_re]\n"
+        "subs %[d_im], %[d_im], %[d_re]\n"
+        "adds %[c_re], %[c_re], %[x]\n"
+        "asrs %[d_im], %[d_im], %[shift]\n"
+        "asrs %[c_re], %[c_re], %[shift]\n"
+        "pkhbt %[d_im], %[d_im], %[c_re], lsl #16\n"
+        "add %[x], %[p], %[stride], lsl #1\n"
+        "str %[d_im], [%[x], %[stride]]\n"
+        "eor %[d_im], %[d_im], %[d_im], lsl #1\n"
+        "orrs %[found], %[found], %[d_im]\n"
+        "ldrd %[x], %[d_im], [%[with], #16]\n"
+        "orrs %[found], %[found], %[d_im]\n"
+        "str %[found], [%[with], #20]\n"
+        "add %[p], %[p], %[stride], lsl #2\n"
+        "cmp %[p], %[x]\n"
+        "blo 1b\n"
+        : [p] "+&r"(p), [found] "=&r"(found), [x] "=&r"(x), [b_re] "=&r"(b_re), [b_im] "=&r"(b_im),
+          [c_re] "=&r"(c_re), [a_re] "=&r"(a_re), [a_im] "=&r"(a_im), [d_re] "=&r"(d_re), [d_im] "=&r"(d_im)
+        : [stride] "r"(stride_bytes), [shift] "r"(shift), [with] "r"(with)
+        : "memory", "cc");
+}
+
+static void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step, const unsigned *shift,
+                         uint32_t *magnitudes) {
+    turning with = {{0}, kws_half(*shift + 2), end, *magnitudes};
+    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
+        z += POINT;
+        for (unsigned i = 0; i < 3; i++) with.by[i] = turn_by((i + 1) * angle);
+        turned_groups(z, stride * (unsigned)sizeof *z, *shift + 2, &with);
+    }
+    *magnitudes = with.magnitudes;
+}
+#else
 static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const turn by[3],
                           const unsigned *restrict shift, uint32_t *restrict magnitudes) {
     KWS_FOR_LANES(l)
@@ -175,6 +268,17 @@ static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, co
                                    turned_q2(p1 + l, by[0]), turned_q2(p2 + l, by[1]), turned_q2(p3 + l, by[2]),
                                    shift[l] + 2);
 }
+
+static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step,
+                                const unsigned *restrict shift, uint32_t *restrict magnitudes) {
+    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
+        turn by[3] = {turn_by(angle), turn_by(2 * angle), turn_by(3 * angle)};
+        z += POINT;
+        for (int16_t *p = z; p < end; p += 4 * stride)
+            turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, magnitudes);
+    }
+}
+#endif
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
  * group needs no turning. ORs the outputs' folded magnitudes. */
@@ -187,12 +291,7 @@ static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned 
     }
     int16_t *end = z + points * POINT;
     for (int16_t *p = z; p < end; p += 4 * stride) plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, magnitudes);
-    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
-        turn by[3] = {turn_by(angle), turn_by(2 * angle), turn_by(3 * angle)};
-        z += POINT;
-        for (int16_t *p = z; p < end; p += 4 * stride)
-            turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, magnitudes);
-    }
+    turned_stage(z, end, stride, step, shift, magnitudes);
     KWS_FOR_LANES(l) folded[l] = told(magnitudes[l]);
 }
 

@@ -5,12 +5,6 @@
 #include "kws_avr.h"
 #include "kws_fixed.h"
 
-#if defined(__GNUC__)
-#define KWS_NOT_INLINE __attribute__((noinline))
-#else
-#define KWS_NOT_INLINE
-#endif
-
 #define ROW_LIMIT ((int32_t)1 << 24)
 
 static unsigned bits_set(uint8_t byte) {
@@ -120,8 +114,12 @@ static int32_t dot_sparse8(const KWS_FLASH uint8_t **row, const kws_operand *x, 
     return sum;
 }
 
-/* Out of line, so that int4 rows need not save its registers. */
-static KWS_NOT_INLINE int32_t other_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x) {
+/* The clamp is for hostile scales alone: it lets callers add two results and a bias. */
+static inline int32_t scaled(const kws_matrix *matrix, int32_t sum) {
+    return kws_clamp(kws_round_shift(sum * matrix->multiplier, matrix->shift), -ROW_LIMIT, ROW_LIMIT);
+}
+
+static int32_t other_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x) {
     if (matrix->kind == KWS_MATRIX_SPARSE8) return dot_sparse8(row, x, bitmap_bytes(matrix));
     const KWS_FLASH int8_t *weights = (const KWS_FLASH int8_t *)*row;
     *row += matrix->cols;
@@ -129,26 +127,27 @@ static KWS_NOT_INLINE int32_t other_row(const kws_matrix *matrix, const KWS_FLAS
 }
 
 #ifdef KWS_AVR_ASSEMBLY
-static __attribute__((noinline)) int32_t slow_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x);
+static __attribute__((noinline)) int32_t slow_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x) {
+    return scaled(matrix, other_row(matrix, row, x));
+}
 
 /* Apart from the rest, whose registers it need not save. */
-int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x) {
+int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x) {
     const KWS_FLASH uint8_t *weights = *row;
     if (matrix->kind != KWS_MATRIX_INT4) return slow_row(matrix, row, x);
     *row = weights + (uint8_t)(matrix->cols / 2 + (matrix->cols & 1));
     return kws_avr_row4(weights, x, matrix->cols, (uint16_t)(matrix->shift << 8 | matrix->multiplier));
 }
-#define kws_matrix_row slow_row
-static
-#endif
-int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x) {
-    int32_t sum;
-    if (matrix->kind == KWS_MATRIX_INT4) {
-        sum = dot4(*row, x, matrix->cols);
-        *row += (matrix->cols + 1u) / 2u;
-    } else {
-        sum = other_row(matrix, row, x);
+#else
+void kws_matrix_rows(const kws_matrix *matrix, const uint8_t **row, const kws_operand *x, unsigned count, int32_t *out) {
+    if (matrix->kind != KWS_MATRIX_INT4) {
+        for (; count; count--) *out++ = scaled(matrix, other_row(matrix, row, x));
+        return;
     }
-    /* the clamp is for hostile scales alone: it lets callers add two results and a bias */
-    return kws_clamp(kws_round_shift(sum * matrix->multiplier, matrix->shift), -ROW_LIMIT, ROW_LIMIT);
+    const kws_matrix same = *matrix; /* in registers: no result can change it */
+    const uint8_t *weights = *row;
+    unsigned bytes = (same.cols + 1u) / 2u;
+    for (; count; count--, weights += bytes) *out++ = scaled(&same, dot4(weights, x, same.cols));
+    *row = weights;
 }
+#endif

@@ -164,16 +164,15 @@ static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, con
 
 #if KWS_ARM_DSP && WORDS
 /* A compiler takes more registers than there are for it: the same butterflies of one angle in all groups, by
- * hand. Stays in memory: the turns of p1, p2 and p3, half a step, the end, and the magnitudes found. */
+ * hand. Stays in memory: the turns of p1, p2 and p3, half a step, and the end. */
 typedef struct {
     turn by[3];
     int32_t half;
     const int16_t *end;
-    uint32_t magnitudes;
 } turning;
 
-static inline void turned_groups(int16_t *p, unsigned stride_bytes, unsigned shift, turning *with) {
-    uint32_t found, x, b_re, b_im, c_re, a_re, a_im, d_re, d_im;
+static inline uint32_t turned_groups(int16_t *p, unsigned stride_bytes, unsigned shift, const turning *with) {
+    uint32_t magnitudes = 0, found, x, b_re, b_im, c_re, a_re, a_im, d_re, d_im;
     __asm__ volatile(
         "1:\n"
         "add %[b_im], %[p], %[stride], lsl #1\n"
@@ -238,27 +237,28 @@ static inline void turned_groups(int16_t *p, unsigned stride_bytes, unsigned shi
         "str %[d_im], [%[x], %[stride]]\n"
         "eor %[d_im], %[d_im], %[d_im], lsl #1\n"
         "orrs %[found], %[found], %[d_im]\n"
-        "ldrd %[x], %[d_im], [%[with], #16]\n"
-        "orrs %[found], %[found], %[d_im]\n"
-        "str %[found], [%[with], #20]\n"
+        "orrs %[magnitudes], %[magnitudes], %[found]\n"
+        "ldr %[x], [%[with], #16]\n"
         "add %[p], %[p], %[stride], lsl #2\n"
         "cmp %[p], %[x]\n"
         "blo 1b\n"
-        : [p] "+&r"(p), [found] "=&r"(found), [x] "=&r"(x), [b_re] "=&r"(b_re), [b_im] "=&r"(b_im),
+        : [p] "+&r"(p), [magnitudes] "+&r"(magnitudes), [found] "=&r"(found), [x] "=&r"(x), [b_re] "=&r"(b_re), [b_im] "=&r"(b_im),
           [c_re] "=&r"(c_re), [a_re] "=&r"(a_re), [a_im] "=&r"(a_im), [d_re] "=&r"(d_re), [d_im] "=&r"(d_im)
         : [stride] "r"(stride_bytes), [shift] "r"(shift), [with] "r"(with)
         : "memory", "cc");
+    return magnitudes;
 }
 
 static void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step, const unsigned *shift,
                          uint32_t *magnitudes) {
-    turning with = {{0}, kws_half(*shift + 2), end, *magnitudes};
+    turning with = {{0}, kws_half(*shift + 2), end};
     for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
         z += POINT;
-        for (unsigned i = 0; i < 3; i++) with.by[i] = turn_by((i + 1) * angle);
-        turned_groups(z, stride * (unsigned)sizeof *z, *shift + 2, &with);
+        with.by[0] = turn_by(angle);
+        with.by[1] = turn_by(2 * angle);
+        with.by[2] = turn_by(3 * angle);
+        *magnitudes |= turned_groups(z, stride * (unsigned)sizeof *z, *shift + 2, &with);
     }
-    *magnitudes = with.magnitudes;
 }
 #else
 static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const turn by[3],

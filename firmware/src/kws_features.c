@@ -43,18 +43,6 @@ static inline int32_t high_of(uint32_t pair) { return kws_shift((int32_t)pair, 1
 static inline uint32_t two_early(uint32_t c) { return (uint32_t)__shsub16((int16x2_t)TWICE_32768, (int16x2_t)c) ^ TWICE_32768; }
 static inline uint32_t two_late(uint32_t c) { return (uint32_t)__shadd16((int16x2_t)TWICE_32768, (int16x2_t)c) ^ TWICE_32768; }
 
-static inline uint32_t two_folds(uint32_t samples, uint32_t weights) {
-    return kws_fold(low_of(samples) * low_of(weights)) | kws_fold(high_of(samples) * high_of(weights));
-}
-
-static uint32_t fold_products(const int16_t *samples, unsigned length) {
-    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + length / 2, *end = late;
-    uint32_t folded = 0;
-    for (; samples < end; samples += 2, late += 2, c += 2)
-        folded |= two_folds(two(samples), two_early(two(c))) | two_folds(two(late), two_late(two(c)));
-    return folded;
-}
-
 static inline void take_two(int16_t *at, uint32_t weights, int32_t half, unsigned shift) {
     uint32_t samples = two(at);
     samples = kws_pair(kws_shift(low_of(samples) * low_of(weights) + half, shift),
@@ -72,15 +60,29 @@ static void take_products(int16_t *samples, unsigned length, unsigned shift) {
     }
 }
 #endif
-/* Magnitudes of all products of samples and weights. */
+/* Magnitudes of all products of samples and weights; two samples as far from the middle have the same. */
 static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *folded) {
     unsigned step = PERIOD / length;
-    const int16_t *late = samples + length / 2 * LANES;
-    for (unsigned angle = 0; angle < PERIOD / 2; angle += step, samples += LANES, late += LANES) {
-        int32_t c = cosine(angle);
-        KWS_FOR_LANES(l) folded[l] |= kws_fold(samples[l] * early_q15(c)) | kws_fold(late[l] * late_q15(c));
+    const int16_t *early = samples + length / 2 * LANES, *late = early;
+    for (unsigned angle = 0; angle < PERIOD / 2; angle += step, early -= LANES, late += LANES) {
+        int32_t weight = late_q15(cosine(angle));
+        KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
     }
 }
+
+#if KWS_ARM_DSP && KWS_LANES == 1
+static uint32_t fold_products(const int16_t *samples, unsigned length) {
+    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + length / 2, *early = late - 1;
+    uint32_t folded = 0;
+    for (; early > samples; early -= 2, late += 2, c += 2) {
+        uint32_t weights = two_late(two(c)), after = two(late), before;
+        memcpy(&before, early, sizeof before); /* at an odd place; the later one has the first weight */
+        folded |= kws_fold(low_of(after) * low_of(weights)) | kws_fold(high_of(after) * high_of(weights)) |
+                  kws_fold(low_of(before) * high_of(weights)) | kws_fold(high_of(before) * low_of(weights));
+    }
+    return folded;
+}
+#endif
 
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
@@ -116,60 +118,74 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
 
 /* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
  * interpolate. */
-static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
-    unsigned index = mantissa >> 10, fraction = mantissa & 1023;
-    uint16_t low = kws_log2_q15[index], step = (uint16_t)(kws_log2_q15[index + 1] - low);
-    int32_t log_q15 = low + kws_round_shift((int32_t)((uint32_t)step * fraction), 10);
+static inline int32_t log2_q10(unsigned bits, uint32_t mantissa) {
+    const KWS_FLASH uint16_t *low = kws_log2_q15 + (mantissa >> 10);
+    int32_t log_q15 = low[0] + kws_round_shift((low[1] - low[0]) * (int32_t)(mantissa & 1023), 10);
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
 }
 
-static int32_t log2_of(uint64_t value) {
+static inline int32_t log2_of(uint64_t value) {
     uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
     unsigned bits = kws_bits(high ? high : low);
-    if (!high) return log2_q10(bits, (uint16_t)(low << (32 - bits) >> 15));
-    return log2_q10(bits + 32, (uint16_t)((high << (32 - bits) | low >> bits) >> 15));
+    if (!high) return log2_q10(bits, low << (32 - bits) >> 15 & 0xffff);
+    return log2_q10(bits + 32, (high << (32 - bits) | low >> bits) >> 15 & 0xffff);
 }
 
-/* 32 by 16 bits, where a chip has no long multiplication in two steps of one instruction. */
-static inline uint64_t product(uint32_t a, uint16_t b) {
+/* What a bin of this power feeds: it rises into one band with a weight, and falls out of the one below with
+ * the rest of it. */
+typedef struct {
+    uint64_t rising, falling;
+} kws_mel_sums;
+
 #if defined(__ARM_FEATURE_DSP)
-    return (uint64_t)a * b;
-#else
-    return ((uint64_t)((a >> 16) * b) << 16) + (a & 0xffff) * (uint32_t)b;
-#endif
+static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
+    sums->rising += (uint64_t)power * weight;
+    sums->falling += (uint64_t)power * ((1u << WEIGHT_Q) - weight);
 }
+static inline uint64_t fallen(const kws_mel_sums *sums) { return sums->falling; }
+#else
+/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication; what falls is the
+ * rest of all. */
+static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
+    sums->rising += ((uint64_t)((power >> 16) * weight) << 16) + (power & 0xffff) * weight;
+    sums->falling += power;
+}
+static inline uint64_t fallen(const kws_mel_sums *sums) { return (sums->falling << WEIGHT_Q) - sums->rising; }
+#endif
 
 /* Power bins to log2 of the mel energies. Every bin lies between two band centres and feeds both:
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. Band m takes the place of half a power
  * long used up, samples[m]. */
 static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
-    uint64_t rising[LANES] = {0};
+    const KWS_FLASH uint8_t *edges = table->edges;
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
-    const uint32_t *power = frames->power + table->edges[0] * LANES;
+    const uint32_t *power = frames->power + *edges * LANES;
+    int16_t *log_q10 = frames->samples;
+    uint64_t carried[LANES] = {0}, floor[LANES];
+    int32_t exponent_q10[LANES];
+    KWS_FOR_LANES(l) {
+        int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q, place = exponent + LOG_FLOOR_EXPONENT;
+        exponent_q10[l] = exponent * (1 << LOG2_Q);
+        floor[l] = place >= 0 ? (uint64_t)1 << place : 0;
+    }
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {
-        uint64_t whole[LANES] = {0}, carried[LANES];
-        KWS_FOR_LANES(l) {
-            carried[l] = rising[l];
-            rising[l] = 0;
-        }
-        const uint32_t *end = frames->power + table->edges[interval + 1] * LANES;
+        const uint32_t *end = frames->power + *++edges * LANES;
+        kws_mel_sums sums[LANES];
+        KWS_FOR_LANES(l) sums[l].rising = sums[l].falling = 0;
         for (; power < end; power += LANES) {
             uint16_t weight = *weight_q15++;
+            KWS_FOR_LANES(l) feed(&sums[l], power[l], weight);
+        }
+        if (interval) {
             KWS_FOR_LANES(l) {
-                whole[l] += power[l];
-                rising[l] += product(power[l], weight);
+                uint64_t energy = carried[l] + fallen(&sums[l]);
+                /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */
+                log_q10[l] = kws_sat16(log2_of(energy ? energy : 1) - exponent_q10[l]);
             }
+            log_q10 += LANES;
         }
-        if (interval == 0) continue;
-        KWS_FOR_LANES(l) {
-            int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
-            uint64_t energy = carried[l] + (whole[l] << WEIGHT_Q) - rising[l];
-            if (floor >= 0) energy += (uint64_t)1 << floor;
-            /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */
-            int32_t log = log2_of(energy ? energy : 1) - (int32_t)exponent * (1 << LOG2_Q);
-            frames->samples[(interval - 1) * LANES + l] = kws_sat16(log);
-        }
+        KWS_FOR_LANES(l) carried[l] = sums[l].rising + floor[l];
     }
 }
 
@@ -189,14 +205,17 @@ static void fold_in_two(int32_t *values, unsigned n) {
  * differences, an even one the sums, and of these again differences or sums. The sums are below 2^31 (q21):
  * 40 logarithms of at most 23 * 2^10, cosine q11. */
 static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
-    unsigned n = table->n_mels, period = 4 * n;
+    unsigned n = table->n_mels;
+    int period = 4 * table->n_mels;
+    const KWS_FLASH int16_t *end = table->cosine_q11 + period;
     int32_t *values = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
     for (unsigned i = 0; i < n * LANES; i++) values[i] = frames->samples[i];
     fold_in_two(values, n);
     fold_in_two(values, n / 2);
     fold_in_two(values, n / 4);
     for (unsigned k = 0; k < n_mfcc; k++) {
-        unsigned count = k & 1 ? n / 2 : k & 2 ? n / 4 : n / 8, angle = k;
+        unsigned count = k & 1 ? n / 2 : k & 2 ? n / 4 : n / 8;
+        int angle = (int)k - period; /* from the end of the table: below 0 */
         const int32_t *value = values;
         int32_t sum[LANES] = {0}, step = LANES;
         if (k & 7) { /* differences stand in reverse */
@@ -204,10 +223,10 @@ static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsign
             step = -LANES;
         }
         for (; count; count--, value += step) {
-            int32_t c = table->cosine_q11[angle];
+            int32_t c = end[angle];
             KWS_FOR_LANES(l) sum[l] += value[l] * c;
-            angle += 2 * k;
-            if (angle >= period) angle -= period;
+            angle += 2 * (int)k;
+            if (angle >= 0) angle -= period;
         }
         int32_t scale = k == 0 ? table->scale_first : table->scale_other;
         KWS_FOR_LANES(l) mfcc_q7[k * LANES + l] = scaled_q7(sum[l], scale);

@@ -1,8 +1,7 @@
 #include "kws_features.h"
 
-#include <string.h>
-
 #include "kws_avr.h"
+#include "kws_dsp.h"
 #include "kws_fft.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
@@ -30,36 +29,6 @@ static inline int32_t cosine(unsigned angle) { return kws_sine_q15[angle + PERIO
 static inline int32_t early_q15(int32_t c) { return (32768 - c) >> 1; }
 static inline int32_t late_q15(int32_t c) { return (32768 + c) >> 1; }
 
-#if KWS_ARM_DSP && KWS_LANES == 1
-/* The same of two neighbours at once. Less 32768 a weight fits 16 bits; then that is put right. */
-#define TWICE_32768 0x80008000u
-static inline uint32_t two(const void *at) {
-    uint32_t word;
-    memcpy(&word, __builtin_assume_aligned(at, 4), sizeof word);
-    return word;
-}
-static inline int32_t low_of(uint32_t pair) { return (int16_t)(uint16_t)pair; }
-static inline int32_t high_of(uint32_t pair) { return kws_shift((int32_t)pair, 16); }
-static inline uint32_t two_early(uint32_t c) { return (uint32_t)__shsub16((int16x2_t)TWICE_32768, (int16x2_t)c) ^ TWICE_32768; }
-static inline uint32_t two_late(uint32_t c) { return (uint32_t)__shadd16((int16x2_t)TWICE_32768, (int16x2_t)c) ^ TWICE_32768; }
-
-static inline void take_two(int16_t *at, uint32_t weights, int32_t half, unsigned shift) {
-    uint32_t samples = two(at);
-    samples = kws_pair(kws_shift(low_of(samples) * low_of(weights) + half, shift),
-                       kws_shift(high_of(samples) * high_of(weights) + half, shift));
-    memcpy(__builtin_assume_aligned(at, 4), &samples, sizeof samples);
-}
-
-static void take_products(int16_t *samples, unsigned length, unsigned shift) {
-    const int16_t *c = kws_sine_q15 + PERIOD / 4;
-    int16_t *late = samples + length / 2, *end = late;
-    int32_t half = kws_half(shift);
-    for (; samples < end; samples += 2, late += 2, c += 2) {
-        take_two(samples, two_early(two(c)), half, shift);
-        take_two(late, two_late(two(c)), half, shift);
-    }
-}
-#endif
 /* Magnitudes of all products of samples and weights; two samples as far from the middle have the same. */
 static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *folded) {
     unsigned step = PERIOD / length;
@@ -70,19 +39,11 @@ static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *fol
     }
 }
 
-#if KWS_ARM_DSP && KWS_LANES == 1
-static uint32_t fold_products(const int16_t *samples, unsigned length) {
-    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + length / 2, *early = late - 1;
-    uint32_t folded = 0;
-    for (; early > samples; early -= 2, late += 2, c += 2) {
-        uint32_t weights = two_late(two(c)), after = two(late), before;
-        memcpy(&before, early, sizeof before); /* at an odd place; the later one has the first weight */
-        folded |= kws_fold(low_of(after) * low_of(weights)) | kws_fold(high_of(after) * high_of(weights)) |
-                  kws_fold(low_of(before) * high_of(weights)) | kws_fold(high_of(before) * low_of(weights));
-    }
-    return folded;
+/* The shift that brings magnitudes to so many bits. */
+static unsigned excess(uint32_t folded, unsigned magnitude) {
+    unsigned bits = kws_bits(folded);
+    return bits > magnitude ? bits - magnitude : 0;
 }
-#endif
 
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
@@ -91,22 +52,11 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     int16_t *late = samples + length / 2 * LANES;
     uint32_t folded[LANES] = {0};
     int32_t half[LANES];
-#if KWS_ARM_DSP && KWS_LANES == 1
-    if (length == PERIOD) *folded = fold_products(samples, length);
-    else
-#endif
     fold_windowed(samples, length, folded);
     KWS_FOR_LANES(l) {
-        unsigned bits = kws_bits(folded[l]);
-        shift[l] = bits > magnitude ? bits - magnitude : 0;
+        shift[l] = excess(folded[l], magnitude);
         half[l] = kws_half(shift[l]);
     }
-#if KWS_ARM_DSP && KWS_LANES == 1
-    if (length == PERIOD) {
-        take_products(samples, length, *shift);
-        return;
-    }
-#endif
     for (unsigned angle = 0; angle < PERIOD / 2; angle += step, samples += LANES, late += LANES) {
         int32_t c = cosine(angle);
         KWS_FOR_LANES(l) {
@@ -115,6 +65,21 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
         }
     }
 }
+
+#if KWS_ARM_DSP && KWS_LANES == 1
+/* fold_windowed() of 512 samples, four at once. */
+static uint32_t fold_by_fours(const int16_t *samples) {
+    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + PERIOD / 2, *early = late - 1;
+    uint32_t folded = 0;
+    for (; early > samples; early -= 2, late += 2, c += 2) {
+        uint32_t weights = kws_two_late_q15(kws_two(c)), after = kws_two(late);
+        uint32_t before = kws_two(early); /* the later one has the first weight */
+        folded |= kws_fold(kws_low(after) * kws_low(weights)) | kws_fold(kws_high(after) * kws_high(weights)) |
+                  kws_fold(kws_low(before) * kws_high(weights)) | kws_fold(kws_high(before) * kws_low(weights));
+    }
+    return folded;
+}
+#endif
 
 /* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
  * interpolate. */
@@ -268,8 +233,16 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
     unsigned shift[LANES];
 
-    apply_window(frames->samples, length, magnitude, shift);
-    kws_fft_power(frames, length, magnitude, shift);
+#if KWS_ARM_DSP && KWS_LANES == 1
+    if (length == PERIOD) {
+        *shift = excess(fold_by_fours(frames->samples), magnitude);
+        kws_fft_power_of_windowed(frames, shift);
+    } else
+#endif
+    {
+        apply_window(frames->samples, length, magnitude, shift);
+        kws_fft_power(frames, length, magnitude, shift);
+    }
     log_mel(frames, table, shift);
     if (settings->n_mfcc) {
         dct(frames, table, settings->n_mfcc, features_q7);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kws_avr.h"
+#include "kws_dsp.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
 
@@ -370,18 +371,8 @@ static void choose_shift(const uint32_t *folded, unsigned bits, unsigned *shift,
     }
 }
 
-void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *total) {
-    uint32_t folded[LANES];
-    unsigned shift[LANES], points = length / 2, quarter = 1;
-    KWS_FOR_LANES(l) folded[l] = ((uint32_t)1 << magnitude) - 1;
-    if (points == 256) {
-        reverse_digits(frames->samples);
-    } else {
-        KWS_FOR_LANES(l) folded[l] = 0;
-        reverse_digits_and_bit(frames->samples);
-        pairs(frames->samples, points, folded);
-        quarter = 2;
-    }
+static void stages(kws_frames *frames, unsigned points, unsigned quarter, uint32_t *folded, unsigned *total) {
+    unsigned shift[LANES];
     for (; quarter < points; quarter *= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */
         choose_shift(folded, 12, shift, total);
@@ -391,3 +382,58 @@ void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsi
     choose_shift(folded, 14, shift, total);
     untangle(frames, points, shift);
 }
+
+void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *total) {
+    uint32_t folded[LANES];
+    if (length == 512) {
+        KWS_FOR_LANES(l) folded[l] = ((uint32_t)1 << magnitude) - 1;
+        reverse_digits(frames->samples);
+        stages(frames, 256, 1, folded, total);
+    } else {
+        KWS_FOR_LANES(l) folded[l] = 0;
+        reverse_digits_and_bit(frames->samples);
+        pairs(frames->samples, 128, folded);
+        stages(frames, 128, 2, folded, total);
+    }
+}
+
+#if KWS_ARM_DSP && WORDS
+static inline complex32 windowed(const int16_t *z, uint32_t weights, int32_t half, unsigned shift) {
+    uint32_t samples = word_of(z);
+    complex32 result = {kws_shift(kws_low(samples) * kws_low(weights) + half, shift),
+                        kws_shift(kws_high(samples) * kws_high(weights) + half, shift)};
+    return result;
+}
+
+static inline uint32_t put_quarter(int16_t *z, int32_t re, int32_t im) {
+    uint32_t word = kws_pair_of_quarters(re, im);
+    put_word(z, word);
+    return word ^ word << 1;
+}
+
+/* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the window,
+ * and before the digits are reversed, on points a quarter of all apart. */
+void kws_fft_power_of_windowed(kws_frames *frames, unsigned *total) {
+    int16_t *p = frames->samples, *end = p + 2 * 64;
+    const int16_t *s = kws_sine_q15, *c = s + PERIOD / 4;
+    uint32_t magnitudes = 0;
+    int32_t half = kws_half(*total);
+    unsigned shift = *total;
+    for (; p < end; p += 2, s += 2, c += 2) {
+        complex32 a = windowed(p, kws_two_early_q15(kws_two(c)), half, shift);
+        complex32 d = windowed(p + 384, kws_two_early_q15(kws_two(s)), half, shift);
+        complex32 b = windowed(p + 128, kws_two_late_q15(kws_two(s)), half, shift);
+        complex32 e = windowed(p + 256, kws_two_late_q15(kws_two(c)), half, shift);
+        complex32 sum = {a.re + e.re + 2, a.im + e.im + 2}, difference = {a.re - e.re + 2, a.im - e.im + 2};
+        complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
+        magnitudes |= put_quarter(p, sum.re + even.re, sum.im + even.im) |
+                      put_quarter(p + 128, difference.re + odd.im, difference.im - odd.re) |
+                      put_quarter(p + 256, sum.re - even.re, sum.im - even.im) |
+                      put_quarter(p + 384, difference.re - odd.im, difference.im + odd.re);
+    }
+    *total += 2;
+    magnitudes = told(magnitudes);
+    reverse_digits(frames->samples);
+    stages(frames, 256, 4, &magnitudes, total);
+}
+#endif

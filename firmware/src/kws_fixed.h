@@ -6,15 +6,7 @@
 
 /* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no number. */
 #if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
-#include <arm_acle.h>
-#define KWS_ARM_DSP 1
-
-/* Two values in one word: the compiler does not find this instruction itself. */
-static inline uint32_t kws_pair(int32_t low, int32_t high) {
-    uint32_t pair;
-    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(pair) : "r"(low), "r"(high));
-    return pair;
-}
+#define KWS_ARM_DSP 1 /* kws_dsp.h has the rest */
 #else
 #define KWS_ARM_DSP 0
 #endif

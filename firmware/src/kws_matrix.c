@@ -1,8 +1,7 @@
 #include "kws_matrix.h"
 
-#include <string.h>
-
 #include "kws_avr.h"
+#include "kws_dsp.h"
 #include "kws_fixed.h"
 
 #define ROW_LIMIT ((int32_t)1 << 24)

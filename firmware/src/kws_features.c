@@ -5,6 +5,7 @@
 #include "kws_fft.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
+#include "kws_thumb.h"
 
 #define PERIOD KWS_SINE_PERIOD
 #define PRODUCT_Q 30 /* sample_q15 * window_q15 */
@@ -23,20 +24,21 @@ static inline int16_t scaled_q7(int32_t sum, int32_t scale) {
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
 #ifndef KWS_AVR_ASSEMBLY
-/* The periodic Hann window, q15: at an angle / 512 of its length it is (1 - cosine) / 2, half a length on
- * (1 + cosine) / 2. */
-static inline int32_t cosine(unsigned angle) { return kws_sine_q15[angle + PERIOD / 4]; }
-static inline int32_t early_q15(int32_t c) { return (32768 - c) >> 1; }
-static inline int32_t late_q15(int32_t c) { return (32768 + c) >> 1; }
+/* The periodic Hann window, q15, at an angle / 512 of its length from its middle, on either side. */
+static inline int32_t window_q15(unsigned angle) { return (32768 + kws_sine_q15[angle + PERIOD / 4]) >> 1; }
 
-/* Magnitudes of all products of samples and weights; two samples as far from the middle have the same. */
+/* Magnitudes of all products of samples and weights. */
 static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *folded) {
     unsigned step = PERIOD / length;
     const int16_t *early = samples + length / 2 * LANES, *late = early;
+#if KWS_ARM_THUMB1 && KWS_LANES == 1
+    *folded = kws_thumb_fold(late, kws_sine_q15 + PERIOD / 4, length, 2 * (step - 1));
+#else
     for (unsigned angle = 0; angle < PERIOD / 2; angle += step, early -= LANES, late += LANES) {
-        int32_t weight = late_q15(cosine(angle));
+        int32_t weight = window_q15(angle);
         KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
     }
+#endif
 }
 
 /* The shift that brings magnitudes to so many bits. */
@@ -49,21 +51,29 @@ static unsigned excess(uint32_t folded, unsigned magnitude) {
  * recording loses nothing. Writes the shifts from q30. */
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
     unsigned step = PERIOD / length;
-    int16_t *late = samples + length / 2 * LANES;
+    int16_t *early = samples + length / 2 * LANES, *late = early;
     uint32_t folded[LANES] = {0};
     int32_t half[LANES];
     fold_windowed(samples, length, folded);
     KWS_FOR_LANES(l) {
         shift[l] = excess(folded[l], magnitude);
         half[l] = kws_half(shift[l]);
+        samples[l] = 0;
+        early[l] = (int16_t)kws_shift(early[l] * window_q15(0) + half[l], shift[l]);
     }
-    for (unsigned angle = 0; angle < PERIOD / 2; angle += step, samples += LANES, late += LANES) {
-        int32_t c = cosine(angle);
+#if KWS_ARM_THUMB1 && KWS_LANES == 1
+    kws_thumb_window(late, kws_sine_q15 + PERIOD / 4 + step - 1, length, 2 * (step - 1), *shift, *half);
+#else
+    for (unsigned angle = step; angle < PERIOD / 2; angle += step) {
+        int32_t weight = window_q15(angle);
+        early -= LANES;
+        late += LANES;
         KWS_FOR_LANES(l) {
-            samples[l] = (int16_t)kws_shift(samples[l] * early_q15(c) + half[l], shift[l]);
-            late[l] = (int16_t)kws_shift(late[l] * late_q15(c) + half[l], shift[l]);
+            early[l] = (int16_t)kws_shift(early[l] * weight + half[l], shift[l]);
+            late[l] = (int16_t)kws_shift(late[l] * weight + half[l], shift[l]);
         }
     }
+#endif
 }
 
 #if KWS_ARM_DSP && KWS_LANES == 1
@@ -137,11 +147,20 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {
         const uint32_t *end = frames->power + *++edges * LANES;
         kws_mel_sums sums[LANES];
+#if KWS_ARM_THUMB1 && KWS_LANES == 1
+        uint32_t halves[4];
+        kws_thumb_feed(power, end, weight_q15, halves);
+        sums->rising = (uint64_t)halves[1] << 32 | halves[0];
+        sums->falling = (uint64_t)halves[3] << 32 | halves[2];
+        weight_q15 += end - power;
+        power = end;
+#else
         KWS_FOR_LANES(l) sums[l].rising = sums[l].falling = 0;
         for (; power < end; power += LANES) {
             uint16_t weight = *weight_q15++;
             KWS_FOR_LANES(l) feed(&sums[l], power[l], weight);
         }
+#endif
         if (interval) {
             KWS_FOR_LANES(l) {
                 uint64_t energy = carried[l] + fallen(&sums[l]);

@@ -11,6 +11,13 @@
 #define KWS_ARM_DSP 0
 #endif
 
+/* The first Thumb instructions (Cortex-M0): loops by hand in kws_thumb.h. */
+#if defined(__GNUC__) && defined(__thumb__) && !defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN)
+#define KWS_ARM_THUMB1 1
+#else
+#define KWS_ARM_THUMB1 0
+#endif
+
 /* value / 2^shift, downwards. Shifting a negative number right is arithmetic on every compiler that
  * this engine supports; the test of this helper fails on any other. */
 static inline int32_t kws_shift(int32_t value, unsigned shift) { return value >> shift; }

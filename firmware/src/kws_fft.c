@@ -6,6 +6,7 @@
 #include "kws_dsp.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
+#include "kws_thumb.h"
 
 /* 512 real samples are 256 complex ones: z[n] = x[2n] + j x[2n+1]. Four radix-4 stages transform
  * them in place (decimation in time, digit-reversed input), one pass untangles the two halves. 256
@@ -172,82 +173,89 @@ typedef struct {
     const int16_t *end;
 } turning;
 
-static inline uint32_t turned_groups(int16_t *p, unsigned stride_bytes, unsigned shift, const turning *with) {
-    uint32_t magnitudes = 0, found, x, b_re, b_im, c_re, a_re, a_im, d_re, d_im;
+/* r0 p, r1 stride in bytes, r2 shift, r3 with, r4 found, r5 x, r6 and r7 b, r8 c, r9 and r10 a, r11 and r12 d,
+ * lr magnitudes. x is a word, a turn, or the real part of odd. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wunused-parameter"
+#else
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
+#endif
+static __attribute__((naked, noinline)) uint32_t turned_groups(int16_t *p, uint32_t stride_bytes, uint32_t shift,
+                                                               const turning *with) {
     __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "mov lr, #0\n"
         "1:\n"
-        "add %[b_im], %[p], %[stride], lsl #1\n"
-        "ldr %[x], [%[b_im], %[stride]]\n"
-        "ldr %[found], [%[with], #8]\n"
-        "mov %[a_re], #4096\n"                            /* half a step of the turned points */
-        "smlad %[d_re], %[x], %[found], %[a_re]\n"
-        "smlsdx %[d_im], %[found], %[x], %[a_re]\n"
-        "ldr %[x], [%[p], %[stride]]\n"
-        "ldr %[found], [%[with]]\n"
-        "smlad %[b_re], %[x], %[found], %[a_re]\n"
-        "smlsdx %[b_im], %[found], %[x], %[a_re]\n"
-        "asrs %[b_re], %[b_re], #13\n"
-        "asrs %[b_im], %[b_im], #13\n"
-        "sub %[x], %[b_re], %[d_re], asr #13\n"           /* odd: x, d_re */
-        "add %[b_re], %[b_re], %[d_re], asr #13\n"        /* even: b_re, b_im */
-        "sub %[d_re], %[b_im], %[d_im], asr #13\n"
-        "add %[b_im], %[b_im], %[d_im], asr #13\n"
-        "ldr %[a_im], [%[p], %[stride], lsl #1]\n"
-        "ldr %[d_im], [%[with], #4]\n"
-        "smlad %[c_re], %[a_im], %[d_im], %[a_re]\n"      /* c: c_re, found */
-        "smlsdx %[found], %[d_im], %[a_im], %[a_re]\n"
-        "ldr %[d_im], [%[p]]\n"
-        "ldr %[a_im], [%[with], #12]\n"
-        "lsls %[a_re], %[d_im], #16\n"
-        "add %[a_re], %[a_im], %[a_re], asr #14\n"
-        "asrs %[d_im], %[d_im], #16\n"
-        "add %[a_im], %[a_im], %[d_im], lsl #2\n"
-        "sub %[d_im], %[a_re], %[c_re], asr #13\n"        /* difference: d_im, c_re */
-        "add %[a_re], %[a_re], %[c_re], asr #13\n"        /* sum: a_re, a_im */
-        "sub %[c_re], %[a_im], %[found], asr #13\n"
-        "add %[a_im], %[a_im], %[found], asr #13\n"
-        "adds %[found], %[a_re], %[b_re]\n"
-        "subs %[a_re], %[a_re], %[b_re]\n"
-        "adds %[b_re], %[a_im], %[b_im]\n"
-        "subs %[a_im], %[a_im], %[b_im]\n"
-        "asrs %[found], %[found], %[shift]\n"
-        "asrs %[b_re], %[b_re], %[shift]\n"
-        "pkhbt %[found], %[found], %[b_re], lsl #16\n"
-        "str %[found], [%[p]]\n"
-        "eor %[found], %[found], %[found], lsl #1\n"
-        "asrs %[a_re], %[a_re], %[shift]\n"
-        "asrs %[a_im], %[a_im], %[shift]\n"
-        "pkhbt %[a_re], %[a_re], %[a_im], lsl #16\n"
-        "str %[a_re], [%[p], %[stride], lsl #1]\n"
-        "eor %[a_re], %[a_re], %[a_re], lsl #1\n"
-        "orrs %[found], %[found], %[a_re]\n"
-        "adds %[b_re], %[d_im], %[d_re]\n"
-        "subs %[b_im], %[c_re], %[x]\n"
-        "asrs %[b_re], %[b_re], %[shift]\n"
-        "asrs %[b_im], %[b_im], %[shift]\n"
-        "pkhbt %[b_re], %[b_re], %[b_im], lsl #16\n"
-        "str %[b_re], [%[p], %[stride]]\n"
-        "eor %[b_re], %[b_re], %[b_re], lsl #1\n"
-        "orrs %[found], %[found], %[b_re]\n"
-        "subs %[d_im], %[d_im], %[d_re]\n"
-        "adds %[c_re], %[c_re], %[x]\n"
-        "asrs %[d_im], %[d_im], %[shift]\n"
-        "asrs %[c_re], %[c_re], %[shift]\n"
-        "pkhbt %[d_im], %[d_im], %[c_re], lsl #16\n"
-        "add %[x], %[p], %[stride], lsl #1\n"
-        "str %[d_im], [%[x], %[stride]]\n"
-        "eor %[d_im], %[d_im], %[d_im], lsl #1\n"
-        "orrs %[found], %[found], %[d_im]\n"
-        "orrs %[magnitudes], %[magnitudes], %[found]\n"
-        "ldr %[x], [%[with], #16]\n"
-        "add %[p], %[p], %[stride], lsl #2\n"
-        "cmp %[p], %[x]\n"
+        "add r7, r0, r1, lsl #1\n"
+        "ldr r5, [r7, r1]\n"
+        "ldr r4, [r3, #8]\n"
+        "mov r9, #4096\n" /* half a step of the turned points */
+        "smlad r11, r5, r4, r9\n"
+        "smlsdx r12, r4, r5, r9\n"
+        "ldr r5, [r0, r1]\n"
+        "ldr r4, [r3]\n"
+        "smlad r6, r5, r4, r9\n"
+        "smlsdx r7, r4, r5, r9\n"
+        "asrs r6, r6, #13\n"
+        "asrs r7, r7, #13\n"
+        "sub r5, r6, r11, asr #13\n" /* odd: x, d_re */
+        "add r6, r6, r11, asr #13\n" /* even: b_re, b_im */
+        "sub r11, r7, r12, asr #13\n"
+        "add r7, r7, r12, asr #13\n"
+        "ldr r10, [r0, r1, lsl #1]\n"
+        "ldr r12, [r3, #4]\n"
+        "smlad r8, r10, r12, r9\n" /* c: c_re, found */
+        "smlsdx r4, r12, r10, r9\n"
+        "ldr r12, [r0]\n"
+        "ldr r10, [r3, #12]\n"
+        "lsls r9, r12, #16\n"
+        "add r9, r10, r9, asr #14\n"
+        "asrs r12, r12, #16\n"
+        "add r10, r10, r12, lsl #2\n"
+        "sub r12, r9, r8, asr #13\n" /* difference: d_im, c_re */
+        "add r9, r9, r8, asr #13\n" /* sum: a_re, a_im */
+        "sub r8, r10, r4, asr #13\n"
+        "add r10, r10, r4, asr #13\n"
+        "adds r4, r9, r6\n"
+        "subs r9, r9, r6\n"
+        "adds r6, r10, r7\n"
+        "subs r10, r10, r7\n"
+        "asrs r4, r4, r2\n"
+        "asrs r6, r6, r2\n"
+        "pkhbt r4, r4, r6, lsl #16\n"
+        "str r4, [r0]\n"
+        "eor r4, r4, r4, lsl #1\n"
+        "asrs r9, r9, r2\n"
+        "asrs r10, r10, r2\n"
+        "pkhbt r9, r9, r10, lsl #16\n"
+        "str r9, [r0, r1, lsl #1]\n"
+        "eor r9, r9, r9, lsl #1\n"
+        "orrs r4, r4, r9\n"
+        "adds r6, r12, r11\n"
+        "subs r7, r8, r5\n"
+        "asrs r6, r6, r2\n"
+        "asrs r7, r7, r2\n"
+        "pkhbt r6, r6, r7, lsl #16\n"
+        "str r6, [r0, r1]\n"
+        "eor r6, r6, r6, lsl #1\n"
+        "orrs r4, r4, r6\n"
+        "subs r12, r12, r11\n"
+        "adds r8, r8, r5\n"
+        "asrs r12, r12, r2\n"
+        "asrs r8, r8, r2\n"
+        "pkhbt r12, r12, r8, lsl #16\n"
+        "add r5, r0, r1, lsl #1\n"
+        "str r12, [r5, r1]\n"
+        "eor r12, r12, r12, lsl #1\n"
+        "orrs r4, r4, r12\n"
+        "orrs lr, lr, r4\n"
+        "ldr r5, [r3, #16]\n"
+        "add r0, r0, r1, lsl #2\n"
+        "cmp r0, r5\n"
         "blo 1b\n"
-        : [p] "+&r"(p), [magnitudes] "+&r"(magnitudes), [found] "=&r"(found), [x] "=&r"(x), [b_re] "=&r"(b_re), [b_im] "=&r"(b_im),
-          [c_re] "=&r"(c_re), [a_re] "=&r"(a_re), [a_im] "=&r"(a_im), [d_re] "=&r"(d_re), [d_im] "=&r"(d_im)
-        : [stride] "r"(stride_bytes), [shift] "r"(shift), [with] "r"(with)
-        : "memory", "cc");
-    return magnitudes;
+        "mov r0, lr\n"
+        "pop {r4-r11, pc}\n");
 }
 
 static void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step, const unsigned *shift,
@@ -282,7 +290,18 @@ static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride,
 #endif
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
- * group needs no turning. ORs the outputs' folded magnitudes. */
+ * group needs no turning. Tells the outputs' folded magnitudes. */
+#if KWS_ARM_THUMB1 && WORDS
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
+    const int16_t *end = z + points * POINT;
+    uint32_t stride_bytes = quarter * POINT * (uint32_t)sizeof *z, step = PERIOD / 4 / quarter;
+    uint32_t magnitudes = kws_thumb_plain(z, end, stride_bytes, *shift);
+    if (quarter > 1)
+        magnitudes |= kws_thumb_turned(z, end, stride_bytes, step * (uint32_t)sizeof *kws_sine_q15, *shift + 2,
+                                       kws_half(*shift + 2), kws_sine_q15);
+    *folded = told(magnitudes);
+}
+#else
 static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *to_shift, uint32_t *folded) {
     unsigned stride = quarter * POINT, step = PERIOD / 4 / quarter, shift[LANES];
     uint32_t magnitudes[LANES];
@@ -295,6 +314,7 @@ static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned 
     turned_stage(z, end, stride, step, shift, magnitudes);
     KWS_FOR_LANES(l) folded[l] = told(magnitudes[l]);
 }
+#endif
 
 /* The stage below radix 4: sum and difference of two neighbours, which no angle parts. */
 static void pairs(int16_t *z, unsigned points, uint32_t *restrict folded) {

@@ -15,6 +15,12 @@ void kws_thumb_window(int16_t *middle, const int16_t *cosine, uint32_t bytes, ui
 
 /* feed() with all bins of an interval, at least one: lower and upper half of what rises, then of all. */
 void kws_thumb_feed(const uint32_t *power, const uint32_t *end, const uint16_t *weight_q15, uint32_t sums[4]);
+
+/* kws_fft.c, stage(): the first points of the groups, and then all others, from quarter 4 on; return what put()
+ * does. `half` is half a step of a shift that counts the turned points' two fractional bits too. */
+uint32_t kws_thumb_plain(int16_t *z, const int16_t *end, uint32_t stride_bytes, uint32_t shift);
+uint32_t kws_thumb_turned(int16_t *z, const int16_t *end, uint32_t stride_bytes, uint32_t step_bytes, uint32_t shift,
+                          int32_t half, const int16_t *sine);
 #endif
 
 #endif

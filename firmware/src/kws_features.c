@@ -119,12 +119,14 @@ static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
 }
 static inline uint64_t fallen(const kws_mel_sums *sums) { return sums->falling; }
 #else
+#if !KWS_ARM_THUMB1
 /* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication; what falls is the
  * rest of all. */
 static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
     sums->rising += ((uint64_t)((power >> 16) * weight) << 16) + (power & 0xffff) * weight;
     sums->falling += power;
 }
+#endif
 static inline uint64_t fallen(const kws_mel_sums *sums) { return (sums->falling << WEIGHT_Q) - sums->rising; }
 #endif
 

@@ -88,9 +88,32 @@ static void reverse_digits_and_bit(int16_t *z) {
     }
 }
 
+/* Folded magnitudes from what put() returned. A bit that differs from the one below it stands one above
+ * the highest of a folded magnitude; what falls from the lower half into the upper is shifted out. */
+static inline uint32_t told(uint32_t magnitudes) {
+#if WORDS
+    return (uint16_t)(magnitudes | magnitudes >> 16) >> 1;
+#else
+    return magnitudes;
+#endif
+}
+
+#define TURNED_Q 13 /* the fractional bits that a product with a sine has more than a turned point */
+
+#if KWS_ARM_THUMB1 && WORDS
+/* What stage() below does, by hand. */
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
+    const int16_t *end = z + points * POINT;
+    uint32_t stride_bytes = quarter * POINT * (uint32_t)sizeof *z, step = PERIOD / 4 / quarter;
+    uint32_t magnitudes = kws_thumb_plain(z, end, stride_bytes, *shift);
+    if (quarter > 1)
+        magnitudes |= kws_thumb_turned(z, end, stride_bytes, step * (uint32_t)sizeof *kws_sine_q15, *shift + 2,
+                                       kws_half(*shift + 2), kws_sine_q15);
+    *folded = told(magnitudes);
+}
+#else
 /* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that rounding
  * each factor costs less than rounding the sum. */
-#define TURNED_Q 13
 #if KWS_ARM_DSP && WORDS
 typedef uint32_t turn; /* cosine, and above it the sine */
 static inline turn turn_by(unsigned angle) { return kws_pair(cosine(angle), sine(angle)); }
@@ -126,16 +149,6 @@ static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
     z[0] = (int16_t)re;
     z[LANES] = (int16_t)im;
     return kws_fold(re) | kws_fold(im);
-#endif
-}
-
-/* Folded magnitudes from what put() returned. A bit that differs from the one below it stands one above
- * the highest of a folded magnitude; what falls from the lower half into the upper is shifted out. */
-static inline uint32_t told(uint32_t magnitudes) {
-#if WORDS
-    return (uint16_t)(magnitudes | magnitudes >> 16) >> 1;
-#else
-    return magnitudes;
 #endif
 }
 
@@ -291,17 +304,6 @@ static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride,
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
  * group needs no turning. Tells the outputs' folded magnitudes. */
-#if KWS_ARM_THUMB1 && WORDS
-static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
-    const int16_t *end = z + points * POINT;
-    uint32_t stride_bytes = quarter * POINT * (uint32_t)sizeof *z, step = PERIOD / 4 / quarter;
-    uint32_t magnitudes = kws_thumb_plain(z, end, stride_bytes, *shift);
-    if (quarter > 1)
-        magnitudes |= kws_thumb_turned(z, end, stride_bytes, step * (uint32_t)sizeof *kws_sine_q15, *shift + 2,
-                                       kws_half(*shift + 2), kws_sine_q15);
-    *folded = told(magnitudes);
-}
-#else
 static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *to_shift, uint32_t *folded) {
     unsigned stride = quarter * POINT, step = PERIOD / 4 / quarter, shift[LANES];
     uint32_t magnitudes[LANES];

@@ -91,6 +91,7 @@ static inline int32_t dot4(const uint8_t *weights, const kws_operand *x, unsigne
     return kws_shift(sum, 12);
 }
 #else
+#ifndef KWS_AVR_ASSEMBLY /* which has it in kws_avr_row4() */
 static int32_t dot4(const KWS_FLASH uint8_t *restrict bytes, const int8_t *restrict x, unsigned cols) {
     const KWS_FLASH int8_t *weights = (const KWS_FLASH int8_t *)bytes;
     int32_t sum = 0;
@@ -100,6 +101,7 @@ static int32_t dot4(const KWS_FLASH uint8_t *restrict bytes, const int8_t *restr
     if (cols & 1) sum += (int8_t)(weights[pairs] * 16) * x[cols - 1];
     return sum / 16;
 }
+#endif
 #endif
 
 static int32_t dot_sparse8(const KWS_FLASH uint8_t **row, const kws_operand *x, size_t bitmap) {
@@ -138,13 +140,14 @@ int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, 
     return kws_avr_row4(weights, x, matrix->cols, (uint16_t)(matrix->shift << 8 | matrix->multiplier));
 }
 #else
-void kws_matrix_rows(const kws_matrix *matrix, const uint8_t **row, const kws_operand *x, unsigned count, int32_t *out) {
+void kws_matrix_rows(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x, unsigned count,
+                     int32_t *out) {
     if (matrix->kind != KWS_MATRIX_INT4) {
         for (; count; count--) *out++ = scaled(matrix, other_row(matrix, row, x));
         return;
     }
     const kws_matrix same = *matrix; /* in registers: no result can change it */
-    const uint8_t *weights = *row;
+    const KWS_FLASH uint8_t *weights = *row;
     unsigned bytes = (same.cols + 1u) / 2u;
     for (; count; count--, weights += bytes) *out++ = scaled(&same, dot4(weights, x, same.cols));
     *row = weights;

@@ -46,12 +46,16 @@ static void normalize(const kws_model *model, const int16_t *features_q7, kws_op
     kws_operand_close(x, model->features.n_features);
 }
 
+static inline unsigned rows_at_once(unsigned left) {
+    return KWS_ROWS_AT_ONCE > 1 && left < KWS_ROWS_AT_ONCE ? left : KWS_ROWS_AT_ONCE;
+}
+
 /* The right factor of a low-rank product: int8 [cols] to int8 [rows]. */
 static void project(const kws_matrix *matrix, const kws_operand *x, kws_operand *y) {
     const KWS_FLASH uint8_t *row = matrix->data;
     for (unsigned i = 0, rows = matrix->rows; i < rows;) {
         int32_t out[KWS_ROWS_AT_ONCE];
-        unsigned count = rows - i < KWS_ROWS_AT_ONCE ? rows - i : KWS_ROWS_AT_ONCE;
+        unsigned count = rows_at_once(rows - i);
         kws_matrix_rows(matrix, &row, x, count, out);
         for (unsigned j = 0; j < count; j++, i++) kws_operand_values(y)[i] = kws_sat8(out[j]);
     }
@@ -125,7 +129,7 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
     const KWS_FLASH uint8_t *w_row = model->w1.data, *u_row = model->u1.data;
     for (unsigned unit = 0, hidden = model->hidden; unit < hidden;) {
         int32_t w_q12[KWS_ROWS_AT_ONCE], u_q12[KWS_ROWS_AT_ONCE];
-        unsigned count = hidden - unit < KWS_ROWS_AT_ONCE ? hidden - unit : KWS_ROWS_AT_ONCE;
+        unsigned count = rows_at_once(hidden - unit);
         kws_matrix_rows(&model->w1, &w_row, w_in, count, w_q12);
         kws_matrix_rows(&model->u1, &u_row, u_in, count, u_q12);
         for (unsigned i = 0; i < count; i++, unit++)

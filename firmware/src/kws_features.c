@@ -15,9 +15,10 @@
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
 /* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
-static inline int16_t scaled_q7(int32_t sum, int32_t scale) {
-    uint32_t low = ((uint32_t)sum & 0xffff) * (uint32_t)scale;
-    return kws_sat16(kws_round_shift(kws_shift(sum, 16) * scale + (int32_t)(low >> 16), 15));
+static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
+    uint32_t low = (uint32_t)(uint16_t)sum * (uint16_t)scale;
+    int32_t high = (int32_t)(int16_t)kws_shift(sum, 16) * scale;
+    return kws_sat16(kws_round_shift(high + (int32_t)(low >> 16), 15));
 }
 
 /* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
@@ -214,7 +215,7 @@ static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsign
             angle += 2 * (int)k;
             if (angle >= 0) angle -= period;
         }
-        int32_t scale = k == 0 ? table->scale_first : table->scale_other;
+        int16_t scale = k == 0 ? table->scale_first : table->scale_other;
         KWS_FOR_LANES(l) mfcc_q7[k * LANES + l] = scaled_q7(sum[l], scale);
     }
 }

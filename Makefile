@@ -162,10 +162,10 @@ $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) $(TEST_SOURCES) -o $@
 
-# The host's batches: the front end's source again, with 16 lanes.
+# The host's batches: front end and network again, with 16 lanes.
 $(BUILD)/tests/lanes_baseline: FLAGS := -O3
-$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes.[ch]) $(wildcard firmware/src/*.c) \
-                $(TEST_HEADERS) Makefile
+$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes*.[ch]) $(wildcard firmware/src/*.c) \
+                tests/firmware/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
 	    $(filter %.c,$^) -o $@

@@ -15,9 +15,10 @@ from kws.comparison import compare, finished
 from kws.config import FeatureConfig, check
 from kws.corpus import SILENCE, UNKNOWN
 from kws.errors import ConfigError, KwsError
+from kws.feature_store import CACHE
 from kws.files import replacing
 from kws.recipe import NetworkConfig, Recipe, ScheduleConfig, load_recipe
-from kws.train import CACHE, train
+from kws.train import train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
 # More coefficients pay where their weights are a small part of the file.

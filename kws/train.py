@@ -7,24 +7,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
 from kws.command_task import CommandTask
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
+from kws.distillation import Teachers
 from kws.distributed import Group
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream, labelled_report
-from kws.fastgrnn import Network, parameters
-from kws.feature_store import FeatureStore
+from kws.fastgrnn import parameters
+from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
 from kws.recipe import DataConfig, Recipe, ScheduleConfig, load_recipe
 from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
-CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features; safe to delete
 # Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
 SMALL_BYTES, SMALL_MUON_RATE = 2048, 0.02
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
@@ -124,19 +122,15 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     )
     _make_folder(out)
     group = Group()
-    torch.manual_seed(recipe.seed)
     task: CommandTask | WakeTask
     with group.local_first():
         task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
     sized = dataclasses.replace(recipe, network=sizes.fit(recipe, task.classes))
-    network = Network(
-        cell=sized.network.cell,
-        n_features=sized.features.n_features,
-        hidden=sized.network.hidden,
-        classes=len(task.classes),
-        ranks=(sized.network.rank_w, sized.network.rank_u),
-        hard=sized.network.nonlinearity == "hard",
-    )
+    teachers = None
+    if isinstance(task, CommandTask) and recipe.distillation.teachers:
+        with group.local_first():
+            teachers = Teachers(sized, task, CACHE, say=say)
+    network = sizes.untrained(sized, len(task.classes))
     if group.is_first:
         say(
             f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
@@ -150,6 +144,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
             out,
             store=FeatureStore(CACHE, task.identity),
             group=group,
+            teacher=teachers,
             log=lambda row: _log(row, board, say),
         )
         data = trainer.run()

@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "kws_detector.h"
@@ -7,6 +8,8 @@
 #include "kws_mfcc.h"
 #include "kws_model.h"
 #include "lanes.h"
+
+#define WORTH_LANES 4 /* clips: fewer are as fast one by one */
 
 size_t kws_batch_frames(size_t samples, const kws_feature_settings *settings) {
     size_t frame_length = settings->frame_length;
@@ -37,24 +40,44 @@ void kws_batch_features(const kws_feature_settings *settings, const int16_t *cli
     }
 }
 
-kws_status kws_batch_network(const void *model, size_t size, const int16_t *features_q7, size_t clip_count,
-                             size_t frames, int16_t *hidden_q15, int16_t *logits_q10) {
-    kws_model m;
+/* One clip after another, as on a chip. */
+static void network_alone(const kws_model *m, const int16_t *features_q7, size_t clip_count, size_t frames,
+                          int16_t *hidden_q15, int16_t *logits_q10) {
     kws_fastgrnn cell;
-    kws_status status = kws_model_read(&m, model, size);
-    if (status != KWS_OK) return status;
     for (size_t clip = 0; clip < clip_count; clip++) {
         kws_fastgrnn_reset(&cell);
         for (size_t frame = 0; frame < frames; frame++) {
-            kws_fastgrnn_step(&cell, &m, features_q7, logits_q10);
-            features_q7 += m.features.n_features;
-            logits_q10 += m.classes;
+            kws_fastgrnn_step(&cell, m, features_q7, logits_q10);
+            features_q7 += m->features.n_features;
+            logits_q10 += m->classes;
             if (hidden_q15 != NULL) {
-                memcpy(hidden_q15, cell.hidden_q15, m.hidden * sizeof *hidden_q15);
-                hidden_q15 += m.hidden;
+                memcpy(hidden_q15, cell.hidden_q15, m->hidden * sizeof *hidden_q15);
+                hidden_q15 += m->hidden;
             }
         }
     }
+}
+
+kws_status kws_batch_network(const void *model, size_t size, const int16_t *features_q7, size_t clip_count,
+                             size_t frames, int16_t *hidden_q15, int16_t *logits_q10) {
+    kws_model m;
+    kws_status status = kws_model_read(&m, model, size);
+    if (status != KWS_OK) return status;
+    /* without memory for the weights, alone: nothing but time is lost */
+    float *weights = clip_count < WORTH_LANES ? NULL : malloc(kws_lanes_weights(&m) * sizeof *weights);
+    if (weights != NULL) kws_lanes_unpack(&m, weights);
+    while (clip_count > 0) {
+        size_t clips = clip_count < KWS_LANES_AT_ONCE ? clip_count : KWS_LANES_AT_ONCE;
+        if (weights == NULL || clips < WORTH_LANES)
+            network_alone(&m, features_q7, clips, frames, hidden_q15, logits_q10);
+        else
+            kws_lanes_network(&m, weights, features_q7, clips, frames, hidden_q15, logits_q10);
+        features_q7 += clips * frames * m.features.n_features;
+        logits_q10 += clips * frames * m.classes;
+        if (hidden_q15 != NULL) hidden_q15 += clips * frames * m.hidden;
+        clip_count -= clips;
+    }
+    free(weights);
     return KWS_OK;
 }
 

@@ -35,10 +35,11 @@ ffi.set_source(
     "kws.native._engine",
     '#include "batch.h"',
     sources=[relative(p) for p in sorted((ENGINE / "src").glob("*.c"))]
-    + [relative(NATIVE / name) for name in ("batch.c", "lanes.c")],
+    + [relative(NATIVE / name) for name in ("batch.c", "lanes.c", "lanes_network.c")],
     include_dirs=[relative(ENGINE / "include"), relative(ENGINE / "src"), relative(NATIVE)],
     # All that the format can say; a chip has smaller limits (kws.h), and the same integers.
     define_macros=[("KWS_MAX_HIDDEN", "255"), ("KWS_WITH_32_MELS", "1")],
-    extra_compile_args=["-O3", "-std=c99", "-fopenmp-simd"],  # no OpenMP: its "simd" loops alone
+    # no OpenMP: its "simd" loops alone; products and sums in one, of floats that are whole numbers
+    extra_compile_args=["-O3", "-std=c99", "-fopenmp-simd", "-ffp-contract=fast"],
     py_limited_api=True,
 )

@@ -21,14 +21,6 @@
 #pragma GCC visibility pop
 #endif
 
-/* One copy for each of these processors; which one runs is chosen as the library is loaded. */
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) && defined(__GLIBC__) && \
-    !defined(KWS_ONE_PROCESSOR)
-#define FOR_EACH_PROCESSOR __attribute__((flatten, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
-
 /* Frames to lanes, by four samples and eight fours: fewer and longer copies than sample by sample. */
 static inline void interleave(const int16_t *const frames[KWS_LANES], unsigned length, int16_t *samples) {
     struct {
@@ -49,7 +41,7 @@ static inline void interleave(const int16_t *const frames[KWS_LANES], unsigned l
     }
 }
 
-FOR_EACH_PROCESSOR
+KWS_FOR_EACH_PROCESSOR
 void kws_lanes_features(const kws_feature_settings *settings, const int16_t *const frames[KWS_LANES],
                         int16_t *features_q7) {
     kws_frames block;

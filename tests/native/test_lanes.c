@@ -1,14 +1,20 @@
-/* Sixteen frames at once give the integers of each frame alone. */
+/* Sixteen frames at once give the integers of each frame alone, sixteen clips those of each clip. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "kws_fastgrnn.h"
 #include "kws_mfcc.h"
+#include "kws_model.h"
 #include "lanes.h"
+#include "vectors.h"
 
 #define LANES KWS_LANES_AT_ONCE
 #define KINDS 8
+#define FRAMES 40
 
 static uint32_t state = 1;
+static unsigned compared, failed;
 
 static int32_t noise(void) { /* -32768 to 32767 */
     state = state * 1664525u + 1013904223u;
@@ -28,7 +34,7 @@ static int16_t sample(unsigned kind, unsigned n, unsigned at, unsigned loudness)
     }
 }
 
-int main(void) {
+static void compare_features(void) {
     static const kws_feature_settings settings[] = {
         {320, 40, 16, 16, KWS_ENERGY_ABSOLUTE, 512}, {160, 40, 32, 32, KWS_ENERGY_ABSOLUTE, 512},
         {160, 40, 0, 40, KWS_ENERGY_ABSOLUTE, 512},  {160, 24, 16, 16, KWS_ENERGY_ABSOLUTE, 256},
@@ -40,7 +46,6 @@ int main(void) {
     static int16_t samples[LANES][KWS_FRAME_LENGTH];
     static kws_mfcc mfcc;
     const int16_t *frames[LANES];
-    unsigned compared = 0, failed = 0;
     for (unsigned round = 0; round < 1000; round++) {
         const kws_feature_settings *use = settings + round % (sizeof settings / sizeof *settings);
         int16_t together[KWS_MAX_FEATURES * LANES], alone[KWS_MAX_FEATURES];
@@ -57,6 +62,60 @@ int main(void) {
             for (unsigned i = 0; i < use->n_features; i++, compared++) failed += together[i * LANES + lane] != alone[i];
         }
     }
-    printf("%u features compared, %u differ\n", compared, failed);
-    return compared == 0 || failed > 0;
+}
+
+/* Features as they are, or at one of the ends where the products saturate. */
+static int16_t feature(unsigned clip) {
+    int32_t value = noise();
+    return (int16_t)(clip % 3 == 0 ? value : clip % 3 == 1 ? value / 16 : value < 0 ? -32768 : 32767);
+}
+
+static void compare_network(const kws_model *model, unsigned clips, int with_hidden) {
+    static int16_t features[LANES * FRAMES * KWS_MAX_FEATURES];
+    static int16_t hidden[LANES * FRAMES * KWS_MAX_HIDDEN], logits[LANES * FRAMES * KWS_MAX_CLASSES + 1];
+    float *weights = malloc(kws_lanes_weights(model) * sizeof *weights); /* its end is the sanitizer's */
+    if (weights == NULL) abort();
+    for (unsigned i = 0; i < clips * FRAMES * model->features.n_features; i++)
+        features[i] = feature(i / (FRAMES * model->features.n_features));
+    logits[clips * FRAMES * model->classes] = 12345;
+    kws_lanes_unpack(model, weights);
+    kws_lanes_network(model, weights, features, clips, FRAMES, with_hidden ? hidden : NULL, logits);
+    free(weights);
+    failed += logits[clips * FRAMES * model->classes] != 12345; /* wrote beyond the last clip */
+    for (unsigned clip = 0, at = 0; clip < clips; clip++) {
+        kws_fastgrnn cell;
+        kws_fastgrnn_reset(&cell);
+        for (unsigned frame = 0; frame < FRAMES; frame++, at++) {
+            int16_t alone[KWS_MAX_CLASSES];
+            kws_fastgrnn_step(&cell, model, features + at * model->features.n_features, alone);
+            for (unsigned i = 0; i < model->classes; i++, compared++)
+                failed += logits[at * model->classes + i] != alone[i];
+            for (unsigned i = 0; with_hidden && i < model->hidden; i++, compared++)
+                failed += hidden[at * model->hidden + i] != cell.hidden_q15[i];
+        }
+    }
+}
+
+/* Every model of the tests, and the same with the largest scales that the format can say. */
+static void compare_networks(void) {
+    for (unsigned i = 0; i < 2 * KWS_TEST_MODELS; i++) {
+        const kws_test_model *vector = kws_test_models + i / 2;
+        kws_model model;
+        if (kws_model_read(&model, vector->bytes, vector->size) != KWS_OK) {
+            failed++;
+            continue;
+        }
+        kws_matrix *matrices[] = {&model.w1, &model.w2, &model.u1, &model.u2, &model.classifier};
+        for (unsigned k = 0; i & 1 && k < 5; k++) matrices[k]->multiplier = 255, matrices[k]->shift = 0;
+        compare_network(&model, LANES, 1);
+        compare_network(&model, 1 + i % (LANES - 1), 0);
+    }
+}
+
+int main(void) {
+    compare_features();
+    unsigned features = compared;
+    compare_networks();
+    printf("%u features and %u states and logits compared, %u differ\n", features, compared - features, failed);
+    return features == 0 || compared == features || failed > 0;
 }

@@ -31,6 +31,7 @@ HARNESS = {"frames.c", "semihosting.c", "start.c", "start.S"}
 STAGE_OF_FUNCTION = {
     "kws_features_of": "framing",
     "apply_window": "window",
+    "fold_by_fours": "window",
     "log_mel": "mel",
     "log2_of": "log",
     "to_natural_q7": "log",

@@ -24,7 +24,7 @@ uint8_t kws_avr_pairs(int16_t *z);
 /* untangle(); unshift is 2^(5 - shift), shift 0 to 2. */
 void kws_avr_untangle(int16_t *z, uint8_t unshift);
 
-/* kws_features.c, fold_products(): 256 samples; without the lowest byte. */
+/* kws_features.c, fold_windowed(): 256 samples; without the lowest byte. */
 uint32_t kws_avr_window_bits(const int16_t *samples);
 
 /* apply_window(), the second pass: shift 1 to 24, whole_bytes = (shift - 1) / 8, and unshift is

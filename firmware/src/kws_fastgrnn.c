@@ -26,7 +26,7 @@ static int32_t sigmoid_q15(int32_t x_q12) {
     return kws_avr_sigmoid(x_q12);
 #else
     int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
-    if (magnitude > 32767) magnitude = 32767; /* 8: the table's end */
+    magnitude = kws_sat16(magnitude); /* 8: the table's end */
     unsigned index = (unsigned)magnitude >> 9;
     int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
     int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
@@ -38,17 +38,28 @@ static int32_t sigmoid_q15(int32_t x_q12) {
 static int32_t tanh_q15(int32_t x_q12) { return 2 * sigmoid_q15(2 * x_q12) - ONE_Q15; }
 
 /* Features to the network's int8 input: round((feature - 32 * offset) * scale / 2^9). */
-static void normalize(const kws_model *model, const int16_t *features_q7, int8_t *x) {
+static void normalize(const kws_model *model, const int16_t *features_q7, kws_operand *x) {
     for (unsigned i = 0; i < model->features.n_features; i++) {
         int32_t centred = features_q7[i] - 32 * (int32_t)(int8_t)model->input[2 * i];
-        x[i] = kws_sat8(kws_round_shift(centred * model->input[2 * i + 1], 9));
+        kws_operand_values(x)[i] = kws_sat8(kws_round_shift(centred * model->input[2 * i + 1], 9));
     }
+    kws_operand_close(x, model->features.n_features);
+}
+
+static inline unsigned rows_at_once(unsigned left) {
+    return KWS_ROWS_AT_ONCE > 1 && left < KWS_ROWS_AT_ONCE ? left : KWS_ROWS_AT_ONCE;
 }
 
 /* The right factor of a low-rank product: int8 [cols] to int8 [rows]. */
-static void project(const kws_matrix *matrix, const int8_t *x, int8_t *y) {
+static void project(const kws_matrix *matrix, const kws_operand *x, kws_operand *y) {
     const KWS_FLASH uint8_t *row = matrix->data;
-    for (unsigned i = 0; i < matrix->rows; i++) y[i] = kws_sat8(kws_matrix_row(matrix, &row, x));
+    for (unsigned i = 0, rows = matrix->rows; i < rows;) {
+        int32_t out[KWS_ROWS_AT_ONCE];
+        unsigned count = rows_at_once(rows - i);
+        kws_matrix_rows(matrix, &row, x, count, out);
+        for (unsigned j = 0; j < count; j++, i++) kws_operand_values(y)[i] = kws_sat8(out[j]);
+    }
+    kws_operand_close(y, matrix->rows);
 }
 
 static int32_t bias_q12(const KWS_FLASH uint8_t *bias_q5, unsigned unit) {
@@ -84,22 +95,26 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
 }
 
-static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, int8_t *h) {
+static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, kws_operand *h) {
     for (unsigned i = 0; i < hidden; i++) {
 #ifdef KWS_AVR_ASSEMBLY
         uint16_t bits = (uint16_t)cell->hidden_q15[i]; /* the same, in 16 bits: only 127.5 and more saturate */
         uint8_t high = (uint8_t)(bits >> 8);
-        h[i] = (int8_t)(bits & 0x80 && high != 0x7f ? high + 1 : high);
+        kws_operand_values(h)[i] = (int8_t)(bits & 0x80 && high != 0x7f ? high + 1 : high);
 #else
-        h[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
+        kws_operand_values(h)[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
 #endif
     }
+    kws_operand_close(h, hidden);
 }
 
 void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t *features_q7,
                        int16_t *logits_q10) {
-    int8_t x[KWS_MAX_FEATURES], h[KWS_MAX_HIDDEN], x_low[KWS_MAX_RANK], h_low[KWS_MAX_RANK];
-    const int8_t *w_in = x, *u_in = h;
+    KWS_OPERAND(x, KWS_MAX_FEATURES);
+    KWS_OPERAND(h, KWS_MAX_HIDDEN);
+    KWS_OPERAND(x_low, KWS_MAX_RANK);
+    KWS_OPERAND(h_low, KWS_MAX_RANK);
+    const kws_operand *w_in = x, *u_in = h;
 
     normalize(model, features_q7, x);
     hidden_to_int8(cell, model->hidden, h);
@@ -112,9 +127,13 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
         u_in = h_low;
     }
     const KWS_FLASH uint8_t *w_row = model->w1.data, *u_row = model->u1.data;
-    for (unsigned unit = 0; unit < model->hidden; unit++) {
-        int32_t pre_q12 = kws_matrix_row(&model->w1, &w_row, w_in) + kws_matrix_row(&model->u1, &u_row, u_in);
-        cell->hidden_q15[unit] = update(model, unit, pre_q12, cell->hidden_q15[unit]);
+    for (unsigned unit = 0, hidden = model->hidden; unit < hidden;) {
+        int32_t w_q12[KWS_ROWS_AT_ONCE], u_q12[KWS_ROWS_AT_ONCE];
+        unsigned count = rows_at_once(hidden - unit);
+        kws_matrix_rows(&model->w1, &w_row, w_in, count, w_q12);
+        kws_matrix_rows(&model->u1, &u_row, u_in, count, u_q12);
+        for (unsigned i = 0; i < count; i++, unit++)
+            cell->hidden_q15[unit] = update(model, unit, w_q12[i] + u_q12[i], cell->hidden_q15[unit]);
     }
 
     hidden_to_int8(cell, model->hidden, h);

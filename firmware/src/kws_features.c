@@ -1,9 +1,11 @@
 #include "kws_features.h"
 
 #include "kws_avr.h"
+#include "kws_dsp.h"
 #include "kws_fft.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
+#include "kws_thumb.h"
 
 #define PERIOD KWS_SINE_PERIOD
 #define PRODUCT_Q 30 /* sample_q15 * window_q15 */
@@ -12,107 +14,209 @@
 #define LANES KWS_LANES
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
+/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
+static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
+    uint32_t low = (uint32_t)(uint16_t)sum * (uint16_t)scale;
+    int32_t high = (int32_t)(int16_t)kws_shift(sum, 16) * scale;
+    return kws_sat16(kws_round_shift(high + (int32_t)(low >> 16), 15));
+}
+
 /* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
 #ifndef KWS_AVR_ASSEMBLY
-/* The periodic Hann window at n / 512 of its length, q15; it is symmetric: sample n has the weight of
- * sample 512 - n. */
-static int32_t window_q15(unsigned n) {
-    return (32768 - (int32_t)kws_sine_q15[(n + PERIOD / 4) & (PERIOD - 1)]) >> 1;
+/* The periodic Hann window, q15, at an angle / 512 of its length from its middle, on either side. */
+static inline int32_t window_q15(unsigned angle) { return (32768 + kws_sine_q15[angle + PERIOD / 4]) >> 1; }
+
+/* Magnitudes of all products of samples and weights. */
+static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *folded) {
+    unsigned step = PERIOD / length;
+    const int16_t *early = samples + length / 2 * LANES, *late = early;
+#if KWS_ARM_THUMB1 && KWS_LANES == 1
+    *folded = kws_thumb_fold(late, kws_sine_q15 + PERIOD / 4, length, 2 * (step - 1));
+#else
+    for (unsigned angle = 0; angle < PERIOD / 2; angle += step, early -= LANES, late += LANES) {
+        int32_t weight = window_q15(angle);
+        KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
+    }
+#endif
+}
+
+/* The shift that brings magnitudes to so many bits. */
+static unsigned excess(uint32_t folded, unsigned magnitude) {
+    unsigned bits = kws_bits(folded);
+    return bits > magnitude ? bits - magnitude : 0;
 }
 
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
-    uint32_t folded[LANES] = {0};
     unsigned step = PERIOD / length;
-    for (unsigned n = 1; n <= length / 2; n++) {
-        const int16_t *early = samples + n * LANES, *late = samples + (length - n) * LANES;
-        int32_t weight = window_q15(n * step);
-        KWS_FOR_LANES(l) folded[l] |= kws_fold(early[l] * weight) | kws_fold(late[l] * weight);
-    }
+    int16_t *early = samples + length / 2 * LANES, *late = early;
+    uint32_t folded[LANES] = {0};
+    int32_t half[LANES];
+    fold_windowed(samples, length, folded);
     KWS_FOR_LANES(l) {
-        unsigned bits = kws_bits(folded[l]);
-        shift[l] = bits > magnitude ? bits - magnitude : 0;
+        shift[l] = excess(folded[l], magnitude);
+        half[l] = kws_half(shift[l]);
         samples[l] = 0;
+        early[l] = (int16_t)kws_shift(early[l] * window_q15(0) + half[l], shift[l]);
     }
-    for (unsigned n = 1; n < length; n++) {
-        int16_t *at = samples + n * LANES;
-        int32_t weight = window_q15(n * step);
-        KWS_FOR_LANES(l) at[l] = (int16_t)kws_round_shift(at[l] * weight, shift[l]);
+#if KWS_ARM_THUMB1 && KWS_LANES == 1
+    kws_thumb_window(late, kws_sine_q15 + PERIOD / 4 + step - 1, length, 2 * (step - 1), *shift, *half);
+#else
+    for (unsigned angle = step; angle < PERIOD / 2; angle += step) {
+        int32_t weight = window_q15(angle);
+        early -= LANES;
+        late += LANES;
+        KWS_FOR_LANES(l) {
+            early[l] = (int16_t)kws_shift(early[l] * weight + half[l], shift[l]);
+            late[l] = (int16_t)kws_shift(late[l] * weight + half[l], shift[l]);
+        }
     }
+#endif
 }
+
+#if KWS_ARM_DSP && KWS_LANES == 1
+/* fold_windowed() of 512 samples, four at once. */
+static uint32_t fold_by_fours(const int16_t *samples) {
+    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + PERIOD / 2, *early = late - 1;
+    uint32_t folded = 0;
+    for (; early > samples; early -= 2, late += 2, c += 2) {
+        uint32_t weights = kws_two_late_q15(kws_two(c)), after = kws_two(late);
+        uint32_t before = kws_two(early); /* the later one has the first weight */
+        folded |= kws_fold(kws_low(after) * kws_low(weights)) | kws_fold(kws_high(after) * kws_high(weights)) |
+                  kws_fold(kws_low(before) * kws_high(weights)) | kws_fold(kws_high(before) * kws_low(weights));
+    }
+    return folded;
+}
+#endif
 
 /* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
  * interpolate. */
-static int32_t log2_q10(unsigned bits, uint16_t mantissa) {
-    unsigned index = mantissa >> 10, fraction = mantissa & 1023;
-    uint16_t low = kws_log2_q15[index], step = (uint16_t)(kws_log2_q15[index + 1] - low);
-    int32_t log_q15 = low + kws_round_shift((int32_t)((uint32_t)step * fraction), 10);
+static inline int32_t log2_q10(unsigned bits, uint32_t mantissa) {
+    const KWS_FLASH uint16_t *low = kws_log2_q15 + (mantissa >> 10);
+    int32_t log_q15 = low[0] + kws_round_shift((low[1] - low[0]) * (int32_t)(mantissa & 1023), 10);
     return ((int32_t)bits - 1) * (1 << LOG2_Q) + kws_round_shift(log_q15, 15 - LOG2_Q);
 }
 
-static int32_t log2_of(uint64_t value) {
-    unsigned bits = value >> 32 ? 32 + kws_bits((uint32_t)(value >> 32)) : kws_bits((uint32_t)value);
-    return log2_q10(bits, (uint16_t)(bits > 17 ? value >> (bits - 17) : value << (17 - bits)));
+static inline int32_t log2_of(uint64_t value) {
+    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+    unsigned bits = kws_bits(high ? high : low);
+    if (!high) return log2_q10(bits, low << (32 - bits) >> 15 & 0xffff);
+    return log2_q10(bits + 32, (high << (32 - bits) | low >> bits) >> 15 & 0xffff);
 }
 
-/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication. */
-static uint64_t product(uint32_t a, uint16_t b) {
-    return ((uint64_t)((a >> 16) * b) << 16) + (a & 0xffff) * (uint32_t)b;
+/* What a bin of this power feeds: it rises into one band with a weight, and falls out of the one below with
+ * the rest of it. */
+typedef struct {
+    uint64_t rising, falling;
+} kws_mel_sums;
+
+#if defined(__ARM_FEATURE_DSP)
+static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
+    sums->rising += (uint64_t)power * weight;
+    sums->falling += (uint64_t)power * ((1u << WEIGHT_Q) - weight);
 }
+static inline uint64_t fallen(const kws_mel_sums *sums) { return sums->falling; }
+#else
+#if !KWS_ARM_THUMB1
+/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication; what falls is the
+ * rest of all. */
+static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
+    sums->rising += ((uint64_t)((power >> 16) * weight) << 16) + (power & 0xffff) * weight;
+    sums->falling += power;
+}
+#endif
+static inline uint64_t fallen(const kws_mel_sums *sums) { return (sums->falling << WEIGHT_Q) - sums->rising; }
+#endif
 
 /* Power bins to log2 of the mel energies. Every bin lies between two band centres and feeds both:
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. Band m takes the place of half a power
  * long used up, samples[m]. */
 static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
-    uint64_t rising[LANES] = {0};
+    const KWS_FLASH uint8_t *edges = table->edges;
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
+    const uint32_t *power = frames->power + *edges * LANES;
+    int16_t *log_q10 = frames->samples;
+    uint64_t carried[LANES] = {0}, floor[LANES];
+    int32_t exponent_q10[LANES];
+    KWS_FOR_LANES(l) {
+        int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q, place = exponent + LOG_FLOOR_EXPONENT;
+        exponent_q10[l] = exponent * (1 << LOG2_Q);
+        floor[l] = place >= 0 ? (uint64_t)1 << place : 0;
+    }
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {
-        uint64_t whole[LANES] = {0}, carried[LANES];
-        KWS_FOR_LANES(l) {
-            carried[l] = rising[l];
-            rising[l] = 0;
-        }
-        for (unsigned bin = table->edges[interval]; bin < table->edges[interval + 1]; bin++) {
+        const uint32_t *end = frames->power + *++edges * LANES;
+        kws_mel_sums sums[LANES];
+#if KWS_ARM_THUMB1 && KWS_LANES == 1
+        uint32_t halves[4];
+        kws_thumb_feed(power, end, weight_q15, halves);
+        sums->rising = (uint64_t)halves[1] << 32 | halves[0];
+        sums->falling = (uint64_t)halves[3] << 32 | halves[2];
+        weight_q15 += end - power;
+        power = end;
+#else
+        KWS_FOR_LANES(l) sums[l].rising = sums[l].falling = 0;
+        for (; power < end; power += LANES) {
             uint16_t weight = *weight_q15++;
-            KWS_FOR_LANES(l) {
-                whole[l] += frames->power[bin * LANES + l];
-                rising[l] += product(frames->power[bin * LANES + l], weight);
-            }
+            KWS_FOR_LANES(l) feed(&sums[l], power[l], weight);
         }
-        if (interval == 0) continue;
+#endif
+        if (interval) {
+            KWS_FOR_LANES(l) {
+                uint64_t energy = carried[l] + fallen(&sums[l]);
+                /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */
+                log_q10[l] = kws_sat16(log2_of(energy ? energy : 1) - exponent_q10[l]);
+            }
+            log_q10 += LANES;
+        }
+        KWS_FOR_LANES(l) carried[l] = sums[l].rising + floor[l];
+    }
+}
+
+/* Values m and n - 1 - m of the first n become their sum, at m, and their difference, at n - 1 - m. */
+static void fold_in_two(int32_t *values, unsigned n) {
+    int32_t *low = values, *high = values + (n - 1) * LANES;
+    for (; low < high; low += LANES, high -= LANES) {
         KWS_FOR_LANES(l) {
-            int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
-            uint64_t energy = carried[l] + (whole[l] << WEIGHT_Q) - rising[l];
-            if (floor >= 0) energy += (uint64_t)1 << floor;
-            /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */
-            int32_t log = log2_of(energy ? energy : 1) - (int32_t)exponent * (1 << LOG2_Q);
-            frames->samples[(interval - 1) * LANES + l] = kws_sat16(log);
+            int32_t a = low[l], b = high[l];
+            low[l] = a + b;
+            high[l] = a - b;
         }
     }
 }
 
-/* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign. */
-static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
-    unsigned n = table->n_mels, period = 4 * n;
+/* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign: an odd coefficient takes their
+ * differences, an even one the sums, and of these again differences or sums. The sums are below 2^31 (q21):
+ * 40 logarithms of at most 23 * 2^10, cosine q11. */
+static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+    unsigned n = table->n_mels;
+    int period = 4 * table->n_mels;
+    const KWS_FLASH int16_t *end = table->cosine_q11 + period;
+    int32_t *values = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
+    for (unsigned i = 0; i < n * LANES; i++) values[i] = frames->samples[i];
+    fold_in_two(values, n);
+    fold_in_two(values, n / 2);
+    fold_in_two(values, n / 4);
     for (unsigned k = 0; k < n_mfcc; k++) {
-        int32_t sum[LANES] = {0}; /* q21; |pair| < 2^16, 20 pairs, cosine q11: below 2^31 */
-        unsigned angle = k;
-        for (unsigned m = 0; m < n / 2; m++) {
-            const int16_t *low = log_q10 + m * LANES, *high = log_q10 + (n - 1 - m) * LANES;
-            int32_t cosine = table->cosine_q11[angle], mirrored = k & 1 ? -cosine : cosine;
-            KWS_FOR_LANES(l) sum[l] += low[l] * cosine + high[l] * mirrored;
-            angle += 2 * k;
-            if (angle >= period) angle -= period;
+        unsigned count = k & 1 ? n / 2 : k & 2 ? n / 4 : n / 8;
+        int angle = (int)k - period; /* from the end of the table: below 0 */
+        const int32_t *value = values;
+        int32_t sum[LANES] = {0}, step = LANES;
+        if (k & 7) { /* differences stand in reverse */
+            value += (2 * count - 1) * LANES;
+            step = -LANES;
         }
-        int32_t scale = k == 0 ? table->scale_first : table->scale_other;
-        KWS_FOR_LANES(l) {
-            int64_t scaled = (int64_t)sum[l] * scale;
-            mfcc_q7[k * LANES + l] = kws_sat16((int32_t)((scaled + ((int64_t)1 << 30)) >> 31));
+        for (; count; count--, value += step) {
+            int32_t c = end[angle];
+            KWS_FOR_LANES(l) sum[l] += value[l] * c;
+            angle += 2 * (int)k;
+            if (angle >= 0) angle -= period;
         }
+        int16_t scale = k == 0 ? table->scale_first : table->scale_other;
+        KWS_FOR_LANES(l) mfcc_q7[k * LANES + l] = scaled_q7(sum[l], scale);
     }
 }
 
@@ -138,15 +242,9 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
     }
 }
 
-/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
-static void dct(const int16_t *log_q10, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
-    for (uint8_t k = 0; k < n_mfcc; k++) {
-        int32_t sum = kws_avr_dct(log_q10, table->cosine_q11, k);
-        int16_t scale = k == 0 ? table->scale_first : table->scale_other;
-        uint32_t low = (uint32_t)(uint16_t)sum * (uint16_t)scale;
-        int32_t high = (int32_t)(int16_t)kws_shift(sum, 16) * scale;
-        mfcc_q7[k] = kws_sat16(kws_round_shift(high + (int32_t)(low >> 16), 15));
-    }
+static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+    for (uint8_t k = 0; k < n_mfcc; k++)
+        mfcc_q7[k] = scaled_q7(kws_avr_dct(frames->samples, table->cosine_q11, k), k == 0 ? table->scale_first : table->scale_other);
 }
 #endif
 
@@ -157,11 +255,19 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
     unsigned shift[LANES];
 
-    apply_window(frames->samples, length, magnitude, shift);
-    kws_fft_power(frames, length, magnitude, shift);
+#if KWS_ARM_DSP && KWS_LANES == 1
+    if (length == PERIOD) {
+        *shift = excess(fold_by_fours(frames->samples), magnitude);
+        kws_fft_power_of_windowed(frames, shift);
+    } else
+#endif
+    {
+        apply_window(frames->samples, length, magnitude, shift);
+        kws_fft_power(frames, length, magnitude, shift);
+    }
     log_mel(frames, table, shift);
     if (settings->n_mfcc) {
-        dct(log_q10, table, settings->n_mfcc, features_q7);
+        dct(frames, table, settings->n_mfcc, features_q7);
     } else {
         for (unsigned i = 0; i < table->n_mels * LANES; i++) features_q7[i] = to_natural_q7(log_q10[i]);
     }

@@ -1,8 +1,12 @@
 #include "kws_fft.h"
 
+#include <string.h>
+
 #include "kws_avr.h"
+#include "kws_dsp.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
+#include "kws_thumb.h"
 
 /* 512 real samples are 256 complex ones: z[n] = x[2n] + j x[2n+1]. Four radix-4 stages transform
  * them in place (decimation in time, digit-reversed input), one pass untangles the two halves. 256
@@ -19,22 +23,54 @@ typedef struct {
     int32_t re, im;
 } complex32;
 
-static int16_t sine(unsigned index) { return kws_sine_q15[index & (PERIOD - 1)]; }
-static int16_t cosine(unsigned index) { return kws_sine_q15[(index + PERIOD / 4) & (PERIOD - 1)]; }
+/* Of angle / 512 of a circle, up to three quarters of it. */
+static inline int32_t sine(unsigned angle) { return kws_sine_q15[angle]; }
+static inline int32_t cosine(unsigned angle) { return kws_sine_q15[angle + PERIOD / 4]; }
 
-static void exchange(int16_t *a, int16_t *b) {
+/* A point in one word, where that saves instructions: the real part is its lower half. */
+#if defined(__GNUC__) && defined(__arm__) && !defined(__ARM_BIG_ENDIAN) && KWS_LANES == 1
+#define WORDS 1
+static inline uint32_t word_of(const int16_t *z) {
+    uint32_t word;
+    memcpy(&word, __builtin_assume_aligned(z, 4), sizeof word);
+    return word;
+}
+static inline void put_word(int16_t *z, uint32_t word) { memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word); }
+static inline complex32 point(const int16_t *z) {
+    uint32_t word = word_of(z);
+    complex32 parts = {(int16_t)(uint16_t)word, kws_shift((int32_t)word, 16)};
+    return parts;
+}
+static inline void exchange(int16_t *a, int16_t *b) {
+    uint32_t kept = word_of(a);
+    put_word(a, word_of(b));
+    put_word(b, kept);
+}
+#else
+#define WORDS 0
+static inline complex32 point(const int16_t *z) {
+    complex32 parts = {z[0], z[LANES]};
+    return parts;
+}
+static inline void exchange(int16_t *a, int16_t *b) {
     for (unsigned part = 0; part < POINT; part++) {
         int16_t kept = a[part];
         a[part] = b[part];
         b[part] = kept;
     }
 }
+#endif
 
-/* 256 points: base-4 digits in reverse, two by two. */
+/* Two base-4 digits in reverse. */
+static unsigned swapped(unsigned digits) { return (digits & 3u) << 2 | digits >> 2; }
+
+/* 256 points: four base-4 digits in reverse. As a matrix of 16 by 16, place (row, column) takes what is at
+ * (swapped column, swapped row). */
 static void reverse_digits(int16_t *z) {
-    for (unsigned i = 1; i < 255; i++) {
-        unsigned j = ((i & 3u) << 6) | ((i & 12u) << 2) | ((i >> 2) & 12u) | (i >> 6);
-        if (j > i) exchange(z + i * POINT, z + j * POINT);
+    for (unsigned row = 0; row < 15; row++) {
+        int16_t *in_row = z + 16 * row * POINT, *in_column = z + swapped(row) * POINT;
+        for (unsigned other = row + 1; other < 16; other++)
+            exchange(in_row + swapped(other) * POINT, in_column + 16 * other * POINT);
     }
 }
 
@@ -52,42 +88,73 @@ static void reverse_digits_and_bit(int16_t *z) {
     }
 }
 
+/* Folded magnitudes from what put() returned. A bit that differs from the one below it stands one above
+ * the highest of a folded magnitude; what falls from the lower half into the upper is shifted out. */
+static inline uint32_t told(uint32_t magnitudes) {
+#if WORDS
+    return (uint16_t)(magnitudes | magnitudes >> 16) >> 1;
+#else
+    return magnitudes;
+#endif
+}
+
+#define TURNED_Q 13 /* the fractional bits that a product with a sine has more than a turned point */
+
+#if KWS_ARM_THUMB1 && WORDS
+/* What stage() below does, by hand. */
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
+    const int16_t *end = z + points * POINT;
+    uint32_t stride_bytes = quarter * POINT * (uint32_t)sizeof *z, step = PERIOD / 4 / quarter;
+    uint32_t magnitudes = kws_thumb_plain(z, end, stride_bytes, *shift);
+    if (quarter > 1)
+        magnitudes |= kws_thumb_turned(z, end, stride_bytes, step * (uint32_t)sizeof *kws_sine_q15, *shift + 2,
+                                       kws_half(*shift + 2), kws_sine_q15);
+    *folded = told(magnitudes);
+}
+#else
+/* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that rounding
+ * each factor costs less than rounding the sum. */
+#if KWS_ARM_DSP && WORDS
+typedef uint32_t turn; /* cosine, and above it the sine */
+static inline turn turn_by(unsigned angle) { return kws_pair(cosine(angle), sine(angle)); }
+#else
 typedef struct {
     int32_t c, s;
-} turn; /* e^(-2 pi j angle / 512): cosine and sine, q15 */
-
-static turn turn_by(unsigned angle) {
+} turn;
+static inline turn turn_by(unsigned angle) {
     turn t = {cosine(angle), sine(angle)};
     return t;
 }
-
-/* Two fractional bits: enough that rounding each factor costs less than rounding the sum. */
-static inline complex32 scaled_q2(const int16_t *z) {
-    complex32 same = {(int32_t)z[0] * 4, (int32_t)z[LANES] * 4};
-    return same;
-}
-
 static inline complex32 turned_q2(const int16_t *z, turn t) {
-    complex32 result = {kws_round_shift(z[0] * t.c + z[LANES] * t.s, 13),
-                        kws_round_shift(z[LANES] * t.c - z[0] * t.s, 13)};
+    complex32 a = point(z);
+    complex32 result = {kws_round_shift(a.re * t.c + a.im * t.s, TURNED_Q),
+                        kws_round_shift(a.im * t.c - a.re * t.s, TURNED_Q)};
     return result;
 }
+#endif
 
-/* Stores a point of which half a step has been added; returns its folded magnitude. */
+/* Stores a point of which half a step has been added; returns its magnitudes, to be ORed and told. */
 static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
     re = kws_shift(re, shift);
     im = kws_shift(im, shift);
+#if WORDS
+#if KWS_ARM_DSP
+    uint32_t word = kws_pair(re, im);
+#else
+    uint32_t word = (uint16_t)re | (uint32_t)im << 16;
+#endif
+    put_word(z, word);
+    return word ^ word << 1;
+#else
     z[0] = (int16_t)re;
     z[LANES] = (int16_t)im;
     return kws_fold(re) | kws_fold(im);
+#endif
 }
 
-/* Radix 4: p0 and the turned b, c, d of p1, p2, p3 become the four outputs / 2^shift. */
-static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, complex32 b, complex32 c,
-                                 complex32 d, unsigned shift) {
-    complex32 a = scaled_q2(p0);
-    a.re += kws_half(shift); /* every output has a in it once: this rounds all four */
-    a.im += kws_half(shift);
+/* Radix 4: a of p0 and b, c, d of p1, p2, p3 become the four outputs / 2^shift. */
+static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, complex32 a, complex32 b,
+                                 complex32 c, complex32 d, unsigned shift) {
     complex32 sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
     complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
     return put(p0, sum.re + even.re, sum.im + even.im, shift) |
@@ -96,38 +163,160 @@ static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t 
            put(p3, difference.re - odd.im, difference.im + odd.re, shift);
 }
 
-/* One butterfly a lane; ORs the folded magnitudes of the outputs. */
-static inline void plain(int16_t *restrict p0, int16_t *restrict p1, int16_t *restrict p2, int16_t *restrict p3,
-                         const unsigned *restrict shift, uint32_t *restrict folded) {
-    KWS_FOR_LANES(l)
-        folded[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, scaled_q2(p1 + l), scaled_q2(p2 + l),
-                               scaled_q2(p3 + l), shift[l] + 2);
+/* Every output has the first point in it once: half a step there rounds all four. */
+static inline complex32 with_half(complex32 a, unsigned factor, unsigned shift) {
+    complex32 result = {a.re * (int32_t)factor + kws_half(shift), a.im * (int32_t)factor + kws_half(shift)};
+    return result;
 }
 
-static inline void turned(int16_t *restrict p0, int16_t *restrict p1, int16_t *restrict p2, int16_t *restrict p3,
-                          const turn by[3], const unsigned *restrict shift, uint32_t *restrict folded) {
+/* One butterfly a lane; ORs the magnitudes of the outputs. */
+static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const unsigned *restrict shift,
+                         uint32_t *restrict magnitudes) {
     KWS_FOR_LANES(l)
-        folded[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, turned_q2(p1 + l, by[0]),
-                               turned_q2(p2 + l, by[1]), turned_q2(p3 + l, by[2]), shift[l] + 2);
+        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, with_half(point(p0 + l), 1, shift[l]),
+                                   point(p1 + l), point(p2 + l), point(p3 + l), shift[l]);
 }
+
+#if KWS_ARM_DSP && WORDS
+/* A compiler takes more registers than there are for it: the same butterflies of one angle in all groups, by
+ * hand. Stays in memory: the turns of p1, p2 and p3, half a step, and the end. */
+typedef struct {
+    turn by[3];
+    int32_t half;
+    const int16_t *end;
+} turning;
+
+/* r0 p, r1 stride in bytes, r2 shift, r3 with, r4 found, r5 x, r6 and r7 b, r8 c, r9 and r10 a, r11 and r12 d,
+ * lr magnitudes. x is a word, a turn, or the real part of odd. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wunused-parameter"
+#else
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
+#endif
+static __attribute__((naked, noinline)) uint32_t turned_groups(int16_t *p, uint32_t stride_bytes, uint32_t shift,
+                                                               const turning *with) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "mov lr, #0\n"
+        "1:\n"
+        "add r7, r0, r1, lsl #1\n"
+        "ldr r5, [r7, r1]\n"
+        "ldr r4, [r3, #8]\n"
+        "mov r9, #4096\n" /* half a step of the turned points */
+        "smlad r11, r5, r4, r9\n"
+        "smlsdx r12, r4, r5, r9\n"
+        "ldr r5, [r0, r1]\n"
+        "ldr r4, [r3]\n"
+        "smlad r6, r5, r4, r9\n"
+        "smlsdx r7, r4, r5, r9\n"
+        "asrs r6, r6, #13\n"
+        "asrs r7, r7, #13\n"
+        "sub r5, r6, r11, asr #13\n" /* odd: x, d_re */
+        "add r6, r6, r11, asr #13\n" /* even: b_re, b_im */
+        "sub r11, r7, r12, asr #13\n"
+        "add r7, r7, r12, asr #13\n"
+        "ldr r10, [r0, r1, lsl #1]\n"
+        "ldr r12, [r3, #4]\n"
+        "smlad r8, r10, r12, r9\n" /* c: c_re, found */
+        "smlsdx r4, r12, r10, r9\n"
+        "ldr r12, [r0]\n"
+        "ldr r10, [r3, #12]\n"
+        "lsls r9, r12, #16\n"
+        "add r9, r10, r9, asr #14\n"
+        "asrs r12, r12, #16\n"
+        "add r10, r10, r12, lsl #2\n"
+        "sub r12, r9, r8, asr #13\n" /* difference: d_im, c_re */
+        "add r9, r9, r8, asr #13\n" /* sum: a_re, a_im */
+        "sub r8, r10, r4, asr #13\n"
+        "add r10, r10, r4, asr #13\n"
+        "adds r4, r9, r6\n"
+        "subs r9, r9, r6\n"
+        "adds r6, r10, r7\n"
+        "subs r10, r10, r7\n"
+        "asrs r4, r4, r2\n"
+        "asrs r6, r6, r2\n"
+        "pkhbt r4, r4, r6, lsl #16\n"
+        "str r4, [r0]\n"
+        "eor r4, r4, r4, lsl #1\n"
+        "asrs r9, r9, r2\n"
+        "asrs r10, r10, r2\n"
+        "pkhbt r9, r9, r10, lsl #16\n"
+        "str r9, [r0, r1, lsl #1]\n"
+        "eor r9, r9, r9, lsl #1\n"
+        "orrs r4, r4, r9\n"
+        "adds r6, r12, r11\n"
+        "subs r7, r8, r5\n"
+        "asrs r6, r6, r2\n"
+        "asrs r7, r7, r2\n"
+        "pkhbt r6, r6, r7, lsl #16\n"
+        "str r6, [r0, r1]\n"
+        "eor r6, r6, r6, lsl #1\n"
+        "orrs r4, r4, r6\n"
+        "subs r12, r12, r11\n"
+        "adds r8, r8, r5\n"
+        "asrs r12, r12, r2\n"
+        "asrs r8, r8, r2\n"
+        "pkhbt r12, r12, r8, lsl #16\n"
+        "add r5, r0, r1, lsl #1\n"
+        "str r12, [r5, r1]\n"
+        "eor r12, r12, r12, lsl #1\n"
+        "orrs r4, r4, r12\n"
+        "orrs lr, lr, r4\n"
+        "ldr r5, [r3, #16]\n"
+        "add r0, r0, r1, lsl #2\n"
+        "cmp r0, r5\n"
+        "blo 1b\n"
+        "mov r0, lr\n"
+        "pop {r4-r11, pc}\n");
+}
+
+static void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step, const unsigned *shift,
+                         uint32_t *magnitudes) {
+    turning with = {{0}, kws_half(*shift + 2), end};
+    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
+        z += POINT;
+        with.by[0] = turn_by(angle);
+        with.by[1] = turn_by(2 * angle);
+        with.by[2] = turn_by(3 * angle);
+        *magnitudes |= turned_groups(z, stride * (unsigned)sizeof *z, *shift + 2, &with);
+    }
+}
+#else
+static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const turn by[3],
+                          const unsigned *restrict shift, uint32_t *restrict magnitudes) {
+    KWS_FOR_LANES(l)
+        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, with_half(point(p0 + l), 4, shift[l] + 2),
+                                   turned_q2(p1 + l, by[0]), turned_q2(p2 + l, by[1]), turned_q2(p3 + l, by[2]),
+                                   shift[l] + 2);
+}
+
+static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step,
+                                const unsigned *restrict shift, uint32_t *restrict magnitudes) {
+    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
+        turn by[3] = {turn_by(angle), turn_by(2 * angle), turn_by(3 * angle)};
+        z += POINT;
+        for (int16_t *p = z; p < end; p += 4 * stride)
+            turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, magnitudes);
+    }
+}
+#endif
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
- * group needs no turning. ORs the outputs' folded magnitudes. */
-static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *restrict shift, uint32_t *restrict folded) {
-    unsigned stride = quarter * POINT;
-    for (unsigned at = 0; at < points * POINT; at += 4 * stride) {
-        int16_t *p = z + at;
-        plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, folded);
+ * group needs no turning. Tells the outputs' folded magnitudes. */
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *to_shift, uint32_t *folded) {
+    unsigned stride = quarter * POINT, step = PERIOD / 4 / quarter, shift[LANES];
+    uint32_t magnitudes[LANES];
+    KWS_FOR_LANES(l) {
+        shift[l] = to_shift[l];
+        magnitudes[l] = 0;
     }
-    for (unsigned k = 1; k < quarter; k++) {
-        unsigned angle = k * (PERIOD / 4 / quarter);
-        turn by[3] = {turn_by(angle), turn_by(2 * angle), turn_by(3 * angle)};
-        for (unsigned at = k * POINT; at < points * POINT; at += 4 * stride) {
-            int16_t *p = z + at;
-            turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, folded);
-        }
-    }
+    int16_t *end = z + points * POINT;
+    for (int16_t *p = z; p < end; p += 4 * stride) plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, magnitudes);
+    turned_stage(z, end, stride, step, shift, magnitudes);
+    KWS_FOR_LANES(l) folded[l] = told(magnitudes[l]);
 }
+#endif
 
 /* The stage below radix 4: sum and difference of two neighbours, which no angle parts. */
 static void pairs(int16_t *z, unsigned points, uint32_t *restrict folded) {
@@ -144,28 +333,27 @@ static void pairs(int16_t *z, unsigned points, uint32_t *restrict folded) {
     }
 }
 
-static uint32_t power(int32_t re, int32_t im, unsigned shift) {
-    uint32_t r = (uint32_t)kws_round_shift(re, shift), i = (uint32_t)kws_round_shift(im, shift);
-    return r * r + i * i; /* modulo 2^32, hence right for negative parts too */
-}
+/* modulo 2^32, hence right for negative parts too */
+static inline uint32_t power(int32_t re, int32_t im) { return (uint32_t)re * (uint32_t)re + (uint32_t)im * (uint32_t)im; }
 
 /* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k. */
-static void untangle(kws_frames *frames, unsigned points, const unsigned *shift) {
-    int16_t *z = frames->samples;
-    for (unsigned k = 1; k <= points / 2; k++) {
-        const int16_t *low = z + k * POINT, *high = z + (points - k) * POINT;
+static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shift) {
+    unsigned shift[LANES], step = PERIOD / 2 / points;
+    /* eight times the spectrum: both halves of the sum, and two fractional bits */
+    KWS_FOR_LANES(l) shift[l] = to_shift[l] + 3;
+    for (unsigned k = 1, angle = step; k <= points / 2; k++, angle += step) {
+        const int16_t *low = frames->samples + k * POINT, *high = frames->samples + (points - k) * POINT;
         uint32_t power_low[LANES], power_high[LANES]; /* takes the points' place once all are read */
-        unsigned angle = k * (PERIOD / 2 / points);
         int32_t c = cosine(angle), s = sine(angle);
         KWS_FOR_LANES(l) {
-            int32_t low_re = low[l], low_im = low[l + LANES], high_re = high[l], high_im = high[l + LANES];
-            int32_t even_re = low_re + high_re, even_im = low_im - high_im;
-            int32_t odd_re = low_im + high_im, odd_im = high_re - low_re; /* already divided by j */
-            int32_t turned_re = kws_round_shift(odd_re * c + odd_im * s, 13);
-            int32_t turned_im = kws_round_shift(odd_im * c - odd_re * s, 13);
-            /* eight times the spectrum: both halves of the sum, and two fractional bits */
-            power_low[l] = power(even_re * 4 + turned_re, turned_im + even_im * 4, shift[l] + 3);
-            power_high[l] = power(even_re * 4 - turned_re, turned_im - even_im * 4, shift[l] + 3);
+            complex32 a = point(low + l), b = point(high + l);
+            int32_t half = kws_half(shift[l]);
+            int32_t even_re = (a.re + b.re) * 4 + half, even_im = (a.im - b.im) * 4;
+            int32_t odd_re = a.im + b.im, odd_im = b.re - a.re; /* already divided by j */
+            int32_t turned_re = kws_round_shift(odd_re * c + odd_im * s, TURNED_Q);
+            int32_t turned_im = kws_round_shift(odd_im * c - odd_re * s, TURNED_Q) + half;
+            power_low[l] = power(kws_shift(even_re + turned_re, shift[l]), kws_shift(turned_im + even_im, shift[l]));
+            power_high[l] = power(kws_shift(even_re - turned_re, shift[l]), kws_shift(turned_im - even_im, shift[l]));
         }
         KWS_FOR_LANES(l) {
             frames->power[(points - k) * LANES + l] = power_high[l];
@@ -179,7 +367,7 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *shift)
 static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
     unsigned total = *shift + 2;
     (void)points;
-    *folded |= (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
+    *folded = (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
 }
 
 static void reverse_digits(int16_t *z) { (void)z; /* 256 points are not for it */ }
@@ -205,25 +393,69 @@ static void choose_shift(const uint32_t *folded, unsigned bits, unsigned *shift,
     }
 }
 
-void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *total) {
-    uint32_t folded[LANES];
-    unsigned shift[LANES], points = length / 2, quarter = 1;
-    KWS_FOR_LANES(l) folded[l] = ((uint32_t)1 << magnitude) - 1;
-    if (points == 256) {
-        reverse_digits(frames->samples);
-    } else {
-        KWS_FOR_LANES(l) folded[l] = 0;
-        reverse_digits_and_bit(frames->samples);
-        pairs(frames->samples, points, folded);
-        quarter = 2;
-    }
+static void stages(kws_frames *frames, unsigned points, unsigned quarter, uint32_t *folded, unsigned *total) {
+    unsigned shift[LANES];
     for (; quarter < points; quarter *= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */
         choose_shift(folded, 12, shift, total);
-        KWS_FOR_LANES(l) folded[l] = 0;
         stage(frames->samples, points, quarter, shift, folded);
     }
     /* |X| <= 2 sqrt 2 * 2^magnitude: with 14 bits |X|^2 < 2^31. */
     choose_shift(folded, 14, shift, total);
     untangle(frames, points, shift);
 }
+
+void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *total) {
+    uint32_t folded[LANES];
+    if (length == 512) {
+        KWS_FOR_LANES(l) folded[l] = ((uint32_t)1 << magnitude) - 1;
+        reverse_digits(frames->samples);
+        stages(frames, 256, 1, folded, total);
+    } else {
+        KWS_FOR_LANES(l) folded[l] = 0;
+        reverse_digits_and_bit(frames->samples);
+        pairs(frames->samples, 128, folded);
+        stages(frames, 128, 2, folded, total);
+    }
+}
+
+#if KWS_ARM_DSP && WORDS
+static inline complex32 windowed(const int16_t *z, uint32_t weights, int32_t half, unsigned shift) {
+    uint32_t samples = word_of(z);
+    complex32 result = {kws_shift(kws_low(samples) * kws_low(weights) + half, shift),
+                        kws_shift(kws_high(samples) * kws_high(weights) + half, shift)};
+    return result;
+}
+
+static inline uint32_t put_quarter(int16_t *z, int32_t re, int32_t im) {
+    uint32_t word = kws_pair_of_quarters(re, im);
+    put_word(z, word);
+    return word ^ word << 1;
+}
+
+/* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the window,
+ * and before the digits are reversed, on points a quarter of all apart. */
+void kws_fft_power_of_windowed(kws_frames *frames, unsigned *total) {
+    int16_t *p = frames->samples, *end = p + 2 * 64;
+    const int16_t *s = kws_sine_q15, *c = s + PERIOD / 4;
+    uint32_t magnitudes = 0;
+    int32_t half = kws_half(*total);
+    unsigned shift = *total;
+    for (; p < end; p += 2, s += 2, c += 2) {
+        complex32 a = windowed(p, kws_two_early_q15(kws_two(c)), half, shift);
+        complex32 d = windowed(p + 384, kws_two_early_q15(kws_two(s)), half, shift);
+        complex32 b = windowed(p + 128, kws_two_late_q15(kws_two(s)), half, shift);
+        complex32 e = windowed(p + 256, kws_two_late_q15(kws_two(c)), half, shift);
+        complex32 sum = {a.re + e.re + 2, a.im + e.im + 2}, difference = {a.re - e.re + 2, a.im - e.im + 2};
+        complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
+        magnitudes |= put_quarter(p, sum.re + even.re, sum.im + even.im) |
+                      put_quarter(p + 128, difference.re + odd.im, difference.im - odd.re) |
+                      put_quarter(p + 256, sum.re - even.re, sum.im - even.im) |
+                      put_quarter(p + 384, difference.re - odd.im, difference.im + odd.re);
+    }
+    *total += 2;
+    magnitudes = told(magnitudes);
+    reverse_digits(frames->samples);
+    stages(frames, 256, 4, &magnitudes, total);
+}
+#endif

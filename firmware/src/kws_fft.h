@@ -3,6 +3,7 @@
 #define KWS_FFT_H
 
 #include "kws.h"
+#include "kws_fixed.h"
 
 /* Frames side by side. A device has one; the host's batches (kws/native/lanes.c) compile the same
  * source for more, and the loops over lanes become vector instructions. No number depends on it. */
@@ -27,5 +28,11 @@ typedef union { /* value i of a lane's frame stands at i * KWS_LANES + lane */
  * `magnitude` bounds the samples: all |samples| <= 2^magnitude, magnitude <= 15, with 256 samples 13.
  * Adds to each lane's shift s: |spectrum|^2 = power * 4^s, in units of the squared input. */
 void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *shift);
+
+#if KWS_ARM_DSP && KWS_LANES == 1
+/* The same of 512 samples that are still to be windowed: *shift is that of the products from q30, which
+ * brings them to 14 bits. */
+void kws_fft_power_of_windowed(kws_frames *frames, unsigned *shift);
+#endif
 
 #endif

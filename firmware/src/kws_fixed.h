@@ -4,6 +4,20 @@
 
 #include <stdint.h>
 
+/* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no number. */
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#define KWS_ARM_DSP 1 /* kws_dsp.h has the rest */
+#else
+#define KWS_ARM_DSP 0
+#endif
+
+/* The first Thumb instructions (Cortex-M0): loops by hand in kws_thumb.h. */
+#if defined(__GNUC__) && defined(__thumb__) && !defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN)
+#define KWS_ARM_THUMB1 1
+#else
+#define KWS_ARM_THUMB1 0
+#endif
+
 /* value / 2^shift, downwards. Shifting a negative number right is arithmetic on every compiler that
  * this engine supports; the test of this helper fails on any other. */
 static inline int32_t kws_shift(int32_t value, unsigned shift) { return value >> shift; }
@@ -18,9 +32,19 @@ static inline int32_t kws_clamp(int32_t value, int32_t low, int32_t high) {
     return value < low ? low : value > high ? high : value;
 }
 
+#if KWS_ARM_DSP
+static inline int16_t kws_sat16(int32_t value) {
+    __asm__("ssat %0, #16, %0" : "+r"(value) : : "cc");
+    return (int16_t)value;
+}
+static inline int8_t kws_sat8(int32_t value) {
+    __asm__("ssat %0, #8, %0" : "+r"(value) : : "cc");
+    return (int8_t)value;
+}
+#else
 static inline int16_t kws_sat16(int32_t value) { return (int16_t)kws_clamp(value, INT16_MIN, INT16_MAX); }
-
 static inline int8_t kws_sat8(int32_t value) { return (int8_t)kws_clamp(value, INT8_MIN, INT8_MAX); }
+#endif
 
 /* Magnitudes of many values fold together by OR: where the result has b bits, all of them lie in
  * [-2^b, 2^b). Negative values fold to their complement, without a branch. */

@@ -49,6 +49,7 @@ class Core:
     linking: tuple[str, ...]
     limits: tuple[str, ...] = ()
     language: tuple[str, ...] = STRICT
+    qemu: Machine | None = None
 
     @property
     def rate_hz(self) -> int:
@@ -76,9 +77,8 @@ class Core:
             image = program.with_suffix(".bin")
             subprocess.run(["avr-objcopy", "-O", "binary", program, image], check=True)
             return [str(BUILD / SIMAVR), str(image)]
-        return next(m for t in EMULATED if (m := t.machine) and m.name == self.machine).command(
-            program
-        )
+        assert self.qemu is not None
+        return self.qemu.command(program)
 
 
 def simavr_machine() -> str | None:
@@ -127,6 +127,7 @@ def _qemu(target: Target, machine: Machine) -> Core:
         sources=tuple(source for source in machine.sources if source not in SEMIHOSTED),
         linking=machine.linking,
         limits=SMALL if target.name == "Cortex-M0" else (),
+        qemu=machine,
     )
 
 

@@ -52,6 +52,7 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
     KWS_TEST(mfcc_delta_ignores_the_gain)              \
     KWS_TEST(mfcc_of_32_bands)                         \
     KWS_TEST(matrix_rows_match_hand_computed_sums)     \
+    KWS_TEST(matrix_rows_of_half_bytes_of_any_length)  \
     KWS_TEST(matrix_rows_clamp_at_hostile_scales)      \
     KWS_TEST(matrix_sizes_are_refused_when_short)      \
     KWS_TEST(cell_without_weights_follows_its_biases)  \

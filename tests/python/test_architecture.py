@@ -67,8 +67,9 @@ def test_arrows_only_go_down(graph):
             assert not up, f"{module} must not depend on {', '.join(sorted(up))}"
 
 
-def test_firmware_sources_include_only_themselves_and_five_headers():
+def test_firmware_sources_include_only_themselves_and_four_headers():
     allowed = {"stddef.h", "stdint.h", "string.h"}
+    allowed |= {"arm_acle.h"}  # a compiler for Arm's own, where a core has the instructions
     own = {f.name for kind in ("h", "inc") for f in (ROOT / "firmware").glob(f"*/kws*.{kind}")}
     files = [*(ROOT / "firmware" / "src").iterdir(), *(ROOT / "firmware" / "include").iterdir()]
     assert len(files) > 10

@@ -185,9 +185,7 @@ def scan(
     full_w = w[0] if len(w) == 1 else w[0] @ w[1]
     inputs = inputs.contiguous()
     if not torch.is_grad_enabled():
-        return _forward(
-            inputs, full_w, (left, right), bias, scalars, given, hard, is_kept=False
-        )[0]
+        return _forward(inputs, full_w, (left, right), bias, scalars, given, hard, is_kept=False)[0]
     states: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
         inputs, full_w, left, right, *bias, *scalars, given, hard
     )

@@ -23,7 +23,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate emulate-cores emulate-uno emulate-pico size sample clean export-tools
+        emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -105,7 +105,7 @@ $(BUILD)/export-tools/.installed:
 	@touch $@
 
 # What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.
-emulate: emulate-cores emulate-uno emulate-pico ## the firmware on every emulated core and board
+emulate: emulate-cores emulate-uno emulate-pico size ## the firmware on every emulated core and board
 
 emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55 and RISC-V, in QEMU
 	$(BIN)/python tests/emulated/run.py models/hey_cortana/hey_cortana.kws data/sample/stream/held_out.opus
@@ -113,8 +113,11 @@ emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55 and RISC
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
 	$(BIN)/python -m pytest tests/uno -rs
 
-size: ## the engine's bill of flash, RAM and stack for each compiler that is here
-	@$(PYTHON) firmware/size.py
+size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
+	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
+
+size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and the README
+	@PYTHONPATH=firmware $(BIN)/python -m bill --renew
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -74,6 +74,12 @@ def train_commands(
     ] = None,
     noise: Noise = None,
     max_bytes: MaxBytes = 5632,
+    teachers: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=16, help="Larger networks to train first, and to learn from."
+        ),
+    ] = 4,
     seed: Seed = 0,
 ) -> None:
     """Train a model that tells command words apart.
@@ -91,6 +97,7 @@ def train_commands(
         noise=noise or [],
         out=out,
         max_bytes=max_bytes,
+        teachers=teachers,
         seed=seed,
     )
 

@@ -97,10 +97,14 @@ class CommandTask:
             features = engine.features_batch(streams, self.recipe.features)
             yield features, draw.labels[taken].reshape(-1, joined)
 
+    def answers(self, logits: Tensor, clips: int) -> Tensor:
+        """Each clip's logits, (streams, clips, classes), of (streams, frames, classes)."""
+        bounds = map(self._windows.bounds, range(clips))
+        return torch.stack([self.readout(logits[:, first:end]) for first, end in bounds], 1)
+
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of the clips' logits: (streams, frames, classes), (streams, clips)."""
-        bounds = map(self._windows.bounds, range(labels.shape[1]))
-        clips = torch.stack([self.readout(logits[:, first:end]) for first, end in bounds], 1)
+        clips = self.answers(logits, labels.shape[1])
         return torch.nn.functional.cross_entropy(clips.flatten(0, 1), labels.flatten())
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:

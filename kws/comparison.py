@@ -18,10 +18,10 @@ from kws.config import LOGIT_ONE
 from kws.counts import costs
 from kws.errors import ConfigError, KwsError
 from kws.fastgrnn import Network
-from kws.feature_store import FeatureStore
+from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
 from kws.recipe import Recipe
-from kws.train import CACHE
+from kws.sizes import untrained
 from kws.trainer import Run, Trainer, pieces, stages_of
 
 NETWORK = "network.pt"
@@ -29,18 +29,26 @@ FLOAT, INTEGERS = "float", "integers through the C engine"
 
 
 def compare(
-    recipe: Recipe, task: CommandTask, folder: Path, *, start: Path | None = None
+    recipe: Recipe,
+    task: CommandTask,
+    folder: Path,
+    *,
+    start: Path | None = None,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """Train, measure and return the metrics, which also stand in folder/metrics.json.
 
-    start: the folder of a finished run whose network this one begins with.
+    start: the folder of a finished run whose network this one begins with. cache: where copies of
+    the training set are kept, in place of the usual place.
     ConfigError where the folder holds a run of other settings.
     """
     done = finished(recipe, folder)
     if done is not None:
         return done
     network = _network(recipe, task, start)
-    trainer = Trainer(recipe, task, network, folder, store=FeatureStore(CACHE, task.identity))
+    trainer = Trainer(
+        recipe, task, network, folder, store=FeatureStore(cache or CACHE, task.identity)
+    )
     data = trainer.run()
     metrics = {
         "name": recipe.name,
@@ -85,16 +93,7 @@ def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
 
 
 def _network(recipe: Recipe, task: CommandTask, start: Path | None) -> Network:
-    torch.manual_seed(recipe.seed)
-    sizes = recipe.network
-    network = Network(
-        cell=sizes.cell,
-        n_features=recipe.features.n_features,
-        hidden=sizes.hidden,
-        classes=len(task.classes),
-        ranks=(sizes.rank_w, sizes.rank_u),
-        hard=sizes.nonlinearity == "hard",
-    )
+    network = untrained(recipe, len(task.classes))
     if start is not None:
         network.load_state_dict(torch.load(start / NETWORK, weights_only=True))
     assert stages_of(recipe)

@@ -128,9 +128,13 @@ class Network(nn.Module):
         classes: int,
         ranks: tuple[int, int] = (0, 0),
         hard: bool = False,
+        dropout: float = 0.0,
     ) -> None:
-        """ConfigError on an unknown cell."""
+        """`dropout`: share of the units that the classifier does not see in training, the same in
+        all frames of a row. ConfigError on an unknown cell.
+        """
         super().__init__()
+        self.dropout = dropout
         if cell not in NETWORKS:
             raise ConfigError(f"The cell is {cell!r}; choose one of {', '.join(NETWORKS)}.")
         self.cell: FastCell | PeerCell | DsCnn | BcResNet
@@ -144,7 +148,11 @@ class Network(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features to the logits of every frame."""
-        logits: Tensor = self.classifier(self.cell(features))
+        states: Tensor = self.cell(features)
+        if self.training and self.dropout:
+            seen = states.new_empty(len(states), 1, states.shape[2]).bernoulli_(1 - self.dropout)
+            states = states * seen / (1 - self.dropout)
+        logits: Tensor = self.classifier(states)
         return logits
 
 

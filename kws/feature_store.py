@@ -15,6 +15,7 @@ from kws.errors import CorpusError
 from kws.files import replacing
 
 LAYOUT_VERSION = 1  # part of every key: a change of features or layout makes old copies unused
+CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features, teachers; safe to delete
 KEPT_BYTES = 8 * 2**30  # of all copies of all training sets, the latest used
 FEATURES, LABELS = "features", "labels"
 

@@ -15,13 +15,12 @@ from kws.comparison import compare, finished
 from kws.config import FeatureConfig, check
 from kws.corpus import SILENCE, UNKNOWN
 from kws.errors import ConfigError, KwsError
+from kws.feature_store import CACHE
 from kws.files import replacing
-from kws.recipe import NetworkConfig, Recipe, ScheduleConfig, load_recipe
-from kws.train import CACHE, train
+from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig, load_recipe
+from kws.train import command_schedule, train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
-# More coefficients pay where their weights are a small part of the file.
-MFCC_UP_TO = ((1024, 16), (5632, 20), (65_535, 24))
 SPLIT = "validation"
 OURS, SHIPPED, RETRAINED, PUBLISHED = "ours", "shipped", "retrained", "published"
 GROUPS = (OURS, SHIPPED, RETRAINED, PUBLISHED)
@@ -74,9 +73,10 @@ NAMES = (*(f"ours-{size}" for size in SIZES), *PEERS)
 
 
 def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Recipe:
-    """Return the recipe of one of NAMES: the template's data and augmentation, sizes by the name.
+    """Return the recipe of one of NAMES: the template's clips, sizes by the name.
 
-    A network of ours keeps the template's schedule, scaled; a peer has its own.
+    A network of ours keeps the template's features and teachers, so that all sizes share these; its
+    schedule is that of its size, scaled. A peer has its own.
     """
     check(name in NAMES, f"There is no network {name!r}; choose from {', '.join(NAMES)}.")
     check(0 < epochs_scale <= 10, f"epochs_scale is {epochs_scale}; choose above 0, up to 10.")
@@ -94,6 +94,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             data=dataclasses.replace(template.data, stream_clips=1),  # they are judged by clips
             features=peer.features,
             network=NetworkConfig(cell=peer.cell, hidden=peer.hidden),
+            distillation=DistillationConfig(),
             schedule=ScheduleConfig(
                 float_epochs=epochs(peer.epochs),
                 batch_size=100,
@@ -101,20 +102,17 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
                 versions=template.schedule.versions,
             ),
         )
-    size, given = int(name.removeprefix("ours-")), template.schedule
-    n_mfcc = next(count for limit, count in MFCC_UP_TO if size <= limit)
+    size = int(name.removeprefix("ours-"))
+    given = dataclasses.replace(command_schedule(size), versions=template.schedule.versions)
     plain = dataclasses.replace(
         template,
         name=name,
         seed=seed,
         max_bytes=size,
-        features=dataclasses.replace(template.features, n_mfcc=n_mfcc),
         network=NetworkConfig(cell=template.network.cell),
         schedule=dataclasses.replace(
             given,
             float_epochs=epochs(given.float_epochs),
-            thresholding_epochs=epochs(given.thresholding_epochs),
-            fixed_support_epochs=epochs(given.fixed_support_epochs),
             quantized_epochs=epochs(given.quantized_epochs),
         ),
     )

@@ -13,9 +13,9 @@ from kws.augment import AugmentConfig
 from kws.comparison import compare, finished
 from kws.compress import CompressionConfig
 from kws.config import FeatureConfig, check
+from kws.feature_store import CACHE
 from kws.paper_task import TASKS, PaperTask
 from kws.recipe import DataConfig, NetworkConfig, Recipe, ScheduleConfig
-from kws.train import CACHE
 from kws.trainer import stages_of
 
 FEATURES = FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute")

@@ -70,6 +70,8 @@ class ScheduleConfig:
     stage, or where there are sparse stages, when the support is found.
     `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
+    `dropout`: share of the units that the float stage hides from the classifier, others in every
+    clip. `quantized_muon_learning_rate` is Muon's in the quantized stage.
     """
 
     ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine", "step")
@@ -83,7 +85,9 @@ class ScheduleConfig:
     muon_learning_rate: float = 0.0
     annealing: str = "one-cycle"
     quantized_learning_rate: float = 3e-3
+    quantized_muon_learning_rate: float = 0.0
     weight_decay: float = 1e-4
+    dropout: float = 0.0
     versions: int = 12
     patience: int = 0
 
@@ -94,15 +98,44 @@ class ScheduleConfig:
         for name in ("learning_rate", "quantized_learning_rate"):
             value = getattr(self, name)
             check(0 < value < math.inf, f"{name} is {value}; give a positive number.")
-        check(
-            0 <= self.muon_learning_rate < math.inf,
-            f"muon_learning_rate is {self.muon_learning_rate}; give 0 (AdamW alone) or more.",
-        )
+        for name in ("muon_learning_rate", "quantized_muon_learning_rate"):
+            value = getattr(self, name)
+            check(0 <= value < math.inf, f"{name} is {value}; give 0 (AdamW alone) or more.")
+        check(0 <= self.dropout < 1, f"dropout is {self.dropout}; choose 0 (none) to less than 1.")
         check(
             self.annealing in self.ANNEALINGS,
             f"annealing is {self.annealing!r}; choose one of {', '.join(self.ANNEALINGS)}.",
         )
         _check_not_negative(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationConfig:
+    """Teachers: larger float networks that are trained first, on the same copies of the clips.
+
+    The network learns their mean answer beside the labels. teachers: how many; 0 learns from the
+    labels alone. hidden, rank_w, rank_u, epochs, dropout: theirs. share: the weight of their answer
+    in the loss; temperature: by which logits are divided, so that what is less likely counts too.
+    """
+
+    teachers: int = 0
+    hidden: int = 200
+    rank_w: int = 10
+    rank_u: int = 50
+    epochs: int = 64
+    dropout: float = 0.15
+    share: float = 0.6
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        check(0 <= self.teachers <= 16, f"teachers is {self.teachers}; choose 0 to 16.")
+        check(self.epochs >= 1, f"epochs of a teacher is {self.epochs}; give at least 1.")
+        check(1 <= self.hidden <= MAX_HIDDEN, f"hidden is {self.hidden}; choose 1 to {MAX_HIDDEN}.")
+        check(0 <= self.share <= 1, f"share is {self.share}; choose 0 to 1.")
+        check(
+            0 < self.temperature < math.inf,
+            f"temperature is {self.temperature}; give a positive number.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +212,7 @@ class Recipe:
     compression: CompressionConfig = field(default_factory=CompressionConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
 
     def __post_init__(self) -> None:
@@ -200,6 +234,10 @@ class Recipe:
         check(
             len(self.words) <= most,
             f"there are {len(self.words)} words; the engine tells {most} apart.",
+        )
+        check(
+            self.task == "commands" or self.distillation.teachers == 0,
+            f"teachers is {self.distillation.teachers}; only command words are taught by others.",
         )
         check(0 <= self.seed < 2**63, f"seed is {self.seed}; give a number from 0 to 2^63 - 1.")
         check(

@@ -1,13 +1,15 @@
-"""The largest network that fits in a number of bytes."""
+"""The largest network that fits in a number of bytes, and a network of a recipe's sizes."""
 
 import dataclasses
 
 import numpy as np
+import torch
 
 from kws import model_file
 from kws.compress import CompressionConfig
 from kws.config import MAX_HIDDEN, DetectorConfig
 from kws.errors import ConfigError
+from kws.fastgrnn import Network
 from kws.recipe import NetworkConfig, Recipe
 from kws.weights import Matrix, Weights
 
@@ -69,6 +71,21 @@ def fit(recipe: Recipe, classes: tuple[str, ...]) -> NetworkConfig:
     raise ConfigError(
         f"{len(classes)} classes do not fit in {recipe.max_bytes} bytes with any network; "
         "raise max_bytes or name fewer words."
+    )
+
+
+def untrained(recipe: Recipe, classes: int) -> Network:
+    """Return a network of the recipe's sizes as its seed draws it."""
+    torch.manual_seed(recipe.seed)
+    sizes = recipe.network
+    return Network(
+        cell=sizes.cell,
+        n_features=recipe.features.n_features,
+        hidden=sizes.hidden,
+        classes=classes,
+        ranks=(sizes.rank_w, sizes.rank_u),
+        hard=sizes.nonlinearity == "hard",
+        dropout=recipe.schedule.dropout,
     )
 
 

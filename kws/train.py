@@ -7,26 +7,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
 from kws.command_task import CommandTask
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
+from kws.distillation import Teachers
 from kws.distributed import Group
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream, labelled_report
-from kws.fastgrnn import Network, parameters
-from kws.feature_store import FeatureStore
+from kws.fastgrnn import parameters
+from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
-from kws.recipe import DataConfig, Recipe, ScheduleConfig, load_recipe
+from kws.recipe import DataConfig, DistillationConfig, Recipe, ScheduleConfig, load_recipe
 from kws.trainer import Trainer, stages_of
 from kws.wake_task import WakeTask
 
-CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features; safe to delete
 # Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
-SMALL_BYTES, SMALL_MUON_RATE = 2048, 0.02
+SMALL_BYTES = 2048
+TEACHERS, VERSIONS = 4, 64
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
@@ -47,6 +46,7 @@ def train_commands(
     negatives: Sequence[Path | str] = (),
     noise: Sequence[Path | str] = (),
     max_bytes: int = COMMANDS_BYTES,
+    teachers: int = TEACHERS,
     seed: int = 0,
     say: Say = print,
 ) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def train_commands(
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
     corpus a class of its own, without unknown and silence (the 35-word task).
     negatives, noise: folders of other speech, which is unknown too, and of other sounds.
+    teachers: how many larger networks are trained first to teach it.
     """
     if words is None:
         words = COMMAND_WORDS_10
@@ -67,12 +68,24 @@ def train_commands(
         data=DataConfig(
             corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
         ),
-        schedule=ScheduleConfig(
-            muon_learning_rate=SMALL_MUON_RATE if max_bytes <= SMALL_BYTES else 0.0
-        ),
+        schedule=command_schedule(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
+        distillation=DistillationConfig(teachers=teachers),
     )
     return train(recipe, Path(out), say=say)
+
+
+def command_schedule(max_bytes: int) -> ScheduleConfig:
+    """Return the schedule for command words, by the size of the model."""
+    if max_bytes <= SMALL_BYTES:
+        return ScheduleConfig(
+            float_epochs=100,
+            quantized_epochs=100,
+            muon_learning_rate=0.02,
+            quantized_muon_learning_rate=0.006,
+            versions=VERSIONS,
+        )
+    return ScheduleConfig(float_epochs=80, quantized_epochs=40, versions=VERSIONS)
 
 
 def train_wake(
@@ -124,19 +137,15 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     )
     _make_folder(out)
     group = Group()
-    torch.manual_seed(recipe.seed)
     task: CommandTask | WakeTask
     with group.local_first():
         task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
     sized = dataclasses.replace(recipe, network=sizes.fit(recipe, task.classes))
-    network = Network(
-        cell=sized.network.cell,
-        n_features=sized.features.n_features,
-        hidden=sized.network.hidden,
-        classes=len(task.classes),
-        ranks=(sized.network.rank_w, sized.network.rank_u),
-        hard=sized.network.nonlinearity == "hard",
-    )
+    teachers = None
+    if isinstance(task, CommandTask) and recipe.distillation.teachers:
+        with group.local_first():
+            teachers = Teachers(sized, task, CACHE, say=say)
+    network = sizes.untrained(sized, len(task.classes))
     if group.is_first:
         say(
             f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
@@ -150,6 +159,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
             out,
             store=FeatureStore(CACHE, task.identity),
             group=group,
+            teacher=teachers,
             log=lambda row: _log(row, board, say),
         )
         data = trainer.run()

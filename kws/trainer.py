@@ -55,6 +55,16 @@ class Task(Protocol):
         """
 
 
+class Teacher(Protocol):
+    """What the loop asks of those who know better than the labels alone."""
+
+    def answers(self, index: int, features: np.ndarray, normalize: Normalization) -> np.ndarray:
+        """Return what they answer to a copy of the training set, a row for each of its rows."""
+
+    def loss(self, labelled: Tensor, logits: Tensor, answers: np.ndarray) -> Tensor:
+        """Return the loss by labels, mixed with that by the answers to these rows."""
+
+
 class Versions:
     """Augmented copies of the training set, made once each, the next one while training goes on."""
 
@@ -139,15 +149,17 @@ class Trainer:
         *,
         store: FeatureStore | None = None,
         group: Group | None = None,
+        teacher: Teacher | None = None,
         log: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
         """`store` keeps the augmented copies on disk; `log` gets one row per epoch.
 
         `group`: the processes that train together; what they share must be the same in all.
+        `teacher`: whose answers the network learns beside the labels.
         """
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
         self.log = log
-        self.group = group or Group()
+        self.group, self.teacher = group or Group(), teacher
         is_maker = store is None or self.group.local_rank == 0
         self.versions = Versions(task, recipe.schedule.versions, store, is_maker=is_maker)
         first_features, labels = self.versions(0)
@@ -248,13 +260,12 @@ class Trainer:
             annealing = "step"
         matrices, others = matrices_apart(list(self.network.parameters()))
         optimizers: list[torch.optim.Optimizer] = []
+        muon_rate = schedule.quantized_muon_learning_rate if stage.quantized else 0.0
         if stage.name == "float":
-            annealing = schedule.annealing
-            if schedule.muon_learning_rate:
-                optimizers.append(
-                    torch.optim.Muon(matrices, lr=schedule.muon_learning_rate, weight_decay=0.0)
-                )
-                matrices = []
+            annealing, muon_rate = schedule.annealing, schedule.muon_learning_rate
+        if muon_rate:
+            optimizers.append(torch.optim.Muon(matrices, lr=muon_rate, weight_decay=0.0))
+            matrices = []
         groups: list[dict[str, Any]] = [{"params": [*matrices, *others]}]
         if stage.quantized:
             assert self.quantized is not None
@@ -267,6 +278,11 @@ class Trainer:
 
     def _epoch(self, stage: Stage, epoch: int, optimizers: Optimizers) -> float:
         features, labels = self.versions(epoch)
+        answers = None
+        if self.teacher is not None:
+            index = epoch % self.recipe.schedule.versions
+            answers = self.teacher.answers(index, features, self.normalization)
+        torch.manual_seed((self.recipe.seed * 1_000_003 + epoch) % 2**63)  # dropout's
         size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
         total = 0.0
@@ -274,9 +290,10 @@ class Trainer:
             rows = self.group.share(np.sort(order[first : first + size]))
             optimizers.zero_grad()
             if len(rows):
-                loss = self.task.loss(
-                    self._logits(stage, features[rows]), torch.from_numpy(labels[rows])
-                )
+                logits = self._logits(stage, features[rows])
+                loss = self.task.loss(logits, torch.from_numpy(labels[rows]))
+                if self.teacher is not None and answers is not None:
+                    loss = self.teacher.loss(loss, logits, answers[rows])
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.item() * len(rows) / size
             self.group.sum_gradients(self._parameters(), len(rows) / size)

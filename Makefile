@@ -56,10 +56,11 @@ $(VENV)/.installed: pyproject.toml setup.py
 	@touch $@ $(VENV)/.engine
 
 # Built elsewhere and moved into place: a program that runs keeps the engine that it has loaded.
+# Forced, as setuptools does not see that a header changed.
 $(VENV)/.engine: $(NATIVE) $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools
-	$(BIN)/python setup.py -q build_ext --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp 2>/dev/null \
-	    || $(BIN)/python setup.py -q build_ext --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp
+	$(BIN)/python setup.py -q build_ext --force --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp 2>/dev/null \
+	    || $(BIN)/python setup.py -q build_ext --force --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp
 	@for so in $(BUILD)/lib/kws/*/*.so; do \
 	    cp "$$so" "kws/$${so#$(BUILD)/lib/kws/}.new" && \
 	    mv "kws/$${so#$(BUILD)/lib/kws/}.new" "kws/$${so#$(BUILD)/lib/kws/}" || exit 1; done

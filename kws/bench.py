@@ -37,9 +37,12 @@ class Effort:
 
 
 def _training(batch: int, frames: int, rounds: int) -> Found:
-    from kws.bench_training import bench_training  # torch is loaded where it is measured
+    from kws.bench_parts import bench_parts  # torch is loaded where it is measured
+    from kws.bench_training import bench_training
 
-    return bench_training(batch, frames, rounds)
+    figures, notes = bench_training(batch, frames, rounds)
+    more_figures, more_notes = bench_parts(rounds)
+    return [*figures, *more_figures], [*notes, *more_notes]
 
 
 BENCHMARKS: dict[str, Callable[[Model, Effort, str], Found]] = {

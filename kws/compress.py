@@ -206,17 +206,21 @@ class QuantizedNetwork(nn.Module):
     def forward(self, clip_features: np.ndarray) -> Tensor:
         """Engine features (clips, frames, n_features) int16 to the engine's logits, as float32."""
         model = model_file.parse(self.encode())
-        threads = torch.get_num_threads()
-        logits, states = engine.network_batch(model, clip_features, hidden=True, threads=threads)
-        assert states is not None
-        given = torch.from_numpy(states.astype(np.float32) / 32768)
+        is_trained = torch.is_grad_enabled()
+        logits_q10, states_q15 = engine.network_batch(
+            model, clip_features, hidden=is_trained, threads=torch.get_num_threads()
+        )
+        logits = torch.from_numpy(logits_q10).float().div_(LOGIT_ONE)
+        if states_q15 is None:
+            return logits
+        given = torch.from_numpy(states_q15).float().div_(32768)
         w = [q(f) for q, f in zip(self.w, self.cell.W, strict=True)]
         u = [q(f) for q, f in zip(self.u, self.cell.U, strict=True)]
         h = self.cell.scan_with(self.normalization(clip_features), w, u, given)
         estimate = torch.nn.functional.linear(
             h, self.v(self.network.classifier.weight), self.network.classifier.bias
         )
-        return straight_through(estimate, torch.from_numpy(logits.astype(np.float32) / LOGIT_ONE))
+        return straight_through(estimate, logits)
 
 
 def _steps(value: Tensor, one: int, limit: int) -> np.ndarray:

@@ -271,7 +271,9 @@ class Trainer:
             assert self.quantized is not None
             log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
             groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
-        optimizers.append(torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay))
+        optimizers.append(
+            torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay, fused=True)
+        )
         return Optimizers(optimizers, steps, annealing, stage.drop_at)
 
     def _epoch(self, stage: Stage, epoch: int, optimizers: Optimizers) -> float:
@@ -383,5 +385,6 @@ class Trainer:
 
 
 def pieces(features: np.ndarray) -> int:
-    """Return in how many parts to run features, to bound the memory of the fused scan."""
-    return max(1, int(features.shape[0]) * int(features.shape[1]) // 50_000)
+    """Return in how many parts to run features, to bound their memory; none leaves lanes idle."""
+    clips, frames = len(features), int(features.shape[1])
+    return max(1, min(clips * frames // 50_000, clips // 32))

@@ -34,8 +34,10 @@ def _pack8(weights: npt.NDArray[np.int8]) -> bytes:
 
 def _pack4(weights: npt.NDArray[np.int8]) -> bytes:
     """Two weights a byte, the even column in the low half; rows end on whole bytes."""
-    padded = np.pad(weights, ((0, 0), (0, weights.shape[1] % 2))).astype(np.int8).view(np.uint8)
-    return ((padded[:, 0::2] & 15) | (padded[:, 1::2] & 15) << 4).astype(np.uint8).tobytes()
+    halves = weights.astype(np.int8).view(np.uint8) & 15
+    packed = halves[:, 0::2].copy()
+    packed[:, : weights.shape[1] // 2] |= halves[:, 1::2] << 4
+    return packed.tobytes()
 
 
 def _pack_sparse8(weights: npt.NDArray[np.int8]) -> bytes:

@@ -27,7 +27,7 @@ typedef struct {
     const float *x;             /* [clips][frames][inputs] */
     const float *given;         /* NULL, or states to go along in place of the float ones */
     float *states;              /* [clips][frames][units] */
-    float *kept;                /* kws_scan_kept() floats, for the way back */
+    float *kept;                /* kws_scan_kept() floats, for the way back; NULL: forward alone */
     const float *state_grads;   /* [clips][frames][units] */
     float *sum_grads;           /* NULL, or to write: of W x + U h, [clips][frames][units] */
     float *weight_grads;        /* to write: of W, U or left, right (all [out][in]), bias_gate, bias_update,

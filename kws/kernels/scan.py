@@ -68,6 +68,38 @@ def _describe(
     return scan
 
 
+def _forward(
+    x: Tensor,
+    w: Tensor,
+    u: tuple[Tensor, Tensor | None],
+    bias: tuple[Tensor | None, Tensor],
+    scalars: tuple[Tensor, Tensor],
+    given: Tensor | None,
+    hard: bool,
+    is_kept: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Return the states, and what the backward pass needs where it is to be kept."""
+    clips, frames, inputs = x.shape
+    units, rank = len(w), 0 if u[1] is None else len(u[1])
+    states = x.new_empty(clips, frames, units) if given is None else given.contiguous()
+    tensors = {
+        "w": w.t().contiguous(),
+        "u": u[0].t().contiguous(),
+        "u_right": None if u[1] is None else u[1].t().contiguous(),
+        "bias_gate": bias[0],
+        "bias_update": bias[1],
+        "x": x,
+        "states": states,
+        "given": None if given is None else states,
+    }
+    zeta, nu = scalars
+    described = _describe((frames, inputs, units, rank), (zeta.item(), nu.item()), tensors, hard)
+    kept = x.new_empty(lib.kws_scan_kept(described, clips)) if is_kept else None
+    described.kept = _pointer(kept)
+    _run(lib.kws_scan_forward, described, clips, None)
+    return states, kept
+
+
 class Scan(torch.autograd.Function):
     """states = scan(x, W, U or its left factor, its right factor, biases, zeta, nu, given, hard).
 
@@ -89,27 +121,9 @@ class Scan(torch.autograd.Function):
         given: Tensor | None,
         hard: bool,
     ) -> Tensor:
-        x = x.contiguous()
-        clips, frames, inputs = x.shape
-        units, rank = len(w), 0 if u_right is None else len(u_right)
-        states = x.new_empty(clips, frames, units) if given is None else given.contiguous()
-        tensors = {
-            "w": w.t().contiguous(),
-            "u": u.t().contiguous(),
-            "u_right": None if u_right is None else u_right.t().contiguous(),
-            "bias_gate": bias_gate,
-            "bias_update": bias_update,
-            "x": x,
-            "states": states,
-            "given": None if given is None else states,
-        }
-        scalars, ctx.hard = (zeta.item(), nu.item()), hard
-        described = _describe((frames, inputs, units, rank), scalars, tensors, hard)
-        kept = x.new_empty(lib.kws_scan_kept(described, clips))
-        described.kept = _pointer(kept)
-        _run(lib.kws_scan_forward, described, clips, None)
-        weights = (w, u, u_right, bias_gate, bias_update, zeta, nu)
-        ctx.save_for_backward(x, *weights, states, kept)
+        bias, scalars, ctx.hard = (bias_gate, bias_update), (zeta, nu), hard
+        states, kept = _forward(x, w, (u, u_right), bias, scalars, given, hard, is_kept=True)
+        ctx.save_for_backward(x, w, u, u_right, *bias, *scalars, states, kept)
         return states
 
     @staticmethod
@@ -169,6 +183,9 @@ def scan(
     if right is not None and len(right) > RANK_SHARE * len(left):
         left, right = left @ right, None
     full_w = w[0] if len(w) == 1 else w[0] @ w[1]
+    inputs = inputs.contiguous()
+    if not torch.is_grad_enabled():
+        return _forward(inputs, full_w, (left, right), bias, scalars, given, hard, is_kept=False)[0]
     states: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
         inputs, full_w, left, right, *bias, *scalars, given, hard
     )

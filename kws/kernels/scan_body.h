@@ -262,13 +262,13 @@ static void SCAN(forward)(const kws_scan *s) {
     size_t units = (size_t)s->units, frames = (size_t)s->frames, inputs = (size_t)s->inputs;
     size_t width = WIDTH(s->rank);
     V *x = SCAN(columns)(CHUNK * s->inputs), *h = SCAN(columns)((CHUNK + 1) * s->units);
-    V *middle = SCAN(columns)(s->rank);
+    V *middle = SCAN(columns)(s->rank), *sums = s->kept ? NULL : SCAN(columns)(s->units);
     float *skews = SCAN(zeros)(units);
     const float *bias = s->gated ? s->bias_gate : s->bias_update;
     if (s->gated) SCAN(skews)(s, skews);
     for (int clip = s->first; clip < s->last; clip += GROUP) {
         int clips = s->last - clip < GROUP ? s->last - clip : GROUP;
-        float *kept = s->kept + (size_t)clip * frames * (units + width);
+        float *kept = s->kept ? s->kept + (size_t)clip * frames * (units + width) : NULL;
         memset(h, 0, sizeof(V) * 2 * units);
         for (int t = 0; t < s->frames; t += CHUNK) {
             int count = s->frames - t < CHUNK ? s->frames - t : CHUNK;
@@ -276,19 +276,20 @@ static void SCAN(forward)(const kws_scan *s) {
             SCAN(load)(x, s->x + at * inputs, frames * inputs, count * s->inputs, clips);
             V *next = h + 2 * units;
             if (s->given) SCAN(load)(next, s->given + at * units, frames * units, count * s->units, clips);
-            for (int k = 0; k < count; k++, kept += GROUP * (units + width)) {
-                V *a = (V *)kept, *before = h + 2 * units * (size_t)k;
+            for (int k = 0; k < count; k++) {
+                V *a = kept ? (V *)kept : sums, *before = h + 2 * units * (size_t)k;
                 for (size_t j = 0; j < units; j++) a[2 * j] = a[2 * j + 1] = bias[j] + (V){0};
                 SCAN(multiply)(a, s->w, x + 2 * inputs * (size_t)k, s->inputs, s->units);
                 if (s->rank) {
                     memset(middle, 0, sizeof(V) * 2 * (size_t)s->rank);
                     SCAN(multiply)(middle, s->u_right, before, s->units, s->rank);
                     SCAN(multiply)(a, s->u, middle, s->rank, s->units);
-                    SCAN(store)(kept + GROUP * units, width, middle, (int)width, GROUP);
+                    if (kept) SCAN(store)(kept + GROUP * units, width, middle, (int)width, GROUP);
                 } else {
                     SCAN(multiply)(a, s->u, before, s->units, s->units);
                 }
                 if (!s->given) SCAN(advance)(s, skews, a, before, before + 2 * units);
+                if (kept) kept += GROUP * (units + width);
             }
             if (!s->given) SCAN(store)(s->states + at * units, frames * units, next, count * s->units, clips);
             memcpy(h, h + 2 * units * (size_t)count, sizeof(V) * 2 * units);
@@ -297,6 +298,7 @@ static void SCAN(forward)(const kws_scan *s) {
     free(x);
     free(h);
     free(middle);
+    free(sums);
     free(skews);
 }
 

@@ -139,10 +139,10 @@ INLINE void update_lanes(const kws_model *model, const int32_t *pre_q12, int16_t
 
 INLINE void normalize_lanes(const kws_model *model, const int16_t *features_q7, const size_t *at, float *x) {
     unsigned n_features = model->features.n_features;
-    for (unsigned l = 0; l < KWS_LANES; l++) {
-        int8_t lane[KWS_MAX_FEATURES];
-        normalize(model, features_q7 + at[l] * n_features, lane);
-        for (unsigned i = 0; i < n_features; i++) x[i * KWS_LANES + l] = lane[i];
+    for (unsigned i = 0; i < n_features; i++) {
+        int32_t centre = 32 * (int32_t)(int8_t)model->input[2 * i], scale = model->input[2 * i + 1];
+        for (unsigned l = 0; l < KWS_LANES; l++)
+            x[i * KWS_LANES + l] = kws_sat8(kws_round_shift((features_q7[at[l] * n_features + i] - centre) * scale, 9));
     }
 }
 

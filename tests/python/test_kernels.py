@@ -75,6 +75,15 @@ def test_states_and_all_gradients_are_those_of_the_equations(shape, gated, hard)
     assert_same(gradients(cell, cell, x, weights), gradients(cell.eager, cell, x, weights))
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_without_a_backward_pass_nothing_is_kept_and_the_states_are_the_same(shape):
+    cell, x, _ = cell_and_data(**shape)
+    with torch.no_grad():
+        alone = cell(x)
+    assert alone.grad_fn is None
+    assert torch.equal(alone, cell(x))
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_threads_change_nothing_but_the_order_of_sums(count, threads):
     cell, x, weights = cell_and_data(clips=70, frames=9, inputs=5, units=20)

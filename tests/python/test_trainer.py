@@ -529,8 +529,10 @@ def test_a_disk_that_fills_in_the_middle_of_the_file_is_told_alike(tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_pieces_of_a_batch_bound_the_memory_of_the_scan():
+def test_the_pieces_of_a_batch_bound_the_memory_and_fill_the_lanes():
     assert trainer.pieces(np.empty((10, 100, 6), np.int16)) == 1
     many = np.empty((4000, 120, 6), np.int16)
     parts = np.array_split(many, trainer.pieces(many))
     assert max(len(part) * 120 for part in parts) <= 60_000
+    long = np.empty((70, 6000, 6), np.int16)
+    assert min(map(len, np.array_split(long, trainer.pieces(long)))) >= 32

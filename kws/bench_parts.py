@@ -1,0 +1,130 @@
+"""Where the time of a training batch goes: its parts, in float and through the engine.
+
+Shapes are those of the shipped command words, features are random; what an epoch has beside its
+batches (validation, checkpoint) is not in it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kws import engine, model_file
+from kws.compress import CompressionConfig, Normalization, QuantizedNetwork
+from kws.config import FeatureConfig
+from kws.fastgrnn import Network
+from kws.optimizers import Optimizers, matrices_apart
+from kws.timing import Figure, Found, Samples, median, one_thread
+from kws.windows import Windows
+
+STREAMS, CLIPS, FRAMES = 32, 4, 199  # a batch of the recipes: 128 clips, four to a stream
+CLASSES = tuple(f"word_{i}" for i in range(10))
+# name: units, ranks of W and U, coefficients, rate of Muon
+NETWORKS = {"1 KB": (38, (8, 10), 16, 0.02), "5.5 KB": (123, (10, 31), 20, 0.0)}
+PARTS = ("forward", "loss", "backward", "optimizers")
+
+
+class _Clock:
+    """CPU seconds of each part, one a batch."""
+
+    def __init__(self) -> None:
+        self.taken: Samples = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = time.process_time()
+        yield
+        self.taken.setdefault(part, []).append(time.process_time() - started)
+
+
+class _Batch:
+    """One network with what trains it."""
+
+    def __init__(
+        self, hidden: int, ranks: tuple[int, int], n_mfcc: int, muon_rate: float, *, quantized: bool
+    ) -> None:
+        config = FeatureConfig(n_mfcc=n_mfcc, energy="delta")
+        noise = np.random.default_rng(0).normal(0, 900, (STREAMS, FRAMES, n_mfcc))
+        self.features, self.windows = noise.astype(np.int16), Windows(config, CLIPS)
+        self.normalization = Normalization.of(self.features)
+        self.labels = torch.randint(len(CLASSES), (STREAMS * CLIPS,))
+        self.network = Network(n_features=n_mfcc, hidden=hidden, classes=len(CLASSES), ranks=ranks)
+        self.quantized = QuantizedNetwork(
+            self.network,
+            self.normalization,
+            CompressionConfig(),
+            features=config,
+            classes=CLASSES,
+            calibration=self.features,
+        )
+        self.is_quantized = quantized
+        trained: nn.Module = self.quantized if quantized else self.network
+        matrices, others = matrices_apart(list(trained.parameters()))
+        made: list[torch.optim.Optimizer] = []
+        if muon_rate and not quantized:
+            made.append(torch.optim.Muon(matrices, lr=muon_rate))
+            matrices = []
+        made.append(torch.optim.AdamW([*matrices, *others], lr=1e-3, fused=True))
+        self.optimizers = Optimizers(made, 1_000_000, "cosine")
+
+    def logits(self) -> Tensor:
+        """What the stage differentiates."""
+        if self.is_quantized:
+            quantized: Tensor = self.quantized(self.features)
+            return quantized
+        plain: Tensor = self.network(self.normalization(self.features))
+        return plain
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Cross-entropy of each clip's highest logits, as command words have it."""
+        bounds = map(self.windows.bounds, range(CLIPS))
+        clips = torch.stack([logits[:, first:end].amax(1) for first, end in bounds], 1)
+        return nn.functional.cross_entropy(clips.flatten(0, 1), self.labels)
+
+    def run(self, clock: _Clock) -> None:
+        """Train on one batch; in float, or on the engine's own logits."""
+        with clock("batch"):
+            with clock("forward"):
+                logits = self.logits()
+            with clock("loss"):
+                loss = self.loss(logits)
+            with clock("backward"):
+                self.optimizers.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+            with clock("optimizers"):
+                nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+                self.optimizers.step()
+        if self.is_quantized:
+            model = model_file.parse(self.quantized.encode())
+            with clock("engine"):
+                engine.network_batch(model, self.features, hidden=True, threads=1)
+
+
+def bench_parts(rounds: int) -> Found:
+    """The CPU time of a batch of the command words' recipes, and each part's share of it."""
+    figures = []
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for name, sizes in NETWORKS.items():
+            for kind in ("float", "quantized"):
+                batch, clock = _Batch(*sizes, quantized=kind == "quantized"), _Clock()
+                batch.run(_Clock())
+                for _ in range(10 * rounds):
+                    batch.run(clock)
+                figures += _figures(f"{name}, {kind}", clock.taken)
+    return figures, [
+        f"{STREAMS} streams of {CLIPS} clips; the engine's share is a part of forward's.",
+    ]
+
+
+def _figures(prefix: str, taken: Samples) -> list[Figure]:
+    whole = median(taken, "batch")
+    figures = [Figure(f"batch of {prefix}", whole * 1e3, "ms of CPU")]
+    for part in (*PARTS, "engine"):
+        if part in taken:
+            share = 100 * median(taken, part) / whole
+            figures.append(Figure(f"batch of {prefix}: {part}", share, "% of it"))
+    return figures

@@ -69,6 +69,7 @@ PEERS = {
     "bc-resnet-0.625": Peer("BC-ResNet-0.625", "bc_resnet", 20, LOG_MEL_40, 40, 5e-3),
     "bc-resnet-1": Peer("BC-ResNet-1", "bc_resnet", 32, LOG_MEL_40, 40, 5e-3),
 }
+PEER_VERSIONS = 16  # their log-mel copies are large
 NAMES = (*(f"ours-{size}" for size in SIZES), *PEERS)
 
 
@@ -99,7 +100,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
                 float_epochs=epochs(peer.epochs),
                 batch_size=100,
                 learning_rate=peer.learning_rate,
-                versions=template.schedule.versions,
+                versions=PEER_VERSIONS,
             ),
         )
     size = int(name.removeprefix("ours-"))

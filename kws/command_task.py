@@ -28,7 +28,7 @@ from kws.corpus import (
 from kws.errors import CorpusError
 from kws.feature_store import Examples
 from kws.recipe import Recipe
-from kws.trainer import Run
+from kws.task import Run
 from kws.windows import JOIN_S, Windows
 
 BATCH_CLIPS = 512  # augmented and featurized at a time

@@ -22,7 +22,9 @@ from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
 from kws.recipe import Recipe
 from kws.sizes import untrained
-from kws.trainer import Run, Trainer, pieces, stages_of
+from kws.stages import stages_of
+from kws.task import Run
+from kws.trainer import Trainer, pieces
 
 NETWORK = "network.pt"
 FLOAT, INTEGERS = "float", "integers through the C engine"

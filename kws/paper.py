@@ -16,7 +16,7 @@ from kws.config import FeatureConfig, check
 from kws.feature_store import CACHE
 from kws.paper_task import TASKS, PaperTask
 from kws.recipe import DataConfig, NetworkConfig, Recipe, ScheduleConfig
-from kws.trainer import stages_of
+from kws.stages import stages_of
 
 FEATURES = FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute")
 UNCHANGED = AugmentConfig(shift_ms=0.0, gain_db=(0.0, 0.0), noise_probability=0.0, speed=(1.0, 1.0))

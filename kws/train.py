@@ -20,7 +20,8 @@ from kws.fastgrnn import parameters
 from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
 from kws.recipe import DataConfig, DistillationConfig, Recipe, ScheduleConfig, load_recipe
-from kws.trainer import Trainer, stages_of
+from kws.stages import stages_of
+from kws.trainer import Trainer
 from kws.wake_task import WakeTask
 
 # Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.

@@ -7,10 +7,8 @@ is drawn from (seed, epoch), so a run that was killed and resumed ends with the 
 import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,120 +19,17 @@ from kws.compress import Normalization, QuantizedNetwork, keep_largest
 from kws.distributed import Group
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
-from kws.feature_store import Examples, FeatureStore
+from kws.feature_store import FeatureStore
 from kws.optimizers import Optimizers, matrices_apart
 from kws.progress import progress
 from kws.recipe import Recipe
+from kws.stages import Stage, stages_of
+from kws.task import Task, Teacher
+from kws.versions import Versions
 
 CHECKPOINT = "checkpoint.pt"
 GRADIENT_NORM = 1.0
 STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
-
-Run = Callable[[np.ndarray], np.ndarray]  # features -> logits (n, frames, classes), float32
-
-
-class Task(Protocol):
-    """What the loop asks of a task."""
-
-    classes: tuple[str, ...]
-
-    @property
-    def identity(self) -> str:
-        """Everything that decides what the versions hold."""
-
-    def blocks(self, index: int) -> Iterator[Examples]:
-        """Yield one augmented copy of the training set; the same index gives the same copy."""
-
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of (batch, frames, classes) logits."""
-
-    def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
-        """Return validation figures: `score` (higher is better) and others to log.
-
-        `run` gives logits; `model` is the file, once there is one.
-        """
-
-
-class Teacher(Protocol):
-    """What the loop asks of those who know better than the labels alone."""
-
-    def answers(self, index: int, features: np.ndarray, normalize: Normalization) -> np.ndarray:
-        """Return what they answer to a copy of the training set, a row for each of its rows."""
-
-    def loss(self, labelled: Tensor, logits: Tensor, answers: np.ndarray) -> Tensor:
-        """Return the loss by labels, mixed with that by the answers to these rows."""
-
-
-class Versions:
-    """Augmented copies of the training set, made once each, the next one while training goes on."""
-
-    def __init__(
-        self, task: Task, count: int, store: FeatureStore | None = None, *, is_maker: bool = True
-    ) -> None:
-        """Kept in `store`, or in memory without one; who is no maker waits for another process."""
-        self._task, self._count, self._store, self._is_maker = task, count, store, is_maker
-        self._made: dict[int, Future[Examples]] = {}
-        self._pool = ThreadPoolExecutor(1)
-        self.waited_s = 0.0
-
-    def __call__(self, epoch: int) -> Examples:
-        """Return the copy for an epoch, and begin the next."""
-        started = time.perf_counter()
-        for index in (epoch % self._count, (epoch + 1) % self._count):
-            if index not in self._made:
-                self._made[index] = self._pool.submit(self._make, index)
-        examples = self._made[epoch % self._count].result()
-        self.waited_s += time.perf_counter() - started
-        return examples
-
-    def _make(self, index: int) -> Examples:
-        if self._store is not None:
-            while not self._is_maker and self._store.open(index) is None:
-                time.sleep(0.1)
-            return self._store(index, self._task.blocks)
-        features, labels = zip(*self._task.blocks(index), strict=True)
-        return np.concatenate(features), np.concatenate(labels)
-
-    def close(self) -> None:
-        """Give up copies that nobody waits for any more."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of the schedule."""
-
-    name: str
-    epochs: int
-    learning_rate: float
-    density_w: float = 1.0
-    density_u: float = 1.0
-    drop_at: float = 1.0  # share of the epochs after which a stepped rate falls to a tenth
-
-    @property
-    def quantized(self) -> bool:
-        """Whether the forward pass is the engine's."""
-        return self.name == "quantized"
-
-
-def stages_of(recipe: Recipe) -> list[Stage]:
-    """Return the stages of a recipe, in order; peers such as GRU have only the float one."""
-    schedule, compression = recipe.schedule, recipe.compression
-    densities = (compression.density_w, compression.density_u)
-    is_fast = recipe.network.cell in ("fastgrnn", "fastrnn")
-    is_sparse = is_fast and min(densities) < 1
-    is_stepped = schedule.annealing == "step"
-    drop_at = 2 / 3 if is_stepped and not is_sparse else 1.0
-    rate = schedule.learning_rate
-    stages = [Stage("float", schedule.float_epochs, rate, drop_at=drop_at)]
-    if is_sparse:
-        first_rate = rate if is_stepped else rate / 3
-        stages.append(Stage("thresholding", schedule.thresholding_epochs, first_rate, *densities))
-        stages.append(Stage("fixed support", schedule.fixed_support_epochs, rate / 10, *densities))
-    if is_fast:
-        rate = schedule.quantized_learning_rate
-        stages.append(Stage("quantized", schedule.quantized_epochs, rate, *densities))
-    return [stage for stage in stages if stage.epochs]
 
 
 class Trainer:

@@ -20,7 +20,7 @@ from kws.model_file import parse
 from kws.recipe import Recipe
 from kws.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.stream import Stream, build_stream, speech_span
-from kws.trainer import Run
+from kws.task import Run
 
 BATCH_WINDOWS = 256
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase

@@ -19,7 +19,8 @@ from kws.counts import costs
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import Network
 from kws.paper_task import GOOGLE_30, TASKS, PaperTask
-from kws.trainer import Trainer, stages_of
+from kws.stages import stages_of
+from kws.trainer import Trainer
 
 EIGHT = TASKS["commands10"]
 SCALE = 0.01

@@ -21,7 +21,9 @@ from kws.config import FeatureConfig
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import Network
 from kws.recipe import NetworkConfig, Recipe, ScheduleConfig
-from kws.trainer import CHECKPOINT, Trainer, Versions, stages_of
+from kws.stages import stages_of
+from kws.trainer import CHECKPOINT, Trainer
+from kws.versions import Versions
 
 SPARSE = CompressionConfig(w="sparse8", u="sparse8", density_w=0.4, density_u=0.3)
 SHORT = ScheduleConfig(

@@ -75,11 +75,14 @@ def train_commands(
     noise: Noise = None,
     max_bytes: MaxBytes = 5632,
     teachers: Annotated[
-        int,
+        int | None,
         typer.Option(
-            metavar="N", min=0, max=16, help="Larger networks to train first, and to learn from."
+            metavar="N",
+            min=0,
+            max=16,
+            help="Larger networks to train first, and to learn from; 4 above 1.5 KB, else none.",
         ),
-    ] = 4,
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Train a model that tells command words apart.

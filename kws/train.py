@@ -26,7 +26,9 @@ from kws.wake_task import WakeTask
 
 # Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
 SMALL_BYTES = 2048
-TEACHERS, VERSIONS = 4, 64
+VERSIONS = 64
+# A network of a kilobyte has no room for what teachers know besides the labels.
+UNTAUGHT_BYTES, TEACHERS = 1536, 4
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
@@ -47,7 +49,7 @@ def train_commands(
     negatives: Sequence[Path | str] = (),
     noise: Sequence[Path | str] = (),
     max_bytes: int = COMMANDS_BYTES,
-    teachers: int = TEACHERS,
+    teachers: int | None = None,
     seed: int = 0,
     say: Say = print,
 ) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def train_commands(
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
     corpus a class of its own, without unknown and silence (the 35-word task).
     negatives, noise: folders of other speech, which is unknown too, and of other sounds.
-    teachers: how many larger networks are trained first to teach it.
+    teachers: how many larger networks are trained first to teach it, by default 4 above 1.5 KB.
     """
     if words is None:
         words = COMMAND_WORDS_10
@@ -71,7 +73,9 @@ def train_commands(
         ),
         schedule=command_schedule(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
-        distillation=DistillationConfig(teachers=teachers),
+        distillation=command_teachers(max_bytes)
+        if teachers is None
+        else DistillationConfig(teachers=teachers),
     )
     return train(recipe, Path(out), say=say)
 
@@ -80,13 +84,18 @@ def command_schedule(max_bytes: int) -> ScheduleConfig:
     """Return the schedule for command words, by the size of the model."""
     if max_bytes <= SMALL_BYTES:
         return ScheduleConfig(
-            float_epochs=100,
-            quantized_epochs=100,
+            float_epochs=300,
+            quantized_epochs=200,
             muon_learning_rate=0.02,
             quantized_muon_learning_rate=0.006,
             versions=VERSIONS,
         )
     return ScheduleConfig(float_epochs=80, quantized_epochs=40, versions=VERSIONS)
+
+
+def command_teachers(max_bytes: int) -> DistillationConfig:
+    """Return who teaches command words, by the size of the model."""
+    return DistillationConfig(teachers=TEACHERS if max_bytes > UNTAUGHT_BYTES else 0)
 
 
 def train_wake(

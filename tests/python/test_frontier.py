@@ -52,7 +52,8 @@ def test_each_size_is_filled_and_not_exceeded(size):
     small = size <= train.SMALL_BYTES
     assert bool(recipe.schedule.muon_learning_rate) == small
     # All sizes learn from the same teachers, by the same features.
-    assert recipe.distillation == template.distillation and recipe.features == template.features
+    assert recipe.features == template.features
+    assert recipe.distillation.teachers == (0 if size <= 1024 else 4)
 
 
 def test_a_peer_has_its_own_features_and_our_clips():
@@ -141,7 +142,9 @@ def test_shipped_models_are_points_with_the_accuracy_of_their_metrics():
     assert not {"athena", "hey_cortana"} & set(found)  # wake words have no clip accuracy
     for name, p in found.items():
         metrics = json.loads((ROOT / "models" / name / "metrics.json").read_text())
-        assert p.group == SHIPPED and p.accuracies == (metrics["evaluations"][0]["accuracy"],)
+        # Every seed's, and what ships is one of them.
+        assert p.group == SHIPPED and len(p.accuracies) == len(metrics["seeds"])
+        assert metrics["evaluations"][0]["accuracy"] in p.accuracies
         assert p.bytes == len(model_file.load(ROOT / "models" / name).data)
 
 

@@ -25,19 +25,23 @@ INPUT_ONE = 32  # the network's int8 input has 5 fractional bits: standard devia
 STATE_ONE = 128  # the int8 copy of the state that is multiplied with U and the classifier
 PRE_ONE = 4096
 BIAS_ONE = 32
-GATE_BIAS_LIMIT = 110  # 3.44: z = 0.97 where nothing else is added
 LEVELS = {"int8": (-127, 127), "int4": (-8, 7), "sparse8": (-127, 127)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompressionConfig:
-    """How a matrix is stored: int8, int4, or sparse8 (int8 behind a bitmap) with its density."""
+    """How a matrix is stored: int8, int4, or sparse8 (int8 behind a bitmap) with its density.
+
+    gate_bias_limit: the largest bias of a gate. With 3.44, z is 0.97 where nothing else is added; a
+    gate that is open by its bias alone would remember for minutes.
+    """
 
     w: str = "int4"
     u: str = "int4"
     classifier: str = "int4"
     density_w: float = 1.0
     density_u: float = 1.0
+    gate_bias_limit: float = 3.44
 
     def __post_init__(self) -> None:
         for name in ("w", "u", "classifier"):
@@ -45,6 +49,10 @@ class CompressionConfig:
             check(kind in LEVELS, f"{name} is {kind!r}; choose one of {', '.join(LEVELS)}.")
         for name in ("density_w", "density_u"):
             check(0 < getattr(self, name) <= 1, f"{name} is not in (0, 1].")
+        check(
+            0 < self.gate_bias_limit <= 3.96,
+            f"gate_bias_limit is {self.gate_bias_limit}; choose above 0, up to 3.96.",
+        )
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,7 @@ class QuantizedNetwork(nn.Module):
         assert isinstance(network.cell, FastCell)
         self.network, self.cell = network, network.cell
         self.normalization, self.features, self.classes = normalization, features, classes
+        self._gate_bias_limit = config.gate_bias_limit
         self.detector = DetectorConfig()
         with torch.no_grad():
             x = normalization(calibration)
@@ -190,7 +199,7 @@ class QuantizedNetwork(nn.Module):
             input_scale=self.normalization.scale,
             w=product(self.w, cell.W),
             u=product(self.u, cell.U),
-            bias_gate=None if gate is None else _gate_bias(gate),
+            bias_gate=None if gate is None else _bias(gate, self._gate_bias_limit),
             bias_update=_bias(cell.bias_update),
             zeta_q8=_scalar_q8(cell.zeta),
             nu_q8=_scalar_q8(cell.nu),
@@ -227,13 +236,9 @@ def _steps(value: Tensor, one: int, limit: int) -> np.ndarray:
     return (value.detach() * one).round().clamp(-limit, limit).numpy()
 
 
-def _bias(value: Tensor) -> np.ndarray:
-    return _steps(value, BIAS_ONE, 127).astype(np.int8)
-
-
-def _gate_bias(value: Tensor) -> np.ndarray:
-    """A gate that is open by bias alone would remember for minutes."""
-    return _steps(value, BIAS_ONE, GATE_BIAS_LIMIT).astype(np.int8)
+def _bias(value: Tensor, limit: float = 127 / BIAS_ONE) -> np.ndarray:
+    """Of both signs alike: from -limit to limit."""
+    return _steps(value, BIAS_ONE, round(limit * BIAS_ONE)).astype(np.int8)
 
 
 def _scalar_q8(value: Tensor) -> int:

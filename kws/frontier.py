@@ -18,7 +18,7 @@ from kws.errors import ConfigError, KwsError
 from kws.feature_store import CACHE
 from kws.files import replacing
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig, load_recipe
-from kws.train import command_schedule, command_teachers, train
+from kws.train import command_compression, command_schedule, command_teachers, train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
 SPLIT = "validation"
@@ -111,6 +111,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
         seed=seed,
         max_bytes=size,
         network=NetworkConfig(cell=template.network.cell),
+        compression=command_compression(size),
         distillation=command_teachers(size),
         schedule=dataclasses.replace(
             given,

@@ -10,6 +10,7 @@ from typing import Any
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
 from kws.command_task import CommandTask
+from kws.compress import CompressionConfig
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
 from kws.distillation import Teachers
@@ -71,6 +72,7 @@ def train_commands(
         data=DataConfig(
             corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
         ),
+        compression=command_compression(max_bytes),
         schedule=command_schedule(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
         distillation=command_teachers(max_bytes)
@@ -91,6 +93,12 @@ def command_schedule(max_bytes: int) -> ScheduleConfig:
             versions=VERSIONS,
         )
     return ScheduleConfig(float_epochs=80, quantized_epochs=40, versions=VERSIONS)
+
+
+def command_compression(max_bytes: int) -> CompressionConfig:
+    """Return how matrices are stored: few units, trained for long, must be kept from remembering."""
+    limit = 3.125 if max_bytes <= SMALL_BYTES else CompressionConfig().gate_bias_limit
+    return CompressionConfig(gate_bias_limit=limit)
 
 
 def command_teachers(max_bytes: int) -> DistillationConfig:

@@ -50,7 +50,12 @@ UNUSUAL = Recipe(
     ),
     network=NetworkConfig(cell="fastrnn", nonlinearity="hard", hidden=33, rank_w=5, rank_u=6),
     compression=CompressionConfig(
-        w="sparse8", u="int8", classifier="int8", density_w=0.3, density_u=0.125
+        w="sparse8",
+        u="int8",
+        classifier="int8",
+        density_w=0.3,
+        density_u=0.125,
+        gate_bias_limit=2.5,
     ),
     augment=AugmentConfig(
         shift_ms=12.5,
@@ -214,6 +219,7 @@ def test_a_value_of_the_wrong_type_is_named_with_what_is_wanted(text, named):
         ("[data]\nsilence_share = nan", ["silence_share", "nan"]),
         ('[compression]\nw = "int2"', ["int2", "int4"]),
         ("[compression]\ndensity_u = 0", ["density_u"]),
+        ("[compression]\ngate_bias_limit = 4", ["gate_bias_limit", "4.0", "3.96"]),
         ("[detector]\nthreshold = 1.0", ["threshold", "1.0"]),
         ("[features]\nhop_length = 100", ["hop_length", "100", "160"]),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kws import sizes
+from kws.command_defaults import compression_for, schedule_for, teachers_for
 from kws.command_task import CommandTask
 from kws.comparison import compare, finished
 from kws.config import FeatureConfig, check
@@ -18,7 +19,7 @@ from kws.errors import ConfigError, KwsError
 from kws.feature_store import CACHE
 from kws.files import replacing
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig, load_recipe
-from kws.train import command_compression, command_schedule, command_teachers, train
+from kws.train import train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
 SPLIT = "validation"
@@ -104,15 +105,15 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             ),
         )
     size = int(name.removeprefix("ours-"))
-    given = dataclasses.replace(command_schedule(size), versions=template.schedule.versions)
+    given = dataclasses.replace(schedule_for(size), versions=template.schedule.versions)
     plain = dataclasses.replace(
         template,
         name=name,
         seed=seed,
         max_bytes=size,
         network=NetworkConfig(cell=template.network.cell),
-        compression=command_compression(size),
-        distillation=command_teachers(size),
+        compression=compression_for(size),
+        distillation=teachers_for(size),
         schedule=dataclasses.replace(
             given,
             float_epochs=epochs(given.float_epochs),

@@ -9,8 +9,8 @@ from typing import Any
 
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
+from kws.command_defaults import compression_for, schedule_for, teachers_for
 from kws.command_task import CommandTask
-from kws.compress import CompressionConfig
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
 from kws.distillation import Teachers
@@ -20,16 +20,11 @@ from kws.evaluate import evaluate_stream, labelled_report
 from kws.fastgrnn import parameters
 from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
-from kws.recipe import DataConfig, DistillationConfig, Recipe, ScheduleConfig, load_recipe
+from kws.recipe import DataConfig, DistillationConfig, Recipe, load_recipe
 from kws.stages import stages_of
 from kws.trainer import Trainer
 from kws.wake_task import WakeTask
 
-# Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
-SMALL_BYTES = 2048
-VERSIONS = 64
-# A network of a kilobyte has no room for what teachers know besides the labels.
-UNTAUGHT_BYTES, TEACHERS = 1536, 4
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
@@ -72,38 +67,14 @@ def train_commands(
         data=DataConfig(
             corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
         ),
-        compression=command_compression(max_bytes),
-        schedule=command_schedule(max_bytes),
+        compression=compression_for(max_bytes),
+        schedule=schedule_for(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
-        distillation=command_teachers(max_bytes)
+        distillation=teachers_for(max_bytes)
         if teachers is None
         else DistillationConfig(teachers=teachers),
     )
     return train(recipe, Path(out), say=say)
-
-
-def command_schedule(max_bytes: int) -> ScheduleConfig:
-    """Return the schedule for command words, by the size of the model."""
-    if max_bytes <= SMALL_BYTES:
-        return ScheduleConfig(
-            float_epochs=300,
-            quantized_epochs=200,
-            muon_learning_rate=0.02,
-            quantized_muon_learning_rate=0.006,
-            versions=VERSIONS,
-        )
-    return ScheduleConfig(float_epochs=80, quantized_epochs=40, versions=VERSIONS)
-
-
-def command_compression(max_bytes: int) -> CompressionConfig:
-    """Return how matrices are stored: few units, trained for long, must be kept from remembering."""
-    limit = 3.125 if max_bytes <= SMALL_BYTES else CompressionConfig().gate_bias_limit
-    return CompressionConfig(gate_bias_limit=limit)
-
-
-def command_teachers(max_bytes: int) -> DistillationConfig:
-    """Return who teaches command words, by the size of the model."""
-    return DistillationConfig(teachers=TEACHERS if max_bytes > UNTAUGHT_BYTES else 0)
 
 
 def train_wake(

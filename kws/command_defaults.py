@@ -1,0 +1,37 @@
+"""How command words are trained where no recipe says otherwise, by the size of the model.
+
+EXPERIMENTS.md has the measurements behind each of these.
+"""
+
+from kws.compress import CompressionConfig
+from kws.recipe import DistillationConfig, ScheduleConfig
+
+# Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
+SMALL_BYTES = 2048
+VERSIONS = 64
+# A network of a kilobyte has no room for what teachers know besides the labels.
+UNTAUGHT_BYTES, TEACHERS = 1536, 4
+
+
+def schedule_for(max_bytes: int) -> ScheduleConfig:
+    """Return the schedule for command words, by the size of the model."""
+    if max_bytes <= SMALL_BYTES:
+        return ScheduleConfig(
+            float_epochs=300,
+            quantized_epochs=200,
+            muon_learning_rate=0.02,
+            quantized_muon_learning_rate=0.006,
+            versions=VERSIONS,
+        )
+    return ScheduleConfig(float_epochs=80, quantized_epochs=40, versions=VERSIONS)
+
+
+def compression_for(max_bytes: int) -> CompressionConfig:
+    """Return how matrices are stored: few units must be kept from remembering for minutes."""
+    limit = 3.125 if max_bytes <= SMALL_BYTES else CompressionConfig().gate_bias_limit
+    return CompressionConfig(gate_bias_limit=limit)
+
+
+def teachers_for(max_bytes: int) -> DistillationConfig:
+    """Return who teaches command words, by the size of the model."""
+    return DistillationConfig(teachers=TEACHERS if max_bytes > UNTAUGHT_BYTES else 0)

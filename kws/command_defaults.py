@@ -23,7 +23,7 @@ def schedule_for(max_bytes: int) -> ScheduleConfig:
             quantized_muon_learning_rate=0.006,
             versions=VERSIONS,
         )
-    return ScheduleConfig(float_epochs=80, quantized_epochs=40, versions=VERSIONS)
+    return ScheduleConfig(float_epochs=130, quantized_epochs=90, versions=VERSIONS)
 
 
 def compression_for(max_bytes: int) -> CompressionConfig:

@@ -4,8 +4,10 @@ Usage: run.py MODEL.kws MODEL_8KHZ.kws RECORDING. Every core must print what thi
 prints: the hashes of all features, states, logits and scores, and each detection.
 """
 
+import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +29,8 @@ def on_this_machine(limits: tuple[str, ...], folder: Path) -> list[str]:
     return lines
 
 
-def compare(core: Core, wanted: list[str], folder: Path) -> bool:
-    """Run a core and say how it went in one line, and below it what differs."""
+def compare(core: Core, wanted: list[str], folder: Path) -> tuple[bool, str]:
+    """Run a core; return whether it agrees, and a line of how it went, with what differs below."""
     started = time.perf_counter()
     status, lines = core.run(folder)
     same = status == 0 and lines == wanted
@@ -36,15 +38,14 @@ def compare(core: Core, wanted: list[str], folder: Path) -> bool:
     heard = sum(line.startswith("word ") for line in lines)
     took_s = time.perf_counter() - started
     verdict = "every integer the same" if same else "DIFFERS"
-    print(
+    told = [
         f"{core.name:11} {core.machine:11} {summary}; {heard} detections, "
-        f"{verdict} ({took_s:.1f} s)",
-        flush=True,
-    )
+        f"{verdict} ({took_s:.1f} s)"
+    ]
     if not same:
         odd = [line for line in lines if line not in wanted] or lines[-5:]
-        print("\n".join(f"    {line}" for line in odd[:20]))
-    return same
+        told += [f"    {line}" for line in odd[:20]]
+    return same, "\n".join(told)
 
 
 def prepare(folder: Path, model: model_file.Model, recording: str) -> None:
@@ -71,15 +72,23 @@ def main(model: str, model_8khz: str, recording: str) -> None:
         for limits, rate_hz in {core.limits: core.rate_hz for core in CORES}.items()
     }
     print(f"this machine: {expected[()][-1]}")
-    failed, lacking = [], set()
-    for core in CORES:
-        if lack := core.missing():
-            lacking.add(lack)
-            print(f"{core.name:11} not run: install {lack}")
-        elif not compare(core, expected[core.limits], folders[core.rate_hz]):
-            failed.append(core.name)
+    failed, lacking = [], {core.name: lack for core in CORES if (lack := core.missing())}
+    present = [core for core in CORES if core.name not in lacking]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {
+            core.name: pool.submit(compare, core, expected[core.limits], folders[core.rate_hz])
+            for core in reversed(present)  # those that take longest stand last
+        }
+        for core in CORES:
+            if core.name in lacking:
+                print(f"{core.name:11} not run: install {lacking[core.name]}")
+                continue
+            same, told = running[core.name].result()
+            print(told, flush=True)
+            if not same:
+                failed.append(core.name)
     if lacking:
-        print(f"For all cores: apt-get install {' '.join(sorted(lacking))}")
+        print(f"For all cores: apt-get install {' '.join(sorted(set(lacking.values())))}")
     if failed:
         sys.exit(f"{', '.join(failed)}: not what this machine computes")
 

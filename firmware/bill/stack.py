@@ -20,7 +20,7 @@ JUMP = re.compile(
 )
 CALL = re.compile(r"(bl|blx|jalr?|r?call\w*|e?icall)$")
 INDIRECT = re.compile(r"(blx|jalr|e?icall|call\w*)$")
-LEAVES = re.compile(r"(bx|ret\w*|r?jmp|b|b\.n|b\.w|j|jr|c\.j|tail|pop|ldmia\.w)$")
+LEAVES = re.compile(r"(bx|udf|ret\w*|r?jmp|b|b\.n|b\.w|j|jr|c\.j|tail|pop|ldmia\.w)$")
 NO_INSTRUCTION = re.compile(r"(\.\w+|nop\w*|xchg)$")
 
 

@@ -1,7 +1,8 @@
 #include "kws_features.h"
 
+#include <string.h>
+
 #include "kws_avr.h"
-#include "kws_dsp.h"
 #include "kws_fft.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
@@ -12,6 +13,7 @@
 #define WEIGHT_Q 15
 #define LOG2_Q 10
 #define LANES KWS_LANES
+#define PLACED (KWS_FFT_DSP && KWS_LANES == 1) /* powers of 512 samples stand at kws_fft_places */
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
 /* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
@@ -42,12 +44,6 @@ static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *fol
 #endif
 }
 
-/* The shift that brings magnitudes to so many bits. */
-static unsigned excess(uint32_t folded, unsigned magnitude) {
-    unsigned bits = kws_bits(folded);
-    return bits > magnitude ? bits - magnitude : 0;
-}
-
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
@@ -57,7 +53,7 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     int32_t half[LANES];
     fold_windowed(samples, length, folded);
     KWS_FOR_LANES(l) {
-        shift[l] = excess(folded[l], magnitude);
+        shift[l] = kws_excess(folded[l], magnitude);
         half[l] = kws_half(shift[l]);
         samples[l] = 0;
         early[l] = (int16_t)kws_shift(early[l] * window_q15(0) + half[l], shift[l]);
@@ -76,21 +72,6 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     }
 #endif
 }
-
-#if KWS_ARM_DSP && KWS_LANES == 1
-/* fold_windowed() of 512 samples, four at once. */
-static uint32_t fold_by_fours(const int16_t *samples) {
-    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + PERIOD / 2, *early = late - 1;
-    uint32_t folded = 0;
-    for (; early > samples; early -= 2, late += 2, c += 2) {
-        uint32_t weights = kws_two_late_q15(kws_two(c)), after = kws_two(late);
-        uint32_t before = kws_two(early); /* the later one has the first weight */
-        folded |= kws_fold(kws_low(after) * kws_low(weights)) | kws_fold(kws_high(after) * kws_high(weights)) |
-                  kws_fold(kws_low(before) * kws_high(weights)) | kws_fold(kws_high(before) * kws_low(weights));
-    }
-    return folded;
-}
-#endif
 
 /* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
  * interpolate. */
@@ -113,7 +94,7 @@ typedef struct {
     uint64_t rising, falling;
 } kws_mel_sums;
 
-#if defined(__ARM_FEATURE_DSP)
+#if KWS_ARM_DSP
 static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
     sums->rising += (uint64_t)power * weight;
     sums->falling += (uint64_t)power * ((1u << WEIGHT_Q) - weight);
@@ -135,11 +116,16 @@ static inline uint64_t fallen(const kws_mel_sums *sums) { return (sums->falling 
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. Band m takes the place of half a power
  * long used up, samples[m]. */
-static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
     const KWS_FLASH uint8_t *edges = table->edges;
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     const uint32_t *power = frames->power + *edges * LANES;
+#if PLACED
+    int16_t logs_q10[KWS_MAX_MELS], *log_q10 = logs_q10; /* any power may still be wanted */
+#else
     int16_t *log_q10 = frames->samples;
+#endif
+    (void)length;
     uint64_t carried[LANES] = {0}, floor[LANES];
     int32_t exponent_q10[LANES];
     KWS_FOR_LANES(l) {
@@ -159,6 +145,13 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
         power = end;
 #else
         KWS_FOR_LANES(l) sums[l].rising = sums[l].falling = 0;
+#if PLACED
+        if (length == PERIOD) {
+            const uint8_t *place = kws_fft_places + (power - frames->power), *last = place + (end - power);
+            for (; place < last; place++) feed(sums, frames->power[*place], *weight_q15++);
+            power = end;
+        }
+#endif
         for (; power < end; power += LANES) {
             uint16_t weight = *weight_q15++;
             KWS_FOR_LANES(l) feed(&sums[l], power[l], weight);
@@ -174,6 +167,9 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
         }
         KWS_FOR_LANES(l) carried[l] = sums[l].rising + floor[l];
     }
+#if PLACED
+    memcpy(frames->samples, logs_q10, table->n_mels * sizeof *logs_q10);
+#endif
 }
 
 /* Values m and n - 1 - m of the first n become their sum, at m, and their difference, at n - 1 - m. */
@@ -228,8 +224,9 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     kws_avr_window(samples, (uint8_t)(less / 8), (uint8_t)(*shift ? 128u >> less % 8 : 0));
 }
 
-static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
     int exponent = 2 * (PRODUCT_Q - (int)*shift) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
+    (void)length;
     kws_avr_mel mel = {{0}, {0}};
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     if (floor >= 0) mel.floor[floor / 8] = (uint8_t)(1u << floor % 8);
@@ -255,17 +252,16 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
     unsigned shift[LANES];
 
-#if KWS_ARM_DSP && KWS_LANES == 1
+#if PLACED
     if (length == PERIOD) {
-        *shift = excess(fold_by_fours(frames->samples), magnitude);
-        kws_fft_power_of_windowed(frames, shift);
+        kws_fft_power_of_samples(frames, shift);
     } else
 #endif
     {
         apply_window(frames->samples, length, magnitude, shift);
         kws_fft_power(frames, length, magnitude, shift);
     }
-    log_mel(frames, table, shift);
+    log_mel(frames, length, table, shift);
     if (settings->n_mfcc) {
         dct(frames, table, settings->n_mfcc, features_q7);
     } else {

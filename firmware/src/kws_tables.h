@@ -3,13 +3,23 @@
 #define KWS_TABLES_H
 
 #include "kws.h"
+#include "kws_fixed.h"
 
 #define KWS_SINE_PERIOD 512 /* entries of one full wave */
+/* Whether there is kws_fft_dsp.c. */
+#define KWS_FFT_DSP (KWS_ARM_DSP && KWS_MAX_SAMPLE_RATE_HZ >= 16000)
 
 extern const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD];
 extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of kws_fft.c */
 extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
 extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
+
+#if KWS_FFT_DSP /* its tables, in the order of use; turns are a cosine, and above it the sine */
+extern const uint32_t kws_window_q15[256]; /* two neighbours each, of the first quarter of all, the second and so on */
+extern const uint32_t kws_turns_q15[189];  /* of angles 2 m, 4 m and 6 m / 512, m the first 63 of kws_fft_places / 4 */
+extern const uint32_t kws_untangle_q15[66]; /* of angles m and m + 64 for m = 1 to 32, 64, 128 */
+extern const uint8_t kws_fft_places[256];   /* four base-4 digits in reverse */
+#endif
 
 typedef struct {
     uint8_t n_mels;

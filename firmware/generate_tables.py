@@ -26,11 +26,12 @@ extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of 
 extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
 extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
 
-#if KWS_FFT_DSP /* its tables, in the order of use; turns are a cosine, and above it the sine */
-extern const uint32_t kws_window_q15[256]; /* two neighbours each, of the first quarter of all, the second and so on */
-extern const uint32_t kws_turns_q15[189];  /* of angles 2 m, 4 m and 6 m / 512, m the first 63 of kws_fft_places / 4 */
-extern const uint32_t kws_untangle_q15[66]; /* of angles m and m + 64 for m = 1 to 32, 64, 128 */
-extern const uint8_t kws_fft_places[256];   /* four base-4 digits in reverse */
+/* Its tables, as it takes them. A word holds two numbers; a turn is a cosine, above it the sine. */
+#if KWS_FFT_DSP
+extern const uint32_t kws_window_q15[256]; /* neighbours of the quarters 1, 3, 2 and 0 */
+extern const uint32_t kws_turns_q15[189];  /* by 2 m, 4 m and 6 m / 512 with m = place / 4 */
+extern const uint32_t kws_untangle[130];   /* steps of low and high in bytes; the turn by k / 512 */
+extern const uint8_t kws_fft_places[256];  /* four base-4 digits in reverse */
 #endif
 
 typedef struct {
@@ -90,20 +91,31 @@ def pair(low: int, high: int) -> int:
 def dsp_tables(sine: list[int]) -> str:
     """The tables of kws_fft_dsp.c, in the order in which it takes them."""
     window = [(32768 + sine[abs(i - 256) + 128]) >> 1 for i in range(512)]
-    pairs = [i + quarter for i in range(0, 128, 2) for quarter in range(0, 512, 128)]
+    pairs = [i + quarter for i in range(0, 128, 2) for quarter in (128, 384, 256, 0)]
     groups = [2 * reversed_digits(i, 3) for i in range(1, 64)]
     angles = [factor * angle for angle in groups for factor in (1, 2, 3)]
-    ends = [*(angle for m in range(1, 33) for angle in (m, m + 64)), 64, 128]
+    places = [reversed_digits(i, 4) for i in range(256)]
+    bins = [
+        (m + 64 * half, places[m] + half, places[64 - m] - half)
+        for m in range(1, 32)
+        for half in (0, 1)
+    ]
+    bins += [(32, places[32], places[32]), (64, 1, 0), (128, 2, -1)]
+    steps = zip([(0, 0, 0), *bins], bins, strict=False)
 
     def turns(angles: list[int]) -> list[int]:
         return [pair(sine[angle + 128], sine[angle]) for angle in angles]
 
+    untangling = []
+    for (_, *before), (angle, *after) in steps:
+        step = [4 * (b - a) for a, b in zip(before, after, strict=True)]
+        untangling += [pair(*step), *turns([angle])]
     return (
         "#if KWS_FFT_DSP\n"
         + c_array("const uint32_t kws_window_q15[256]", [pair(*window[i : i + 2]) for i in pairs])
         + c_array("const uint32_t kws_turns_q15[189]", turns(angles))
-        + c_array("const uint32_t kws_untangle_q15[66]", turns(ends))
-        + c_array("const uint8_t kws_fft_places[256]", [reversed_digits(i, 4) for i in range(256)])
+        + c_array("const uint32_t kws_untangle[130]", untangling)
+        + c_array("const uint8_t kws_fft_places[256]", places)
         + "#endif\n\n"
     )
 

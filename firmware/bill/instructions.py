@@ -32,12 +32,12 @@ STAGE_OF_FUNCTION = {
     "kws_features_of": "framing",
     "apply_window": "window",
     "fold_products": "window",
+    "first_stage": "window",
     "log_mel": "mel",
     "log2_of": "log",
     "to_natural_q7": "log",
     "dct": "dct",
     "untangle": "power",
-    "untangle_all": "power",
     "power": "power",
     "project": "matrices",
 }

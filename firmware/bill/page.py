@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bill.board import CYCLES_A_FRAME, SECONDS
 from bill.instructions import STAGES
 from bill.measure import Core, Table
-from bill.targets import FAST, SMALL
+from bill.targets import SMALL
 from kws.text import markdown_table
 
 Rows = list[list[str]]

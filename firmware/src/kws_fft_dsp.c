@@ -9,28 +9,43 @@
 #if KWS_FFT_DSP
 #define POINTS 256
 
-/* Magnitudes of all products of samples and weights, eight at once. */
-static uint32_t fold_products(const kws_two *z) {
-    const uint32_t *weights = kws_window_q15;
-    const kws_two *end = z + POINTS / 4;
-    uint32_t folded = 0;
-    for (; z < end; z++) {
-        for (unsigned quarter = 0; quarter < 4; quarter++) {
-            uint32_t samples = z[quarter * POINTS / 4], weight = *weights++;
-            folded |= kws_fold(kws_low(samples) * kws_low(weight)) | kws_fold(kws_high(samples) * kws_high(weight));
-        }
-    }
-    return folded;
-}
+/* These functions are whole ones in assembly: there are just as many registers as their loops need, and a compiler
+ * takes more. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wunused-parameter"
+#else
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
+#endif
+#define BY_HAND static __attribute__((naked, noinline))
 
-typedef struct {
-    int32_t re, im;
-} complex32;
-
-static inline complex32 windowed(uint32_t samples, uint32_t weights, int32_t half, unsigned shift) {
-    complex32 result = {kws_shift(kws_low(samples) * kws_low(weights) + half, shift),
-                        kws_shift(kws_high(samples) * kws_high(weights) + half, shift)};
-    return result;
+/* Magnitudes of all products of samples and weights, eight at once: r2 folded, r3 end, r4 to r7 weights. */
+#define FOLD(weight)                 \
+    "smulbb r9, r8, " weight "\n"    \
+    "smultt r8, r8, " weight "\n"    \
+    "eor r9, r9, r9, asr #31\n"  \
+    "eor r8, r8, r8, asr #31\n"  \
+    "orr r2, r2, r9\n"           \
+    "orr r2, r2, r8\n"
+BY_HAND uint32_t fold_products(const kws_two *z, const uint32_t *weights) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r9}\n"
+        "add r3, r0, #256\n"
+        "mov r2, #0\n"
+        "1: ldm r1!, {r4, r5, r6, r7}\n"
+        "ldr r8, [r0, #256]\n"
+        FOLD("r4")
+        "ldr r8, [r0, #768]\n"
+        FOLD("r5")
+        "ldr r8, [r0, #512]\n"
+        FOLD("r6")
+        "ldr r8, [r0], #4\n"
+        FOLD("r7")
+        "cmp r0, r3\n"
+        "blo 1b\n"
+        "mov r0, r2\n"
+        "pop {r4-r9}\n"
+        "bx lr\n");
 }
 
 /* Magnitudes of a word's halves, to be ORed and told: a bit that differs from the one below it stands one above the
@@ -39,31 +54,75 @@ static inline uint32_t magnitudes_of(uint32_t word) { return word ^ word << 1; }
 static inline uint32_t told(uint32_t magnitudes) { return (uint16_t)(magnitudes | magnitudes >> 16) >> 1; }
 
 /* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the window. Imaginary
- * parts are kept where they will stand in a word, 14 bits up. */
-static uint32_t first_stage(kws_two *z, unsigned shift) {
-    const uint32_t *weights = kws_window_q15;
-    const kws_two *end = z + POINTS / 4;
-    int32_t half = kws_half(shift), half_of_both = half + (int32_t)(2u << shift);
-    uint32_t magnitudes = 0;
-    for (; z < end; z++, weights += 4) {
-        complex32 a = windowed(z[0], weights[0], half_of_both, shift), b = windowed(z[64], weights[1], half, shift);
-        complex32 c = windowed(z[128], weights[2], half, shift), d = windowed(z[192], weights[3], half, shift);
-        int32_t even_re = b.re + d.re, even_im = b.im + d.im, odd_re = b.re - d.re, odd_im = b.im - d.im;
-        int32_t sum_re = a.re + c.re, difference_re = a.re - c.re;
-        uint32_t a_up = (uint32_t)a.im << 14;
-        uint32_t sum_up = a_up + ((uint32_t)c.im << 14), difference_up = a_up - ((uint32_t)c.im << 14);
-        z[0] = kws_quarter_below(sum_re + even_re, sum_up + ((uint32_t)even_im << 14));
-        z[64] = kws_quarter_below(difference_re + odd_im, difference_up - ((uint32_t)odd_re << 14));
-        z[128] = kws_quarter_below(sum_re - even_re, sum_up - ((uint32_t)even_im << 14));
-        z[192] = kws_quarter_below(difference_re - odd_im, difference_up + ((uint32_t)odd_re << 14));
-        magnitudes |= magnitudes_of(z[0]) | magnitudes_of(z[64]) | magnitudes_of(z[128]) | magnitudes_of(z[192]);
-    }
-    return told(magnitudes);
+ * parts are kept where they will stand in a word, 14 bits up. r0 z, r1 weights, r2 half a step, lr magnitudes, r12 the
+ * shift and above it a counter; even and odd in r4 to r7, then sum and difference in r8, r9, r3, r11. */
+#define WINDOWED(re, samples_then_im, weights)                        \
+    "smlabb " re ", " samples_then_im ", " weights ", r2\n"           \
+    "smlatt " samples_then_im ", " samples_then_im ", " weights ", r2\n" \
+    "asr " re ", " re ", r12\n"                                       \
+    "asr " samples_then_im ", " samples_then_im ", r12\n"
+BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half, unsigned counter_and_shift) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "mov r12, r3\n"
+        "mov lr, #0\n"
+        "1: ldrd r6, r8, [r1], #8\n"
+        "ldr r5, [r0, #256]\n"
+        WINDOWED("r4", "r5", "r6")
+        "ldr r7, [r0, #768]\n"
+        WINDOWED("r6", "r7", "r8")
+        "add r4, r4, r6\n" /* even_re, odd_re, even_im, odd_im: r4, r6, r5, r7 */
+        "sub r6, r4, r6, lsl #1\n"
+        "add r5, r5, r7\n"
+        "sub r7, r5, r7, lsl #1\n"
+        "ldr r10, [r1], #4\n"
+        "ldr r9, [r0, #512]\n"
+        WINDOWED("r8", "r9", "r10")
+        "ldr r10, [r1], #4\n"
+        "ldr r11, [r0]\n"
+        WINDOWED("r3", "r11", "r10")
+        "add r3, r3, #2\n"
+        "lsl r11, r11, #14\n"
+        "add r11, r11, #32768\n"
+        "add r3, r3, r8\n" /* sum_re, difference_re, sum_up, difference_up: r3, r8, r11, r9 */
+        "sub r8, r3, r8, lsl #1\n"
+        "add r11, r11, r9, lsl #14\n"
+        "sub r9, r11, r9, lsl #15\n"
+        "add r3, r3, r4\n" /* the first output in r10, the third in r4 */
+        "sub r4, r3, r4, lsl #1\n"
+        "add r11, r11, r5, lsl #14\n"
+        "sub r5, r11, r5, lsl #15\n"
+        "pkhtb r10, r11, r3, asr #2\n"
+        "pkhtb r4, r5, r4, asr #2\n"
+        "add r8, r8, r7\n" /* the second in r8, the fourth in r7 */
+        "sub r7, r8, r7, lsl #1\n"
+        "sub r9, r9, r6, lsl #14\n"
+        "add r6, r9, r6, lsl #15\n"
+        "pkhtb r8, r9, r8, asr #2\n"
+        "pkhtb r7, r6, r7, asr #2\n"
+        "str r8, [r0, #256]\n"
+        "str r4, [r0, #512]\n"
+        "str r7, [r0, #768]\n"
+        "str r10, [r0], #4\n"
+        "eor r8, r8, r8, lsl #1\n"
+        "eor r4, r4, r4, lsl #1\n"
+        "eor r7, r7, r7, lsl #1\n"
+        "eor r10, r10, r10, lsl #1\n"
+        "orr lr, lr, r8\n"
+        "orr lr, lr, r4\n"
+        "orr lr, lr, r7\n"
+        "orr lr, lr, r10\n"
+        "subs r12, r12, #256\n"
+        "bcs 1b\n"
+        "mov r0, lr\n"
+        "pop {r4-r11, pc}\n");
 }
 
 static inline uint32_t put(kws_two *z, int32_t re, int32_t im, unsigned shift) {
-    *z = kws_pair(kws_shift(re, shift), kws_shift(im, shift));
-    return magnitudes_of(*z);
+    uint32_t word = kws_pair(kws_shift(re, shift), kws_shift(im, shift));
+    *z = word;
+    return magnitudes_of(word);
 }
 
 /* The butterflies of angle 0 in a stage: `count` of them, points as far apart. */
@@ -86,15 +145,10 @@ static uint32_t plain(kws_two *z, unsigned count, unsigned shift) {
     return magnitudes;
 }
 
-/* The turned butterflies of a stage, `count` of each angle: by hand, as a compiler takes more registers than there
- * are. r0 z, r1 turns, r2 4 and above it a counter, r3 half a step, r12 shift, lr magnitudes. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wunused-parameter"
-#else
-#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
-#endif
+/* The turned butterflies of a stage, `count` of each angle. r0 z, r1 turns, r2 4 and above it a counter, r3 half a
+ * step, r12 shift, lr magnitudes. */
 #define TURNED_STAGE(name) \
-    static __attribute__((naked, noinline)) uint32_t name(kws_two *z, const uint32_t *turns, uint32_t counter_and_4, \
+    BY_HAND uint32_t name(kws_two *z, const uint32_t *turns, uint32_t counter_and_4, \
                                                           int32_t half, unsigned shift, const kws_two *end)
 #define OPEN ".syntax unified\npush {r4-r11, lr}\nldr r12, [sp, #36]\nmov lr, #0\n"
 #define CLOSE "mov r0, lr\npop {r4-r11, pc}\n"
@@ -200,50 +254,65 @@ TURNED_STAGE(turned_alone) {
 }
 
 /* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k, as untangle() of
- * kws_fft.c: eight times the spectrum. */
-typedef struct {
-    unsigned shift;
-    int32_t half, half_q13;
-    uint32_t four; /* and above it -4 */
-} untangling;
-
-static inline void untangle(kws_two *low, kws_two *high, uint32_t turn, untangling by) {
-    uint32_t a = *low, b = *high;
-    int32_t turned_re = __smladx((int16x2_t)b, (int16x2_t)turn, __smlsdx((int16x2_t)turn, (int16x2_t)a, 4096));
-    int32_t turned_im = __smlsd((int16x2_t)b, (int16x2_t)turn, by.half_q13) - __smuad((int16x2_t)a, (int16x2_t)turn);
-    int32_t even_re = __smlabb((int32_t)b, (int32_t)by.four, __smlabb((int32_t)a, (int32_t)by.four, by.half));
-    int32_t even_im = __smlatt((int32_t)b, (int32_t)by.four, kws_high(a) * kws_low(by.four));
-    int32_t low_re = kws_shift(even_re + kws_shift(turned_re, 13), by.shift);
-    int32_t low_im = kws_shift(kws_shift(turned_im, 13) + even_im, by.shift);
-    int32_t high_re = kws_shift(even_re - kws_shift(turned_re, 13), by.shift);
-    int32_t high_im = kws_shift(kws_shift(turned_im, 13) - even_im, by.shift);
-    *high = (uint32_t)high_re * (uint32_t)high_re + (uint32_t)high_im * (uint32_t)high_im;
-    *low = (uint32_t)low_re * (uint32_t)low_re + (uint32_t)low_im * (uint32_t)low_im;
-}
-
-/* Bins m, m + 64, m + 128 and m + 192 are four words in a row; they belong to those of 64 - m, in reverse. */
-static void untangle_all(kws_two *z, unsigned shift) {
-    const uint32_t *turns = kws_untangle_q15;
-    untangling by = {shift + 3, kws_half(shift + 3), 4096 + kws_half(shift + 3 + 13), 0xfffc0004u};
-    for (const uint8_t *low = kws_fft_places + 1, *high = kws_fft_places + 63; low < high; low++, high--, turns += 2) {
-        kws_two *a = z + *low, *b = z + *high;
-        uint32_t first = turns[0], second = turns[1];
-        untangle(a, b + 3, first, by);
-        untangle(a + 1, b + 2, second, by);
-        untangle(b, a + 3, kws_swapped(second), by);
-        untangle(b + 1, a + 2, kws_swapped(first), by);
-    }
-    kws_two *own = z + kws_fft_places[32];
-    untangle(own, own + 3, turns[0], by);
-    untangle(own + 1, own + 2, turns[1], by);
-    untangle(z + 1, z + 3, turns[2], by);
-    untangle(z + 2, z + 2, turns[3], by);
+ * kws_fft.c: eight times the spectrum. r0 low, r1 high, r2 table, r3 4 and above it -4, r4 half a step, r12 r11 half of
+ * 2^13, r12 the same and half a step above, lr the shift and above it a counter, r5 turn. */
+#define UNTANGLE(low, low_at, high, high_at)   \
+    "ldr r6, [" low ", #" low_at "]\n"     \
+    "ldr r7, [" high ", #" high_at "]\n"    \
+    "smlsdx r8, r5, r6, r11\n"      \
+    "smladx r8, r7, r5, r8\n"      \
+    "smlsd r9, r7, r5, r12\n"      \
+    "smuad r10, r6, r5\n"          \
+    "sub r9, r9, r10\n"            \
+    "smlabb r10, r6, r3, r4\n"     \
+    "smlabb r10, r7, r3, r10\n"    \
+    "smultb r6, r6, r3\n"          \
+    "smlatt r6, r7, r3, r6\n"      \
+    "add r7, r10, r8, asr #13\n"   \
+    "sub r10, r10, r8, asr #13\n"  \
+    "add r8, r6, r9, asr #13\n"    \
+    "rsb r6, r6, r9, asr #13\n"    \
+    "asr r7, r7, lr\n"             \
+    "asr r10, r10, lr\n"           \
+    "asr r8, r8, lr\n"             \
+    "asr r6, r6, lr\n"             \
+    "mul r7, r7, r7\n"             \
+    "mul r10, r10, r10\n"          \
+    "mla r7, r8, r8, r7\n"         \
+    "mla r10, r6, r6, r10\n"       \
+    "str r10, [" high ", #" high_at "]\n"   \
+    "str r7, [" low ", #" low_at "]\n"
+/* From one entry of the table to the next `low` and `high` move on by what its first word says. Bin 128 - k is where
+ * the same entry finds it, its turn is the same with the parts exchanged. The last two entries are for one bin. */
+BY_HAND void untangle(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift, int32_t half,
+                      int32_t half_q13) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "mov lr, r3\n"
+        "ldr r4, [sp, #36]\n"
+        "ldr r12, [sp, #40]\n"
+        "mov r11, #4096\n"
+        "mov r3, #4\n"
+        "movt r3, #65532\n"
+        "1: ldrd r6, r5, [r2], #8\n"
+        "sxtah r0, r0, r6\n"
+        "sxtah r1, r1, r6, ror #16\n"
+        UNTANGLE("r0", "0", "r1", "12")
+        "subs lr, lr, #256\n"
+        "bmi 2f\n"
+        "ror r5, r5, #16\n"
+        UNTANGLE("r1", "4", "r0", "8")
+        "b 1b\n"
+        "2: cmn lr, #256\n"
+        "bpl 1b\n"
+        "pop {r4-r11, pc}\n");
 }
 
 void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
     kws_two *z = frames->power;
-    unsigned shift = kws_excess(fold_products(z), 14);
-    uint32_t folded = first_stage(z, shift);
+    unsigned shift = kws_excess(fold_products(z, kws_window_q15), 14);
+    uint32_t folded = told(first_stage(z, kws_window_q15, kws_half(shift), 63u << 8 | shift));
     *total = shift + 2;
     for (unsigned count = 16; count; count /= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */
@@ -252,15 +321,19 @@ void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
         kws_two *first = z + 4 * count, *end = z + POINTS;
         uint32_t magnitudes = plain(z, count, shift);
         int32_t half = kws_half(shift + 2);
-        if (count == 16) magnitudes |= turned_by_16(first, kws_turns_q15, 15u << 16 | 4, half, shift + 2, end);
-        else if (count == 4) magnitudes |= turned_by_4(first, kws_turns_q15, 3u << 16 | 4, half, shift + 2, end);
-        else magnitudes |= turned_alone(first, kws_turns_q15, 62u << 16 | 4, half, shift + 2, end);
+        if (count == 16)
+            magnitudes |= turned_by_16(first, kws_turns_q15, 15u << 16 | 4, half, shift + 2, end);
+        else if (count == 4)
+            magnitudes |= turned_by_4(first, kws_turns_q15, 3u << 16 | 4, half, shift + 2, end);
+        else
+            magnitudes |= turned_alone(first, kws_turns_q15, 62u << 16 | 4, half, shift + 2, end);
         folded = told(magnitudes);
     }
     /* |X| <= 2 sqrt 2 * 2^magnitude: with 14 bits |X|^2 < 2^31. */
     shift = kws_excess(folded, 14);
     *total += shift;
-    untangle_all(z, shift);
+    shift += 3; /* eight times the spectrum: both halves of the sum, and two fractional bits */
+    untangle(z, z, kws_untangle, 63u << 8 | shift, kws_half(shift), 4096 + kws_half(shift + 13));
 }
 #else
 typedef int kws_fft_dsp_is_empty; /* as C wants a declaration */

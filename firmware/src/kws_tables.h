@@ -14,11 +14,12 @@ extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of 
 extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
 extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
 
-#if KWS_FFT_DSP /* its tables, in the order of use; turns are a cosine, and above it the sine */
-extern const uint32_t kws_window_q15[256]; /* two neighbours each, of the first quarter of all, the second and so on */
-extern const uint32_t kws_turns_q15[189];  /* of angles 2 m, 4 m and 6 m / 512, m the first 63 of kws_fft_places / 4 */
-extern const uint32_t kws_untangle_q15[66]; /* of angles m and m + 64 for m = 1 to 32, 64, 128 */
-extern const uint8_t kws_fft_places[256];   /* four base-4 digits in reverse */
+/* Its tables, as it takes them. A word holds two numbers; a turn is a cosine, above it the sine. */
+#if KWS_FFT_DSP
+extern const uint32_t kws_window_q15[256]; /* neighbours of the quarters 1, 3, 2 and 0 */
+extern const uint32_t kws_turns_q15[189];  /* by 2 m, 4 m and 6 m / 512 with m = place / 4 */
+extern const uint32_t kws_untangle[130];   /* steps of low and high in bytes; the turn by k / 512 */
+extern const uint8_t kws_fft_places[256];  /* four base-4 digits in reverse */
 #endif
 
 typedef struct {

@@ -10,6 +10,7 @@
 
 /* Two neighbours of 16 bits, the first one in the lower half. */
 typedef uint32_t kws_two __attribute__((may_alias));
+typedef uint32_t kws_near_two __attribute__((may_alias, aligned(2)));
 static inline int32_t kws_low(uint32_t two) { return (int16_t)(uint16_t)two; }
 static inline int32_t kws_high(uint32_t two) { return kws_shift((int32_t)two, 16); }
 

@@ -126,21 +126,20 @@ static inline uint32_t put(kws_two *z, int32_t re, int32_t im, unsigned shift) {
 }
 
 /* The butterflies of angle 0 in a stage: `count` of them, points as far apart. */
-static uint32_t plain(kws_two *z, unsigned count, unsigned shift) {
-    kws_two *b_at = z + count, *c_at = b_at + count, *d_at = c_at + count;
+static __attribute__((noinline)) uint32_t plain(kws_two *z, unsigned count, unsigned shift) {
     uint32_t magnitudes = 0;
     int32_t half = kws_half(shift);
-    for (unsigned i = 0; i < count; i++) {
-        uint32_t a = z[i], b = b_at[i], c = c_at[i], d = d_at[i];
+    for (const kws_two *end = z + count; z < end; z++) {
+        uint32_t a = z[0], b = z[count], c = z[2 * count], d = z[3 * count];
         int32_t a_re = kws_low(a) + half, a_im = kws_high(a) + half;
         int32_t even_re = kws_low(b) + kws_low(d), odd_re = kws_low(b) - kws_low(d);
         int32_t even_im = kws_high(b) + kws_high(d), odd_im = kws_high(b) - kws_high(d);
         int32_t sum_re = a_re + kws_low(c), difference_re = a_re - kws_low(c);
         int32_t sum_im = a_im + kws_high(c), difference_im = a_im - kws_high(c);
-        magnitudes |= put(z + i, sum_re + even_re, sum_im + even_im, shift) |
-                      put(b_at + i, difference_re + odd_im, difference_im - odd_re, shift) |
-                      put(c_at + i, sum_re - even_re, sum_im - even_im, shift) |
-                      put(d_at + i, difference_re - odd_im, difference_im + odd_re, shift);
+        magnitudes |= put(z, sum_re + even_re, sum_im + even_im, shift);
+        magnitudes |= put(z + count, difference_re + odd_im, difference_im - odd_re, shift);
+        magnitudes |= put(z + 2 * count, sum_re - even_re, sum_im - even_im, shift);
+        magnitudes |= put(z + 3 * count, difference_re - odd_im, difference_im + odd_re, shift);
     }
     return magnitudes;
 }

@@ -20,9 +20,13 @@ HEADER = """#ifndef KWS_TABLES_H
 #define KWS_SINE_PERIOD 512 /* entries of one full wave */
 /* Whether there is kws_fft_dsp.c. */
 #define KWS_FFT_DSP (KWS_ARM_DSP && KWS_MAX_SAMPLE_RATE_HZ >= 16000)
+/* Whether there is kws_fft.c, which that leaves for 8 kHz alone. */
+#define KWS_FFT_C (!KWS_FFT_DSP || KWS_MIN_SAMPLE_RATE_HZ < 16000)
 
+#if KWS_FFT_C
 extern const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD];
 extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of kws_fft.c */
+#endif
 extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
 extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
 
@@ -167,8 +171,10 @@ def source() -> str:
     return (
         BANNER
         + '#include "kws_tables.h"\n\n#include <stddef.h>\n\n'
+        + "#if KWS_FFT_C\n"
         + c_array("const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD]", sine)
         + c_array("const KWS_FLASH uint8_t kws_fft_rings[18]", fft_rings())
+        + "#endif\n\n"
         + c_array("const KWS_FLASH uint16_t kws_log2_q15[65]", log2)
         + c_array("const KWS_FLASH uint16_t kws_sigmoid_q15[65]", sigmoid)
         + dsp_tables(sine)

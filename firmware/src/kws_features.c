@@ -14,6 +14,7 @@
 #define LOG2_Q 10
 #define LANES KWS_LANES
 #define PLACED (KWS_FFT_DSP && KWS_LANES == 1) /* powers of 512 samples stand at kws_fft_places */
+#define WINDOWED_HERE (!PLACED || KWS_FFT_C)    /* or in kws_fft_dsp.c */
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
 /* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
@@ -27,6 +28,7 @@ static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
 #ifndef KWS_AVR_ASSEMBLY
+#if WINDOWED_HERE
 /* The periodic Hann window, q15, at an angle / 512 of its length from its middle, on either side. */
 static inline int32_t window_q15(unsigned angle) { return (32768 + kws_sine_q15[angle + PERIOD / 4]) >> 1; }
 
@@ -72,6 +74,7 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     }
 #endif
 }
+#endif
 
 /* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
  * interpolate. */
@@ -172,14 +175,14 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
 #endif
 }
 
-/* Values m and n - 1 - m of the first n become their sum, at m, and their difference, at n - 1 - m. */
-static void fold_in_two(int32_t *values, unsigned n) {
-    int32_t *low = values, *high = values + (n - 1) * LANES;
-    for (; low < high; low += LANES, high -= LANES) {
+/* Of n values those at m and n - 1 - m become their sum, at m, and their difference, half of n further. */
+static void fold_in_two(const int32_t *low, unsigned n, int32_t *sums) {
+    const int32_t *high = low + (n - 1) * LANES;
+    int32_t *differences = sums + n / 2 * LANES;
+    for (; low < high; low += LANES, high -= LANES, sums += LANES, differences += LANES) {
         KWS_FOR_LANES(l) {
-            int32_t a = low[l], b = high[l];
-            low[l] = a + b;
-            high[l] = a - b;
+            sums[l] = low[l] + high[l];
+            differences[l] = low[l] - high[l];
         }
     }
 }
@@ -191,21 +194,19 @@ static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsign
     unsigned n = table->n_mels;
     int period = 4 * table->n_mels;
     const KWS_FLASH int16_t *end = table->cosine_q11 + period;
-    int32_t *values = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
-    for (unsigned i = 0; i < n * LANES; i++) values[i] = frames->samples[i];
-    fold_in_two(values, n);
-    fold_in_two(values, n / 2);
-    fold_in_two(values, n / 4);
+    int32_t *logs = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
+    int32_t *halves = logs + n * LANES, *quarters = halves + n * LANES, *eighths = quarters + n / 2 * LANES;
+    for (unsigned i = 0; i < n * LANES; i++) logs[i] = frames->samples[i];
+    fold_in_two(logs, n, halves);
+    fold_in_two(halves, n / 2, quarters);
+    fold_in_two(quarters, n / 4, eighths);
     for (unsigned k = 0; k < n_mfcc; k++) {
         unsigned count = k & 1 ? n / 2 : k & 2 ? n / 4 : n / 8;
         int angle = (int)k - period; /* from the end of the table: below 0 */
-        const int32_t *value = values;
-        int32_t sum[LANES] = {0}, step = LANES;
-        if (k & 7) { /* differences stand in reverse */
-            value += (2 * count - 1) * LANES;
-            step = -LANES;
-        }
-        for (; count; count--, value += step) {
+        const int32_t *value = k & 1 ? halves : k & 2 ? quarters : eighths;
+        int32_t sum[LANES] = {0};
+        if (k & 7) value += count * LANES; /* the differences */
+        for (; count; count--, value += LANES) {
             int32_t c = end[angle];
             KWS_FOR_LANES(l) sum[l] += value[l] * c;
             angle += 2 * (int)k;
@@ -249,18 +250,18 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     const KWS_FLASH kws_mel_table *table = kws_mel_table_of(settings->frame_length, settings->n_mels);
     const int16_t *log_q10 = frames->samples;
     unsigned length = settings->frame_length;
-    unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
     unsigned shift[LANES];
 
 #if PLACED
-    if (length == PERIOD) {
-        kws_fft_power_of_samples(frames, shift);
-    } else
+    if (length == PERIOD) kws_fft_power_of_samples(frames, shift);
 #endif
-    {
+#if WINDOWED_HERE
+    if (!PLACED || length != PERIOD) {
+        unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
         apply_window(frames->samples, length, magnitude, shift);
         kws_fft_power(frames, length, magnitude, shift);
     }
+#endif
     log_mel(frames, length, table, shift);
     if (settings->n_mfcc) {
         dct(frames, table, settings->n_mfcc, features_q7);

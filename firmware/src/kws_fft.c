@@ -13,6 +13,7 @@
  * Before each stage the block is scaled just enough that no output can overflow 16 bits.
  * `z` points at one lane's value; the next value of that lane stands LANES further. */
 
+#if KWS_FFT_C || KWS_LANES > 1
 #define PERIOD KWS_SINE_PERIOD    /* of kws_sine_q15, 512: angle 2 pi i / 512 */
 #define LANES KWS_LANES
 #define POINT (2 * LANES) /* from a point to the next: all real parts, all imaginary parts */
@@ -300,3 +301,6 @@ void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsi
         stages(frames, 128, 2, folded, total);
     }
 }
+#else
+typedef int kws_fft_is_empty; /* as C wants a declaration */
+#endif

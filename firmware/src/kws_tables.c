@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#if KWS_FFT_C
 const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD] = {
     0, 402, 804, 1206, 1608, 2009, 2411, 2811, 3212, 3612,
     4011, 4410, 4808, 5205, 5602, 5998, 6393, 6787, 7180, 7571,
@@ -60,6 +61,8 @@ const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD] = {
 const KWS_FLASH uint8_t kws_fft_rings[18] = {
     1, 3, 6, 7, 12, 13, 14, 15, 25, 26,
     27, 29, 30, 31, 51, 55, 61, 63};
+
+#endif
 
 const KWS_FLASH uint16_t kws_log2_q15[65] = {
     0, 733, 1455, 2166, 2866, 3556, 4236, 4907, 5568, 6220,

@@ -38,6 +38,7 @@ STAGE_OF_FUNCTION = {
     "to_natural_q7": "log",
     "dct": "dct",
     "untangle": "power",
+    "untangle_places": "power",
     "power": "power",
     "project": "matrices",
 }

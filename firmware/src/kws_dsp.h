@@ -14,18 +14,12 @@ typedef uint32_t kws_near_two __attribute__((may_alias, aligned(2)));
 static inline int32_t kws_low(uint32_t two) { return (int16_t)(uint16_t)two; }
 static inline int32_t kws_high(uint32_t two) { return kws_shift((int32_t)two, 16); }
 
-/* The compiler does not find these instructions itself. */
+/* The compiler does not find this instruction itself. */
 static inline uint32_t kws_pair(int32_t low, int32_t high) {
     uint32_t two;
     __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(two) : "r"(low), "r"(high));
     return two;
 }
-static inline uint32_t kws_quarter_below(int32_t low, uint32_t high) { /* low / 4 in place of high's lower half */
-    uint32_t two;
-    __asm__("pkhtb %0, %1, %2, asr #2" : "=r"(two) : "r"(high), "r"(low));
-    return two;
-}
-static inline uint32_t kws_swapped(uint32_t two) { return two >> 16 | two << 16; }
 #endif
 
 #endif

@@ -103,8 +103,8 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
 }
 
 /* The new state of so many units from W x and U h. */
-static void update_units(kws_fastgrnn *cell, const kws_model *model, unsigned first, unsigned count, const int32_t *w_q12,
-                         const int32_t *u_q12) {
+static void update_units(kws_fastgrnn *cell, const kws_model *model, unsigned first, unsigned count,
+                         const int32_t *w_q12, const int32_t *u_q12) {
     int16_t *h_q15 = cell->hidden_q15 + first;
 #if KWS_ARM_DSP
     if (model->cell == KWS_FASTGRNN && !model->hard) { /* update() with all that a model says in registers */
@@ -112,7 +112,8 @@ static void update_units(kws_fastgrnn *cell, const kws_model *model, unsigned fi
         int32_t zeta_q8 = model->zeta_q8, nu_q16 = model->nu_q8 * 32768 + 128; /* and half a step */
         for (const int16_t *end = h_q15 + count; h_q15 < end; h_q15++) {
             int32_t pre_q12 = *w_q12++ + *u_q12++;
-            int32_t c = tanh_q15(pre_q12 + bias_q12(bias_update++, 0)), keep = sigmoid_q15(pre_q12 + bias_q12(bias_gate++, 0));
+            int32_t c = tanh_q15(pre_q12 + bias_q12(bias_update++, 0));
+            int32_t keep = sigmoid_q15(pre_q12 + bias_q12(bias_gate++, 0));
             int32_t half_write = kws_shift((ONE_Q15 - keep) * zeta_q8 + nu_q16, 9);
             *h_q15 = kws_sat16(kws_round_shift(keep * *h_q15, 15) + kws_round_shift(half_write * c, 14));
         }

@@ -51,7 +51,7 @@ BY_HAND uint32_t fold_products(const kws_two *z, const uint32_t *weights) {
 /* Magnitudes of a word's halves, to be ORed and told: a bit that differs from the one below it stands one above the
  * highest of kws_fold(); what falls from the lower half into the upper is shifted out. */
 static inline uint32_t magnitudes_of(uint32_t word) { return word ^ word << 1; }
-static inline uint32_t told(uint32_t magnitudes) { return (uint16_t)(magnitudes | magnitudes >> 16) >> 1; }
+static inline uint32_t told_of_pairs(uint32_t magnitudes) { return (uint16_t)(magnitudes | magnitudes >> 16) >> 1; }
 
 /* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the window. Imaginary
  * parts are kept where they will stand in a word, 14 bits up. r0 z, r1 weights, r2 half a step, lr magnitudes, r12 the
@@ -119,14 +119,14 @@ BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half, 
         "pop {r4-r11, pc}\n");
 }
 
-static inline uint32_t put(kws_two *z, int32_t re, int32_t im, unsigned shift) {
+static inline uint32_t put_point(kws_two *z, int32_t re, int32_t im, unsigned shift) {
     uint32_t word = kws_pair(kws_shift(re, shift), kws_shift(im, shift));
     *z = word;
     return magnitudes_of(word);
 }
 
 /* The butterflies of angle 0 in a stage: `count` of them, points as far apart. */
-static __attribute__((noinline)) uint32_t plain(kws_two *z, unsigned count, unsigned shift) {
+static __attribute__((noinline)) uint32_t plain_points(kws_two *z, unsigned count, unsigned shift) {
     uint32_t magnitudes = 0;
     int32_t half = kws_half(shift);
     for (const kws_two *end = z + count; z < end; z++) {
@@ -136,10 +136,10 @@ static __attribute__((noinline)) uint32_t plain(kws_two *z, unsigned count, unsi
         int32_t even_im = kws_high(b) + kws_high(d), odd_im = kws_high(b) - kws_high(d);
         int32_t sum_re = a_re + kws_low(c), difference_re = a_re - kws_low(c);
         int32_t sum_im = a_im + kws_high(c), difference_im = a_im - kws_high(c);
-        magnitudes |= put(z, sum_re + even_re, sum_im + even_im, shift);
-        magnitudes |= put(z + count, difference_re + odd_im, difference_im - odd_re, shift);
-        magnitudes |= put(z + 2 * count, sum_re - even_re, sum_im - even_im, shift);
-        magnitudes |= put(z + 3 * count, difference_re - odd_im, difference_im + odd_re, shift);
+        magnitudes |= put_point(z, sum_re + even_re, sum_im + even_im, shift);
+        magnitudes |= put_point(z + count, difference_re + odd_im, difference_im - odd_re, shift);
+        magnitudes |= put_point(z + 2 * count, sum_re - even_re, sum_im - even_im, shift);
+        magnitudes |= put_point(z + 3 * count, difference_re - odd_im, difference_im + odd_re, shift);
     }
     return magnitudes;
 }
@@ -152,7 +152,8 @@ static __attribute__((noinline)) uint32_t plain(kws_two *z, unsigned count, unsi
 #define OPEN ".syntax unified\npush {r4-r11, lr}\nldr r12, [sp, #36]\nmov lr, #0\n"
 #define CLOSE "mov r0, lr\npop {r4-r11, pc}\n"
 
-/* Turned points, before 13 bits are shifted out: b in r9 and r10, d in r11 and r6, c in r8 and r5; r7 is half of 2^13. */
+/* Turned points, before 13 bits are shifted out: b in r9 and r10, d in r11 and r6, c in r8 and r5; r7 is half of
+ * 2^13. */
 #define TURN_B                 \
     "mov r7, #4096\n"          \
     "smlad r9, r8, r4, r7\n"   \
@@ -283,8 +284,8 @@ TURNED_STAGE(turned_alone) {
     "str r7, [" low ", #" low_at "]\n"
 /* From one entry of the table to the next `low` and `high` move on by what its first word says. Bin 128 - k is where
  * the same entry finds it, its turn is the same with the parts exchanged. The last two entries are for one bin. */
-BY_HAND void untangle(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift, int32_t half,
-                      int32_t half_q13) {
+BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift,
+                             int32_t half, int32_t half_q13) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r11, lr}\n"
@@ -311,14 +312,14 @@ BY_HAND void untangle(kws_two *low, kws_two *high, const uint32_t *table, unsign
 void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
     kws_two *z = frames->power;
     unsigned shift = kws_excess(fold_products(z, kws_window_q15), 14);
-    uint32_t folded = told(first_stage(z, kws_window_q15, kws_half(shift), 63u << 8 | shift));
+    uint32_t folded = told_of_pairs(first_stage(z, kws_window_q15, kws_half(shift), 63u << 8 | shift));
     *total = shift + 2;
     for (unsigned count = 16; count; count /= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */
         shift = kws_excess(folded, 12);
         *total += shift;
         kws_two *first = z + 4 * count, *end = z + POINTS;
-        uint32_t magnitudes = plain(z, count, shift);
+        uint32_t magnitudes = plain_points(z, count, shift);
         int32_t half = kws_half(shift + 2);
         if (count == 16)
             magnitudes |= turned_by_16(first, kws_turns_q15, 15u << 16 | 4, half, shift + 2, end);
@@ -326,13 +327,13 @@ void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
             magnitudes |= turned_by_4(first, kws_turns_q15, 3u << 16 | 4, half, shift + 2, end);
         else
             magnitudes |= turned_alone(first, kws_turns_q15, 62u << 16 | 4, half, shift + 2, end);
-        folded = told(magnitudes);
+        folded = told_of_pairs(magnitudes);
     }
     /* |X| <= 2 sqrt 2 * 2^magnitude: with 14 bits |X|^2 < 2^31. */
     shift = kws_excess(folded, 14);
     *total += shift;
     shift += 3; /* eight times the spectrum: both halves of the sum, and two fractional bits */
-    untangle(z, z, kws_untangle, 63u << 8 | shift, kws_half(shift), 4096 + kws_half(shift + 13));
+    untangle_places(z, z, kws_untangle, 63u << 8 | shift, kws_half(shift), 4096 + kws_half(shift + 13));
 }
 #else
 typedef int kws_fft_dsp_is_empty; /* as C wants a declaration */

@@ -15,13 +15,28 @@ HEADER = """#ifndef KWS_TABLES_H
 #define KWS_TABLES_H
 
 #include "kws.h"
+#include "kws_fixed.h"
 
 #define KWS_SINE_PERIOD 512 /* entries of one full wave */
+/* Whether there is kws_fft_dsp.c. */
+#define KWS_FFT_DSP (KWS_ARM_DSP && KWS_MAX_SAMPLE_RATE_HZ >= 16000)
+/* Whether there is kws_fft.c, which that leaves for 8 kHz alone. */
+#define KWS_FFT_C (!KWS_FFT_DSP || KWS_MIN_SAMPLE_RATE_HZ < 16000)
 
+#if KWS_FFT_C
 extern const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD];
 extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of kws_fft.c */
+#endif
 extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
 extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
+
+/* Its tables, as it takes them. A word holds two numbers; a turn is a cosine, above it the sine. */
+#if KWS_FFT_DSP
+extern const uint32_t kws_window_q15[256]; /* neighbours of the quarters 1, 3, 2 and 0 */
+extern const uint32_t kws_turns_q15[189];  /* by 2 m, 4 m and 6 m / 512 with m = place / 4 */
+extern const uint32_t kws_untangle[130];   /* steps of low and high in bytes; the turn by k / 512 */
+extern const uint8_t kws_fft_places[256];  /* four base-4 digits in reverse */
+#endif
 
 typedef struct {
     uint8_t n_mels;
@@ -65,6 +80,48 @@ def fft_rings() -> list[int]:
             rings.append(first)
         seen.update(ring)
     return rings
+
+
+def reversed_digits(number: int, digits: int) -> int:
+    """The base-4 digits of a number in reverse."""
+    return sum((number >> 2 * i & 3) << 2 * (digits - 1 - i) for i in range(digits))
+
+
+def pair(low: int, high: int) -> int:
+    """Two numbers of 16 bits in one word."""
+    return low & 0xFFFF | (high & 0xFFFF) << 16
+
+
+def dsp_tables(sine: list[int]) -> str:
+    """The tables of kws_fft_dsp.c, in the order in which it takes them."""
+    window = [(32768 + sine[abs(i - 256) + 128]) >> 1 for i in range(512)]
+    pairs = [i + quarter for i in range(0, 128, 2) for quarter in (128, 384, 256, 0)]
+    groups = [2 * reversed_digits(i, 3) for i in range(1, 64)]
+    angles = [factor * angle for angle in groups for factor in (1, 2, 3)]
+    places = [reversed_digits(i, 4) for i in range(256)]
+    bins = [
+        (m + 64 * half, places[m] + half, places[64 - m] - half)
+        for m in range(1, 32)
+        for half in (0, 1)
+    ]
+    bins += [(32, places[32], places[32]), (64, 1, 0), (128, 2, -1)]
+    steps = zip([(0, 0, 0), *bins], bins, strict=False)
+
+    def turns(angles: list[int]) -> list[int]:
+        return [pair(sine[angle + 128], sine[angle]) for angle in angles]
+
+    untangling = []
+    for (_, *before), (angle, *after) in steps:
+        step = [4 * (b - a) for a, b in zip(before, after, strict=True)]
+        untangling += [pair(*step), *turns([angle])]
+    return (
+        "#if KWS_FFT_DSP\n"
+        + c_array("const uint32_t kws_window_q15[256]", [pair(*window[i : i + 2]) for i in pairs])
+        + c_array("const uint32_t kws_turns_q15[189]", turns(angles))
+        + c_array("const uint32_t kws_untangle[130]", untangling)
+        + c_array("const uint8_t kws_fft_places[256]", places)
+        + "#endif\n\n"
+    )
 
 
 def mel_table(front_end: spec.FrontEnd, n_mels: int) -> str:
@@ -114,10 +171,13 @@ def source() -> str:
     return (
         BANNER
         + '#include "kws_tables.h"\n\n#include <stddef.h>\n\n'
+        + "#if KWS_FFT_C\n"
         + c_array("const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD]", sine)
         + c_array("const KWS_FLASH uint8_t kws_fft_rings[18]", fft_rings())
+        + "#endif\n\n"
         + c_array("const KWS_FLASH uint16_t kws_log2_q15[65]", log2)
         + c_array("const KWS_FLASH uint16_t kws_sigmoid_q15[65]", sigmoid)
+        + dsp_tables(sine)
         + "".join(mel_table(*table) for table in tables)
         + "const KWS_FLASH kws_mel_table *kws_mel_table_of(unsigned frame_length, "
         + "unsigned n_mels) {\n"

@@ -4,11 +4,11 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from bill.targets import ENGINE_SOURCES, FIRMWARE, OPTIMIZATION, PORTS, Machine, Target
+from bill.targets import ENGINE_SOURCES, FIRMWARE, PORTS, Machine, Target
 from kws import footprint, model_file
 
 BILL = Path(__file__).resolve().parent
-FLAGS = ("-std=c99", OPTIMIZATION, "-ffunction-sections", "-fdata-sections")
+FLAGS = ("-std=c99", "-ffunction-sections", "-fdata-sections")
 WARNINGS = "-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef"
 STRICT = (*WARNINGS.split(), "-pedantic", "-Werror")
 INCLUDES = tuple(f"-I{folder}" for folder in (FIRMWARE / "include", PORTS / "semihosting"))
@@ -32,7 +32,14 @@ def compile_sources(
     objects = []
     for source in sources:
         objects.append(folder / f"{source.stem}.o")
-        command = [str(target.compiler), *FLAGS, *target.flags, *flags, *INCLUDES]
+        command = [
+            str(target.compiler),
+            *FLAGS,
+            target.optimization,
+            *target.flags,
+            *flags,
+            *INCLUDES,
+        ]
         command += ["-c", str(source), "-o", str(objects[-1])]
         subprocess.run(command, check=True, cwd=folder)
     return objects
@@ -41,7 +48,15 @@ def compile_sources(
 def link(target: Target, machine: Machine, folder: Path, objects: list[Path], *flags: str) -> Path:
     """Link objects with what the machine needs and return the program."""
     program = folder / f"{machine.name}.elf"
-    command = [str(target.compiler), *FLAGS, *target.flags, *flags, *INCLUDES, "-Wl,--gc-sections"]
+    command = [
+        str(target.compiler),
+        *FLAGS,
+        target.optimization,
+        *target.flags,
+        *flags,
+        *INCLUDES,
+        "-Wl,--gc-sections",
+    ]
     command += [*map(str, objects), *map(str, machine.sources), *machine.linking]
     subprocess.run([*command, "-o", str(program)], check=True, cwd=folder)
     return program

@@ -31,12 +31,14 @@ HARNESS = {"frames.c", "semihosting.c", "start.c", "start.S"}
 STAGE_OF_FUNCTION = {
     "kws_features_of": "framing",
     "apply_window": "window",
-    "fold_by_fours": "window",
+    "fold_products": "window",
+    "first_stage": "window",
     "log_mel": "mel",
     "log2_of": "log",
     "to_natural_q7": "log",
     "dct": "dct",
     "untangle": "power",
+    "untangle_places": "power",
     "power": "power",
     "project": "matrices",
 }
@@ -45,6 +47,7 @@ STAGE_OF_SOURCE = {
     "kws_spotter.c": "framing",
     "kws_tables.c": "mel",
     "kws_fft.c": "fft",
+    "kws_fft_dsp.c": "fft",
     "kws_matrix.c": "matrices",
     "kws_fastgrnn.c": "gates",
     "kws_detector.c": "detector",

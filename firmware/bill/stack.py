@@ -20,7 +20,8 @@ JUMP = re.compile(
 )
 CALL = re.compile(r"(bl|blx|jalr?|r?call\w*|e?icall)$")
 INDIRECT = re.compile(r"(blx|jalr|e?icall|call\w*)$")
-LEAVES = re.compile(r"(bx|ret\w*|r?jmp|b|b\.n|b\.w|j|jr|c\.j|tail|pop|ldmia\.w)$")
+LEAVES = re.compile(r"(bx|udf|ret\w*|r?jmp|b|b\.n|b\.w|j|jr|c\.j|tail|pop|ldmia\.w)$")
+PADDING = ("movs", "r0, r0")  # zeros, read as an Arm's instruction
 NO_INSTRUCTION = re.compile(r"(\.\w+|nop\w*|xchg)$")
 
 
@@ -99,7 +100,7 @@ def functions_of(
             functions.setdefault(name, Function(pushed=return_address))
         elif name and (found := INSTRUCTION.match(line)):
             mnemonic, operands = found[1], found[2]
-            if NO_INSTRUCTION.match(mnemonic):
+            if NO_INSTRUCTION.match(mnemonic) or (mnemonic, operands) == PADDING:
                 continue
             falls_through = not LEAVES.match(mnemonic) and not operands.startswith("pc")
             place = PLACE.search(operands)

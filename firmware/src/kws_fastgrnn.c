@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kws_avr.h"
+#include "kws_dsp.h"
 #include "kws_fixed.h"
 #include "kws_matrix.h"
 #include "kws_tables.h"
@@ -26,10 +27,16 @@ static int32_t sigmoid_q15(int32_t x_q12) {
     return kws_avr_sigmoid(x_q12);
 #else
     int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
+#if KWS_ARM_DSP
+    uint32_t within = __usat(magnitude, 15), fraction = within & 511, parts = 512 - fraction + (fraction << 16);
+    const void *low_and_high = kws_sigmoid_q15 + (within >> 9);
+    int32_t y = kws_shift(__smlad((int16x2_t)*(const kws_near_two *)low_and_high, (int16x2_t)parts, 256), 9);
+#else
     magnitude = kws_sat16(magnitude); /* 8: the table's end */
     unsigned index = (unsigned)magnitude >> 9;
     int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
     int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
+#endif
     return x_q12 < 0 ? ONE_Q15 - y : y;
 #endif
 }
@@ -95,6 +102,27 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
 }
 
+/* The new state of so many units from W x and U h. */
+static void update_units(kws_fastgrnn *cell, const kws_model *model, unsigned first, unsigned count,
+                         const int32_t *w_q12, const int32_t *u_q12) {
+    int16_t *h_q15 = cell->hidden_q15 + first;
+#if KWS_ARM_DSP
+    if (model->cell == KWS_FASTGRNN && !model->hard) { /* update() with all that a model says in registers */
+        const uint8_t *bias_update = model->bias_update + first, *bias_gate = model->bias_gate + first;
+        int32_t zeta_q8 = model->zeta_q8, nu_q16 = model->nu_q8 * 32768 + 128; /* and half a step */
+        for (const int16_t *end = h_q15 + count; h_q15 < end; h_q15++) {
+            int32_t pre_q12 = *w_q12++ + *u_q12++;
+            int32_t c = tanh_q15(pre_q12 + bias_q12(bias_update++, 0));
+            int32_t keep = sigmoid_q15(pre_q12 + bias_q12(bias_gate++, 0));
+            int32_t half_write = kws_shift((ONE_Q15 - keep) * zeta_q8 + nu_q16, 9);
+            *h_q15 = kws_sat16(kws_round_shift(keep * *h_q15, 15) + kws_round_shift(half_write * c, 14));
+        }
+        return;
+    }
+#endif
+    for (unsigned i = 0; i < count; i++) h_q15[i] = update(model, first + i, w_q12[i] + u_q12[i], h_q15[i]);
+}
+
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, kws_operand *h) {
     for (unsigned i = 0; i < hidden; i++) {
 #ifdef KWS_AVR_ASSEMBLY
@@ -132,8 +160,8 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
         unsigned count = rows_at_once(hidden - unit);
         kws_matrix_rows(&model->w1, &w_row, w_in, count, w_q12);
         kws_matrix_rows(&model->u1, &u_row, u_in, count, u_q12);
-        for (unsigned i = 0; i < count; i++, unit++)
-            cell->hidden_q15[unit] = update(model, unit, w_q12[i] + u_q12[i], cell->hidden_q15[unit]);
+        update_units(cell, model, unit, count, w_q12, u_q12);
+        unit += count;
     }
 
     hidden_to_int8(cell, model->hidden, h);

@@ -1,7 +1,8 @@
 #include "kws_features.h"
 
+#include <string.h>
+
 #include "kws_avr.h"
-#include "kws_dsp.h"
 #include "kws_fft.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
@@ -12,6 +13,8 @@
 #define WEIGHT_Q 15
 #define LOG2_Q 10
 #define LANES KWS_LANES
+#define PLACED (KWS_FFT_DSP && KWS_LANES == 1) /* powers of 512 samples stand at kws_fft_places */
+#define WINDOWED_HERE (!PLACED || KWS_FFT_C)    /* or in kws_fft_dsp.c */
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
 /* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
@@ -25,6 +28,7 @@ static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
 static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
 
 #ifndef KWS_AVR_ASSEMBLY
+#if WINDOWED_HERE
 /* The periodic Hann window, q15, at an angle / 512 of its length from its middle, on either side. */
 static inline int32_t window_q15(unsigned angle) { return (32768 + kws_sine_q15[angle + PERIOD / 4]) >> 1; }
 
@@ -42,12 +46,6 @@ static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *fol
 #endif
 }
 
-/* The shift that brings magnitudes to so many bits. */
-static unsigned excess(uint32_t folded, unsigned magnitude) {
-    unsigned bits = kws_bits(folded);
-    return bits > magnitude ? bits - magnitude : 0;
-}
-
 /* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
  * recording loses nothing. Writes the shifts from q30. */
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
@@ -57,7 +55,7 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     int32_t half[LANES];
     fold_windowed(samples, length, folded);
     KWS_FOR_LANES(l) {
-        shift[l] = excess(folded[l], magnitude);
+        shift[l] = kws_excess(folded[l], magnitude);
         half[l] = kws_half(shift[l]);
         samples[l] = 0;
         early[l] = (int16_t)kws_shift(early[l] * window_q15(0) + half[l], shift[l]);
@@ -75,20 +73,6 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
         }
     }
 #endif
-}
-
-#if KWS_ARM_DSP && KWS_LANES == 1
-/* fold_windowed() of 512 samples, four at once. */
-static uint32_t fold_by_fours(const int16_t *samples) {
-    const int16_t *c = kws_sine_q15 + PERIOD / 4, *late = samples + PERIOD / 2, *early = late - 1;
-    uint32_t folded = 0;
-    for (; early > samples; early -= 2, late += 2, c += 2) {
-        uint32_t weights = kws_two_late_q15(kws_two(c)), after = kws_two(late);
-        uint32_t before = kws_two(early); /* the later one has the first weight */
-        folded |= kws_fold(kws_low(after) * kws_low(weights)) | kws_fold(kws_high(after) * kws_high(weights)) |
-                  kws_fold(kws_low(before) * kws_high(weights)) | kws_fold(kws_high(before) * kws_low(weights));
-    }
-    return folded;
 }
 #endif
 
@@ -113,7 +97,7 @@ typedef struct {
     uint64_t rising, falling;
 } kws_mel_sums;
 
-#if defined(__ARM_FEATURE_DSP)
+#if KWS_ARM_DSP
 static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
     sums->rising += (uint64_t)power * weight;
     sums->falling += (uint64_t)power * ((1u << WEIGHT_Q) - weight);
@@ -135,11 +119,16 @@ static inline uint64_t fallen(const kws_mel_sums *sums) { return (sums->falling 
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. Band m takes the place of half a power
  * long used up, samples[m]. */
-static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
     const KWS_FLASH uint8_t *edges = table->edges;
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     const uint32_t *power = frames->power + *edges * LANES;
+#if PLACED
+    int16_t logs_q10[KWS_MAX_MELS], *log_q10 = logs_q10; /* any power may still be wanted */
+#else
     int16_t *log_q10 = frames->samples;
+#endif
+    (void)length;
     uint64_t carried[LANES] = {0}, floor[LANES];
     int32_t exponent_q10[LANES];
     KWS_FOR_LANES(l) {
@@ -159,6 +148,13 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
         power = end;
 #else
         KWS_FOR_LANES(l) sums[l].rising = sums[l].falling = 0;
+#if PLACED
+        if (length == PERIOD) {
+            const uint8_t *place = kws_fft_places + (power - frames->power), *last = place + (end - power);
+            for (; place < last; place++) feed(sums, frames->power[*place], *weight_q15++);
+            power = end;
+        }
+#endif
         for (; power < end; power += LANES) {
             uint16_t weight = *weight_q15++;
             KWS_FOR_LANES(l) feed(&sums[l], power[l], weight);
@@ -174,16 +170,19 @@ static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, co
         }
         KWS_FOR_LANES(l) carried[l] = sums[l].rising + floor[l];
     }
+#if PLACED
+    memcpy(frames->samples, logs_q10, table->n_mels * sizeof *logs_q10);
+#endif
 }
 
-/* Values m and n - 1 - m of the first n become their sum, at m, and their difference, at n - 1 - m. */
-static void fold_in_two(int32_t *values, unsigned n) {
-    int32_t *low = values, *high = values + (n - 1) * LANES;
-    for (; low < high; low += LANES, high -= LANES) {
+/* Of n values those at m and n - 1 - m become their sum, at m, and their difference, half of n further. */
+static void fold_in_two(const int32_t *low, unsigned n, int32_t *sums) {
+    const int32_t *high = low + (n - 1) * LANES;
+    int32_t *differences = sums + n / 2 * LANES;
+    for (; low < high; low += LANES, high -= LANES, sums += LANES, differences += LANES) {
         KWS_FOR_LANES(l) {
-            int32_t a = low[l], b = high[l];
-            low[l] = a + b;
-            high[l] = a - b;
+            sums[l] = low[l] + high[l];
+            differences[l] = low[l] - high[l];
         }
     }
 }
@@ -195,21 +194,19 @@ static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsign
     unsigned n = table->n_mels;
     int period = 4 * table->n_mels;
     const KWS_FLASH int16_t *end = table->cosine_q11 + period;
-    int32_t *values = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
-    for (unsigned i = 0; i < n * LANES; i++) values[i] = frames->samples[i];
-    fold_in_two(values, n);
-    fold_in_two(values, n / 2);
-    fold_in_two(values, n / 4);
+    int32_t *logs = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
+    int32_t *halves = logs + n * LANES, *quarters = halves + n * LANES, *eighths = quarters + n / 2 * LANES;
+    for (unsigned i = 0; i < n * LANES; i++) logs[i] = frames->samples[i];
+    fold_in_two(logs, n, halves);
+    fold_in_two(halves, n / 2, quarters);
+    fold_in_two(quarters, n / 4, eighths);
     for (unsigned k = 0; k < n_mfcc; k++) {
         unsigned count = k & 1 ? n / 2 : k & 2 ? n / 4 : n / 8;
         int angle = (int)k - period; /* from the end of the table: below 0 */
-        const int32_t *value = values;
-        int32_t sum[LANES] = {0}, step = LANES;
-        if (k & 7) { /* differences stand in reverse */
-            value += (2 * count - 1) * LANES;
-            step = -LANES;
-        }
-        for (; count; count--, value += step) {
+        const int32_t *value = k & 1 ? halves : k & 2 ? quarters : eighths;
+        int32_t sum[LANES] = {0};
+        if (k & 7) value += count * LANES; /* the differences */
+        for (; count; count--, value += LANES) {
             int32_t c = end[angle];
             KWS_FOR_LANES(l) sum[l] += value[l] * c;
             angle += 2 * (int)k;
@@ -228,8 +225,9 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
     kws_avr_window(samples, (uint8_t)(less / 8), (uint8_t)(*shift ? 128u >> less % 8 : 0));
 }
 
-static void log_mel(kws_frames *frames, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
     int exponent = 2 * (PRODUCT_Q - (int)*shift) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
+    (void)length;
     kws_avr_mel mel = {{0}, {0}};
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     if (floor >= 0) mel.floor[floor / 8] = (uint8_t)(1u << floor % 8);
@@ -252,20 +250,19 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     const KWS_FLASH kws_mel_table *table = kws_mel_table_of(settings->frame_length, settings->n_mels);
     const int16_t *log_q10 = frames->samples;
     unsigned length = settings->frame_length;
-    unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
     unsigned shift[LANES];
 
-#if KWS_ARM_DSP && KWS_LANES == 1
-    if (length == PERIOD) {
-        *shift = excess(fold_by_fours(frames->samples), magnitude);
-        kws_fft_power_of_windowed(frames, shift);
-    } else
+#if PLACED
+    if (length == PERIOD) kws_fft_power_of_samples(frames, shift);
 #endif
-    {
+#if WINDOWED_HERE
+    if (!PLACED || length != PERIOD) {
+        unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
         apply_window(frames->samples, length, magnitude, shift);
         kws_fft_power(frames, length, magnitude, shift);
     }
-    log_mel(frames, table, shift);
+#endif
+    log_mel(frames, length, table, shift);
     if (settings->n_mfcc) {
         dct(frames, table, settings->n_mfcc, features_q7);
     } else {

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kws_avr.h"
-#include "kws_dsp.h"
 #include "kws_fixed.h"
 #include "kws_tables.h"
 #include "kws_thumb.h"
@@ -14,6 +13,7 @@
  * Before each stage the block is scaled just enough that no output can overflow 16 bits.
  * `z` points at one lane's value; the next value of that lane stands LANES further. */
 
+#if KWS_FFT_C || KWS_LANES > 1
 #define PERIOD KWS_SINE_PERIOD    /* of kws_sine_q15, 512: angle 2 pi i / 512 */
 #define LANES KWS_LANES
 #define POINT (2 * LANES) /* from a point to the next: all real parts, all imaginary parts */
@@ -114,10 +114,6 @@ static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned 
 #else
 /* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that rounding
  * each factor costs less than rounding the sum. */
-#if KWS_ARM_DSP && WORDS
-typedef uint32_t turn; /* cosine, and above it the sine */
-static inline turn turn_by(unsigned angle) { return kws_pair(cosine(angle), sine(angle)); }
-#else
 typedef struct {
     int32_t c, s;
 } turn;
@@ -131,18 +127,13 @@ static inline complex32 turned_q2(const int16_t *z, turn t) {
                         kws_round_shift(a.im * t.c - a.re * t.s, TURNED_Q)};
     return result;
 }
-#endif
 
 /* Stores a point of which half a step has been added; returns its magnitudes, to be ORed and told. */
 static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
     re = kws_shift(re, shift);
     im = kws_shift(im, shift);
 #if WORDS
-#if KWS_ARM_DSP
-    uint32_t word = kws_pair(re, im);
-#else
     uint32_t word = (uint16_t)re | (uint32_t)im << 16;
-#endif
     put_word(z, word);
     return word ^ word << 1;
 #else
@@ -177,112 +168,6 @@ static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, con
                                    point(p1 + l), point(p2 + l), point(p3 + l), shift[l]);
 }
 
-#if KWS_ARM_DSP && WORDS
-/* A compiler takes more registers than there are for it: the same butterflies of one angle in all groups, by
- * hand. Stays in memory: the turns of p1, p2 and p3, half a step, and the end. */
-typedef struct {
-    turn by[3];
-    int32_t half;
-    const int16_t *end;
-} turning;
-
-/* r0 p, r1 stride in bytes, r2 shift, r3 with, r4 found, r5 x, r6 and r7 b, r8 c, r9 and r10 a, r11 and r12 d,
- * lr magnitudes. x is a word, a turn, or the real part of odd. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wunused-parameter"
-#else
-#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
-#endif
-static __attribute__((naked, noinline)) uint32_t turned_groups(int16_t *p, uint32_t stride_bytes, uint32_t shift,
-                                                               const turning *with) {
-    __asm__ volatile(
-        ".syntax unified\n"
-        "push {r4-r11, lr}\n"
-        "mov lr, #0\n"
-        "1:\n"
-        "add r7, r0, r1, lsl #1\n"
-        "ldr r5, [r7, r1]\n"
-        "ldr r4, [r3, #8]\n"
-        "mov r9, #4096\n" /* half a step of the turned points */
-        "smlad r11, r5, r4, r9\n"
-        "smlsdx r12, r4, r5, r9\n"
-        "ldr r5, [r0, r1]\n"
-        "ldr r4, [r3]\n"
-        "smlad r6, r5, r4, r9\n"
-        "smlsdx r7, r4, r5, r9\n"
-        "asrs r6, r6, #13\n"
-        "asrs r7, r7, #13\n"
-        "sub r5, r6, r11, asr #13\n" /* odd: x, d_re */
-        "add r6, r6, r11, asr #13\n" /* even: b_re, b_im */
-        "sub r11, r7, r12, asr #13\n"
-        "add r7, r7, r12, asr #13\n"
-        "ldr r10, [r0, r1, lsl #1]\n"
-        "ldr r12, [r3, #4]\n"
-        "smlad r8, r10, r12, r9\n" /* c: c_re, found */
-        "smlsdx r4, r12, r10, r9\n"
-        "ldr r12, [r0]\n"
-        "ldr r10, [r3, #12]\n"
-        "lsls r9, r12, #16\n"
-        "add r9, r10, r9, asr #14\n"
-        "asrs r12, r12, #16\n"
-        "add r10, r10, r12, lsl #2\n"
-        "sub r12, r9, r8, asr #13\n" /* difference: d_im, c_re */
-        "add r9, r9, r8, asr #13\n" /* sum: a_re, a_im */
-        "sub r8, r10, r4, asr #13\n"
-        "add r10, r10, r4, asr #13\n"
-        "adds r4, r9, r6\n"
-        "subs r9, r9, r6\n"
-        "adds r6, r10, r7\n"
-        "subs r10, r10, r7\n"
-        "asrs r4, r4, r2\n"
-        "asrs r6, r6, r2\n"
-        "pkhbt r4, r4, r6, lsl #16\n"
-        "str r4, [r0]\n"
-        "eor r4, r4, r4, lsl #1\n"
-        "asrs r9, r9, r2\n"
-        "asrs r10, r10, r2\n"
-        "pkhbt r9, r9, r10, lsl #16\n"
-        "str r9, [r0, r1, lsl #1]\n"
-        "eor r9, r9, r9, lsl #1\n"
-        "orrs r4, r4, r9\n"
-        "adds r6, r12, r11\n"
-        "subs r7, r8, r5\n"
-        "asrs r6, r6, r2\n"
-        "asrs r7, r7, r2\n"
-        "pkhbt r6, r6, r7, lsl #16\n"
-        "str r6, [r0, r1]\n"
-        "eor r6, r6, r6, lsl #1\n"
-        "orrs r4, r4, r6\n"
-        "subs r12, r12, r11\n"
-        "adds r8, r8, r5\n"
-        "asrs r12, r12, r2\n"
-        "asrs r8, r8, r2\n"
-        "pkhbt r12, r12, r8, lsl #16\n"
-        "add r5, r0, r1, lsl #1\n"
-        "str r12, [r5, r1]\n"
-        "eor r12, r12, r12, lsl #1\n"
-        "orrs r4, r4, r12\n"
-        "orrs lr, lr, r4\n"
-        "ldr r5, [r3, #16]\n"
-        "add r0, r0, r1, lsl #2\n"
-        "cmp r0, r5\n"
-        "blo 1b\n"
-        "mov r0, lr\n"
-        "pop {r4-r11, pc}\n");
-}
-
-static void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step, const unsigned *shift,
-                         uint32_t *magnitudes) {
-    turning with = {{0}, kws_half(*shift + 2), end};
-    for (unsigned angle = step; angle < PERIOD / 4; angle += step) {
-        z += POINT;
-        with.by[0] = turn_by(angle);
-        with.by[1] = turn_by(2 * angle);
-        with.by[2] = turn_by(3 * angle);
-        *magnitudes |= turned_groups(z, stride * (unsigned)sizeof *z, *shift + 2, &with);
-    }
-}
-#else
 static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const turn by[3],
                           const unsigned *restrict shift, uint32_t *restrict magnitudes) {
     KWS_FOR_LANES(l)
@@ -300,7 +185,6 @@ static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride,
             turned(p, p + stride, p + 2 * stride, p + 3 * stride, by, shift, magnitudes);
     }
 }
-#endif
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
  * group needs no turning. Tells the outputs' folded magnitudes. */
@@ -384,11 +268,10 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *shift)
 }
 #endif
 
-/* The shift that brings folded magnitudes to so many bits; counted in the total. */
+/* A shift for each lane; counted in the total. */
 static void choose_shift(const uint32_t *folded, unsigned bits, unsigned *shift, unsigned *total) {
     KWS_FOR_LANES(l) {
-        unsigned magnitude = kws_bits(folded[l]);
-        shift[l] = magnitude > bits ? magnitude - bits : 0;
+        shift[l] = kws_excess(folded[l], bits);
         total[l] += shift[l];
     }
 }
@@ -418,44 +301,6 @@ void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsi
         stages(frames, 128, 2, folded, total);
     }
 }
-
-#if KWS_ARM_DSP && WORDS
-static inline complex32 windowed(const int16_t *z, uint32_t weights, int32_t half, unsigned shift) {
-    uint32_t samples = word_of(z);
-    complex32 result = {kws_shift(kws_low(samples) * kws_low(weights) + half, shift),
-                        kws_shift(kws_high(samples) * kws_high(weights) + half, shift)};
-    return result;
-}
-
-static inline uint32_t put_quarter(int16_t *z, int32_t re, int32_t im) {
-    uint32_t word = kws_pair_of_quarters(re, im);
-    put_word(z, word);
-    return word ^ word << 1;
-}
-
-/* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the window,
- * and before the digits are reversed, on points a quarter of all apart. */
-void kws_fft_power_of_windowed(kws_frames *frames, unsigned *total) {
-    int16_t *p = frames->samples, *end = p + 2 * 64;
-    const int16_t *s = kws_sine_q15, *c = s + PERIOD / 4;
-    uint32_t magnitudes = 0;
-    int32_t half = kws_half(*total);
-    unsigned shift = *total;
-    for (; p < end; p += 2, s += 2, c += 2) {
-        complex32 a = windowed(p, kws_two_early_q15(kws_two(c)), half, shift);
-        complex32 d = windowed(p + 384, kws_two_early_q15(kws_two(s)), half, shift);
-        complex32 b = windowed(p + 128, kws_two_late_q15(kws_two(s)), half, shift);
-        complex32 e = windowed(p + 256, kws_two_late_q15(kws_two(c)), half, shift);
-        complex32 sum = {a.re + e.re + 2, a.im + e.im + 2}, difference = {a.re - e.re + 2, a.im - e.im + 2};
-        complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
-        magnitudes |= put_quarter(p, sum.re + even.re, sum.im + even.im) |
-                      put_quarter(p + 128, difference.re + odd.im, difference.im - odd.re) |
-                      put_quarter(p + 256, sum.re - even.re, sum.im - even.im) |
-                      put_quarter(p + 384, difference.re - odd.im, difference.im + odd.re);
-    }
-    *total += 2;
-    magnitudes = told(magnitudes);
-    reverse_digits(frames->samples);
-    stages(frames, 256, 4, &magnitudes, total);
-}
+#else
+typedef int kws_fft_is_empty; /* as C wants a declaration */
 #endif

@@ -4,6 +4,7 @@
 
 #include "kws.h"
 #include "kws_fixed.h"
+#include "kws_tables.h"
 
 /* Frames side by side. A device has one; the host's batches (kws/native/lanes.c) compile the same
  * source for more, and the loops over lanes become vector instructions. No number depends on it. */
@@ -29,10 +30,10 @@ typedef union { /* value i of a lane's frame stands at i * KWS_LANES + lane */
  * Adds to each lane's shift s: |spectrum|^2 = power * 4^s, in units of the squared input. */
 void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *shift);
 
-#if KWS_ARM_DSP && KWS_LANES == 1
-/* The same of 512 samples that are still to be windowed: *shift is that of the products from q30, which
- * brings them to 14 bits. */
-void kws_fft_power_of_windowed(kws_frames *frames, unsigned *shift);
+#if KWS_FFT_DSP && KWS_LANES == 1
+/* The same of 512 samples that are still to be windowed, with the window's own shift in *shift; but bin k is left
+ * at power[kws_fft_places[k]]. */
+void kws_fft_power_of_samples(kws_frames *frames, unsigned *shift);
 #endif
 
 #endif

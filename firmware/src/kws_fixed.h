@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no number. */
-#if defined(__GNUC__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
 #define KWS_ARM_DSP 1 /* kws_dsp.h has the rest */
 #else
 #define KWS_ARM_DSP 0
@@ -62,6 +62,12 @@ static inline unsigned kws_bits(uint32_t value) {
     if (value >> 2) { bits += 2; value >>= 2; }
     return bits + (value > 1 ? 2u : (unsigned)value);
 #endif
+}
+
+/* The shift that brings folded magnitudes to so many bits. */
+static inline unsigned kws_excess(uint32_t folded, unsigned bits) {
+    unsigned magnitude = kws_bits(folded);
+    return magnitude > bits ? magnitude - bits : 0;
 }
 
 #endif

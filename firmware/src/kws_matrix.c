@@ -74,21 +74,51 @@ static int32_t dot8(const KWS_FLASH int8_t *restrict weights, const kws_operand 
 /* Two weights a byte, the even column in the low half, each in two's complement. They are used where
  * they stand, in the upper half of a byte or of a half word, and count sixteen or 4096 times until the end. */
 #if KWS_ARM_DSP
-static inline int32_t dot4(const uint8_t *weights, const kws_operand *x, unsigned cols) {
-    uint32_t uppermost = 0xf000f000u;
-    int32_t sum = 0;
-    __asm__("" : "+r"(uppermost)); /* in a register it goes with a shift of the other operand */
-    for (const kws_operand *end = x + cols; x < end; x += 8, weights += 4) {
-        uint32_t word;
-        int16x2_t pair[4];
-        memcpy(&word, weights, sizeof word);
-        memcpy(pair, __builtin_assume_aligned(x, 4), sizeof pair);
-        sum = __smlad((int16x2_t)(word << 12 & uppermost), pair[0], sum);
-        sum = __smlad((int16x2_t)(word << 8 & uppermost), pair[1], sum);
-        sum = __smlad((int16x2_t)(word << 4 & uppermost), pair[2], sum);
-        sum = __smlad((int16x2_t)(word & uppermost), pair[3], sum);
-    }
-    return kws_shift(sum, 12);
+typedef struct {
+    int32_t multiplier, half;
+    uint32_t shift, surplus; /* bytes that the last word has too many */
+    const kws_operand *end;
+} scaling;
+
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wunused-parameter"
+#else
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
+#endif
+/* At least one row, not clamped. r0 weights, r4 eight of them, r1 x, r10 where in it, r9 its end, r5 to r8 eight of
+ * its values, lr sum, r12 the uppermost four bits of two halves. */
+static __attribute__((naked, noinline)) void rows4(const uint8_t *weights, const kws_operand *x, int32_t *out,
+                                                   unsigned count, const scaling *by) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "ldr r4, [sp, #36]\n"
+        "ldr r9, [r4, #16]\n"
+        "mov r12, #0xf000f000\n"
+        "1: mov lr, #0\n"
+        "mov r10, r1\n"
+        "2: ldr r4, [r0], #4\n"
+        "ldm r10!, {r5, r6, r7, r8}\n"
+        "and r11, r12, r4, lsl #12\n"
+        "smlad lr, r11, r5, lr\n"
+        "and r11, r12, r4, lsl #8\n"
+        "smlad lr, r11, r6, lr\n"
+        "and r11, r12, r4, lsl #4\n"
+        "smlad lr, r11, r7, lr\n"
+        "and r11, r12, r4\n"
+        "smlad lr, r11, r8, lr\n"
+        "cmp r10, r9\n"
+        "blo 2b\n"
+        "ldr r4, [sp, #36]\n"
+        "ldm r4, {r5, r6, r7, r8}\n"
+        "asr lr, lr, #12\n"
+        "mla lr, lr, r5, r6\n"
+        "asr lr, lr, r7\n"
+        "sub r0, r0, r8\n"
+        "str lr, [r2], #4\n"
+        "subs r3, r3, #1\n"
+        "bne 1b\n"
+        "pop {r4-r11, pc}\n");
 }
 #else
 #ifndef KWS_AVR_ASSEMBLY /* which has it in kws_avr_row4() */
@@ -146,10 +176,18 @@ void kws_matrix_rows(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, co
         for (; count; count--) *out++ = scaled(matrix, other_row(matrix, row, x));
         return;
     }
-    const kws_matrix same = *matrix; /* in registers: no result can change it */
+    unsigned bytes = (matrix->cols + 1u) / 2u;
     const KWS_FLASH uint8_t *weights = *row;
-    unsigned bytes = (same.cols + 1u) / 2u;
+    *row = weights + count * bytes;
+#if KWS_ARM_DSP
+    unsigned words = (matrix->cols + 7u) / 8u;
+    scaling by = {matrix->multiplier, kws_half(matrix->shift), matrix->shift, 4 * words - bytes, x + 8 * words};
+    rows4(weights, x, out, count, &by);
+    if ((matrix->cols * 1024 * by.multiplier + by.half) >> by.shift > ROW_LIMIT) /* |weight x| <= 1024 */
+        for (; count; count--, out++) *out = kws_clamp(*out, -ROW_LIMIT, ROW_LIMIT);
+#else
+    const kws_matrix same = *matrix; /* in registers: no result can change it */
     for (; count; count--, weights += bytes) *out++ = scaled(&same, dot4(weights, x, same.cols));
-    *row = weights;
+#endif
 }
 #endif

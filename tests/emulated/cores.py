@@ -123,7 +123,7 @@ def _qemu(target: Target, machine: Machine) -> Core:
         compiler=f"{target.prefix}gcc",
         emulator=machine.emulator,
         packages=(target.packages, machine.package),
-        flags=target.flags,
+        flags=(*target.flags, target.optimization),
         sources=tuple(source for source in machine.sources if source not in SEMIHOSTED),
         linking=machine.linking,
         limits=SMALL if target.name == "Cortex-M0" else (),

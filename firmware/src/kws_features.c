@@ -133,7 +133,7 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
     int32_t exponent_q10[LANES];
     KWS_FOR_LANES(l) {
         int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q, place = exponent + LOG_FLOOR_EXPONENT;
-        exponent_q10[l] = exponent * (1 << LOG2_Q);
+        exponent_q10[l] = (int32_t)exponent * (1 << LOG2_Q);
         floor[l] = place >= 0 ? (uint64_t)1 << place : 0;
     }
     for (unsigned interval = 0; interval <= table->n_mels; interval++) {

@@ -98,6 +98,7 @@ class Group:
             dist.barrier()
 
     def leave(self) -> None:
-        """Part from the others."""
+        """Part from the others, all at once: gloo aborts where one is gone before another."""
         if self.size > 1 and dist.is_initialized():
+            dist.barrier()
             dist.destroy_process_group()

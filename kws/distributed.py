@@ -5,6 +5,7 @@ rounding of floats. The first one validates, keeps the checkpoint and writes the
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -98,7 +99,8 @@ class Group:
             dist.barrier()
 
     def leave(self) -> None:
-        """Part from the others, all at once: gloo aborts where one is gone before another."""
+        """Part from the others."""
         if self.size > 1 and dist.is_initialized():
-            dist.barrier()
             dist.destroy_process_group()
+            # gloo's threads must end before the interpreter does: at its exit they abort it.
+            gc.collect()

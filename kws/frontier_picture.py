@@ -134,7 +134,11 @@ def _label_all(figure: Any, axis: Any, points: Sequence[Point]) -> None:
 # Offset in points and which end of the text is at the point; the first of equally good ones wins.
 PLACES = tuple(
     (x * side, y, "left" if side > 0 else "right")
-    for x, y in ((9, -10), (10, 0), (9, 10), (4, -16), (4, 16), (0, -22), (0, 22))
+    for x, y in (
+        *((9, -10), (10, 0), (9, 10), (4, -16), (4, 16), (0, -22), (0, 22)),
+        (0, 36),
+        (0, -36),
+    )
     for side in (1, -1)
 )
 

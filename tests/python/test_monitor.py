@@ -155,12 +155,12 @@ def test_ctrl_c_ends_it_quietly_and_leaves_the_board_quiet(board, tmp_path):
     assert (tmp_path / "a.csv").read_text().count("\n") > 5
     with open(port, "rb", buffering=0) as line:
         os.set_blocking(line.fileno(), False)
-        # Its last answers may still be on their way; scores would come every 20 ms for ever.
-        rests = []
-        for _ in range(10):
-            time.sleep(0.3)
-            rests.append(not line.read(10_000))
-        assert all(rests[-3:])
+        # Answers on their way, and the state of the microphone, may still come; scores may not.
+        time.sleep(0.3)
+        line.read(100_000)
+        time.sleep(0.3)
+        said = (line.read(100_000) or b"").splitlines()
+        assert not [text for text in said if text.startswith(b"s ")]
 
 
 def test_what_is_wrong_is_one_sentence(board, tmp_path):

@@ -80,8 +80,7 @@ class _Batch:
 
     def loss(self, logits: Tensor) -> Tensor:
         """Cross-entropy of each clip's highest logits, as command words have it."""
-        bounds = map(self.windows.bounds, range(CLIPS))
-        clips = torch.stack([logits[:, first:end].amax(1) for first, end in bounds], 1)
+        clips = torch.stack([part.amax(1) for part in self.windows.cut(logits, CLIPS)], 1)
         return nn.functional.cross_entropy(clips.flatten(0, 1), self.labels)
 
     def run(self, clock: _Clock) -> None:

@@ -99,8 +99,7 @@ class CommandTask:
 
     def answers(self, logits: Tensor, clips: int) -> Tensor:
         """Each clip's logits, (streams, clips, classes), of (streams, frames, classes)."""
-        bounds = map(self._windows.bounds, range(clips))
-        return torch.stack([self.readout(logits[:, first:end]) for first, end in bounds], 1)
+        return torch.stack([self.readout(part) for part in self._windows.cut(logits, clips)], 1)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of the clips' logits: (streams, frames, classes), (streams, clips)."""

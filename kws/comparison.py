@@ -47,7 +47,7 @@ def compare(
     done = finished(recipe, folder)
     if done is not None:
         return done
-    network = _network(recipe, task, start)
+    network = network_of(recipe, task, start)
     trainer = Trainer(
         recipe, task, network, folder, store=FeatureStore(cache or CACHE, task.identity)
     )
@@ -94,7 +94,8 @@ def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
     return metrics
 
 
-def _network(recipe: Recipe, task: CommandTask, start: Path | None) -> Network:
+def network_of(recipe: Recipe, task: CommandTask, start: Path | None) -> Network:
+    """Return a network of the recipe, untrained or that of the finished run in `start`."""
     network = untrained(recipe, len(task.classes))
     if start is not None:
         network.load_state_dict(torch.load(start / NETWORK, weights_only=True))

@@ -16,14 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from kws.command_task import CommandTask
-from kws.comparison import NETWORK, compare
+from kws.comparison import compare, network_of
 from kws.compress import CompressionConfig, Normalization
 from kws.config import DetectorConfig
 from kws.errors import CorpusError
-from kws.fastgrnn import Network
 from kws.files import replacing
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig
-from kws.sizes import untrained
 
 LARGEST_BYTES = 65_535
 FIRST_SEED = 1000  # apart from those of the networks that are taught
@@ -69,7 +67,7 @@ class Teachers:
                 f"Teacher {index + 1} of {len(recipes)}: {figures['parameters']:,} parameters, "
                 f"{100 * figures['validation']:.2f} % of validation."
             )
-            self.networks.append(_network(each, task, folder / str(index) / NETWORK))
+            self.networks.append(network_of(each, task, folder / str(index)).eval())
         kept = f"answers-{len(recipes)}-{self.config.temperature:g}"
         self._folder = folder / kept
 
@@ -114,9 +112,3 @@ class Teachers:
         )
         # As large as at temperature 1, so that `share` means the same at any.
         return (1 - config.share) * labelled + config.share * config.temperature**2 * divergence
-
-
-def _network(recipe: Recipe, task: CommandTask, path: Path) -> Network:
-    network = untrained(recipe, len(task.classes))
-    network.load_state_dict(torch.load(path, weights_only=True))
-    return network.eval()

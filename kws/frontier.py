@@ -105,7 +105,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             ),
         )
     size = int(name.removeprefix("ours-"))
-    given = dataclasses.replace(schedule_for(size), versions=template.schedule.versions)
+    given = schedule_for(size)
     plain = dataclasses.replace(
         template,
         name=name,
@@ -118,6 +118,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             given,
             float_epochs=epochs(given.float_epochs),
             quantized_epochs=epochs(given.quantized_epochs),
+            versions=template.schedule.versions,
         ),
     )
     classes = (*template.words, UNKNOWN, SILENCE)

@@ -6,6 +6,7 @@ and what was said before it still echoes in the state when the clip begins.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,10 +45,13 @@ class Windows:
         delay = self._samples(DELAY_S) // hop if start else 0
         return start + delay, start + delay + frames
 
+    def cut(self, logits: Any, clips: int) -> list[Any]:
+        """The windows of the first clips, of (streams, frames, classes), an array or a tensor."""
+        return [logits[:, first:end] for first, end in map(self.bounds, range(clips))]
+
     def highest(self, logits: np.ndarray) -> np.ndarray:
         """Each clip's highest logits: (streams, frames, classes) to (streams * clips, classes)."""
-        bounds = map(self.bounds, range(self.clips))
-        parts = [logits[:, first:end].max(1) for first, end in bounds]
+        parts = [window.max(1) for window in self.cut(logits, self.clips)]
         return np.stack(parts, 1).reshape(-1, logits.shape[2])
 
     def join(self, clips: Samples, order: np.ndarray) -> Samples:

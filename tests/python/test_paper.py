@@ -19,6 +19,7 @@ from kws.counts import costs
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import Network
 from kws.paper_task import GOOGLE_30, TASKS, PaperTask
+from kws.sizes import untrained
 from kws.stages import stages_of
 from kws.trainer import Trainer
 
@@ -52,15 +53,7 @@ def finished(corpus, tmp_path_factory):
 
 
 def network_of(name: str, setting: paper.Setting, classes: int) -> Network:
-    recipe = paper.recipe_of(paper.ENTRIES[name], setting, 0)
-    sizes = recipe.network
-    return Network(
-        cell=sizes.cell,
-        n_features=recipe.features.n_features,
-        hidden=sizes.hidden,
-        classes=classes,
-        ranks=(sizes.rank_w, sizes.rank_u),
-    )
+    return untrained(paper.recipe_of(paper.ENTRIES[name], setting, 0), classes)
 
 
 @pytest.mark.parametrize(("task", "classes"), [("google12", 12), ("google30", 30)])

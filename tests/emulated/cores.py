@@ -8,15 +8,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "firmware"))
-from bill.targets import EMULATED, Machine, Target  # noqa: E402
+from bill.targets import (  # noqa: E402
+    ATMEGA328P,
+    EMULATED,
+    ENGINE_SOURCES,
+    PORTS,
+    SEMIHOSTING,
+    Machine,
+    Target,
+)
 
 BUILD = ROOT / "build" / "emulated"
-PORTS = ROOT / "firmware" / "ports"
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror")
 STRICT = ("-std=c99", "-pedantic")
-ENGINE = ROOT / "firmware" / "src"
 SOURCES = (
-    *sorted(ENGINE.glob("*.c")),
+    *ENGINE_SOURCES,
     *sorted((ROOT / "tests" / "firmware").glob("test_*.c")),
     ROOT / "tests" / "firmware" / "vectors.c",
     ROOT / "tests" / "firmware" / "runner.c",
@@ -25,7 +31,7 @@ SOURCES = (
 INCLUDES = ("firmware/include", "firmware/src", "firmware/ports/semihosting", "tests/firmware")
 SEMIHOSTED = (
     ROOT / "tests" / "emulated" / "port_semihosting.c",
-    PORTS / "semihosting" / "semihosting.c",
+    SEMIHOSTING,
 )
 AVR_TOOLS = ("gcc-avr avr-libc", "libsimavr-dev")
 SIMAVR = "simavr"  # not its program: machine.c, which is compiled with its library
@@ -42,7 +48,6 @@ class Core:
     name: str
     machine: str
     compiler: str
-    emulator: str
     packages: tuple[str, str]
     flags: tuple[str, ...]
     sources: tuple[Path, ...]
@@ -70,15 +75,14 @@ class Core:
         return outcome(self._command(program), folder)
 
     def _emulator(self) -> str | None:
-        return simavr_machine() if self.emulator == SIMAVR else shutil.which(self.emulator)
+        return shutil.which(self.qemu.emulator) if self.qemu else simavr_machine()
 
     def _command(self, program: Path) -> list[str]:
-        if self.emulator == SIMAVR:
-            image = program.with_suffix(".bin")
-            subprocess.run(["avr-objcopy", "-O", "binary", program, image], check=True)
-            return [str(BUILD / SIMAVR), str(image)]
-        assert self.qemu is not None
-        return self.qemu.command(program)
+        if self.qemu:
+            return self.qemu.command(program)
+        image = program.with_suffix(".bin")
+        subprocess.run(["avr-objcopy", "-O", "binary", program, image], check=True)
+        return [str(BUILD / SIMAVR), str(image)]
 
 
 def simavr_machine() -> str | None:
@@ -121,7 +125,6 @@ def _qemu(target: Target, machine: Machine) -> Core:
         name=target.name,
         machine=machine.name,
         compiler=f"{target.prefix}gcc",
-        emulator=machine.emulator,
         packages=(target.packages, machine.package),
         flags=(*target.flags, target.optimization),
         sources=tuple(source for source in machine.sources if source not in SEMIHOSTED),
@@ -132,12 +135,11 @@ def _qemu(target: Target, machine: Machine) -> Core:
 
 
 def _avr(name: str, limits: tuple[str, ...], *flags: str, **settings: tuple[str, ...]) -> Core:
-    assembly = sorted(ENGINE.glob("*.S")) if "-DKWS_AVR_ASSEMBLY" in flags else []
+    assembly = ATMEGA328P.assembly if "-DKWS_AVR_ASSEMBLY" in flags else ()
     return Core(
         name=name,
         machine="atmega2560",
         compiler="avr-gcc",
-        emulator=SIMAVR,
         packages=AVR_TOOLS,
         flags=("-mmcu=atmega2560", *flags),
         sources=(*assembly, PORTS / "simavr" / "start.c"),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.errors import ConfigError, KwsError
+from kws.frontend_spec import N_FFT, SAMPLE_RATE_HZ
 from kws.serial_port import SerialPort
 
 PROTOCOL = 1
@@ -18,7 +19,7 @@ AUDIO_RATE = 921_600
 ANSWER_S = 1.0
 SETTLING_S = 0.2
 LONGEST_LINE = 4096
-WINDOW_S = 0.032  # of a frame, at every rate
+WINDOW_S = N_FFT / SAMPLE_RATE_HZ  # of a frame, at every rate
 MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
 

@@ -20,6 +20,12 @@ def limits_flags(model: Path) -> tuple[str, ...]:
     return tuple(f"-D{name}={value}" for name, value in limits.items())
 
 
+def _compiler(target: Target, *flags: str) -> tuple[str, ...]:
+    """The command of a target's compiler, with the flags of the bill."""
+    common = (*FLAGS, target.optimization, *target.flags, *flags, *INCLUDES)
+    return (str(target.compiler), *common)
+
+
 def compile_engine(target: Target, folder: Path, *flags: str) -> list[Path]:
     """Compile every source of the engine into `folder` and return the objects."""
     return compile_sources(target, folder, ENGINE_SOURCES, *flags)
@@ -32,15 +38,7 @@ def compile_sources(
     objects = []
     for source in sources:
         objects.append(folder / f"{source.stem}.o")
-        command = [
-            str(target.compiler),
-            *FLAGS,
-            target.optimization,
-            *target.flags,
-            *flags,
-            *INCLUDES,
-        ]
-        command += ["-c", str(source), "-o", str(objects[-1])]
+        command = [*_compiler(target, *flags), "-c", str(source), "-o", str(objects[-1])]
         subprocess.run(command, check=True, cwd=folder)
     return objects
 
@@ -48,15 +46,7 @@ def compile_sources(
 def link(target: Target, machine: Machine, folder: Path, objects: list[Path], *flags: str) -> Path:
     """Link objects with what the machine needs and return the program."""
     program = folder / f"{machine.name}.elf"
-    command = [
-        str(target.compiler),
-        *FLAGS,
-        target.optimization,
-        *target.flags,
-        *flags,
-        *INCLUDES,
-        "-Wl,--gc-sections",
-    ]
+    command = [*_compiler(target, *flags), "-Wl,--gc-sections"]
     command += [*map(str, objects), *map(str, machine.sources), *machine.linking]
     subprocess.run([*command, "-o", str(program)], check=True, cwd=folder)
     return program

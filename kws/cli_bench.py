@@ -129,7 +129,7 @@ def frontier(
         typer.Option(metavar="DIR", help="The Speech Commands folder: train what is missing."),
     ] = None,
     recipe: Annotated[
-        Path, typer.Option(metavar="TOML", help="The recipe that all sizes are trained by.")
+        Path, typer.Option(metavar="TOML", help="The recipe whose clips and features all share.")
     ] = Path("models/commands_5k/config.toml"),
     only: Annotated[
         list[str] | None,

@@ -5,6 +5,7 @@ rounding of floats. The first one validates, keeps the checkpoint and writes the
 """
 
 import contextlib
+import datetime
 import gc
 import os
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,10 @@ import torch.distributed as dist
 from torch import Tensor
 
 from kws.errors import KwsError
+
+# The first process of a host may train teachers while the others wait, for more than the half hour
+# that gloo allows. A process that ends is noticed at once.
+LONGEST_WAIT = datetime.timedelta(hours=12)
 
 
 class Group:
@@ -92,11 +97,16 @@ class Group:
     @contextlib.contextmanager
     def local_first(self) -> Iterator[None]:
         """Let the first process of each host do what fills a cache, and then the others."""
-        if self.size > 1 and self.local_rank:
-            dist.barrier()
+        if self.size == 1:
+            yield
+            return
+        patient = dist.new_group(timeout=LONGEST_WAIT, backend="gloo")
+        if self.local_rank:
+            dist.barrier(patient)
         yield
-        if self.size > 1 and not self.local_rank:
-            dist.barrier()
+        if not self.local_rank:
+            dist.barrier(patient)
+        dist.destroy_process_group(patient)
 
     def leave(self) -> None:
         """Part from the others."""

@@ -21,7 +21,6 @@ from kws.native._engine import ffi, lib
 
 Int16Array = npt.NDArray[np.int16]
 THREADS = os.cpu_count() or 1
-LANES = 16  # clips that the network takes at once (kws/native/lanes.h)
 
 
 class Detection(NamedTuple):
@@ -208,7 +207,7 @@ def network_batch(
         size = part.stop - part.start
         lib.kws_batch_network(data, len(model.data), at, size, frames, to, _pointer(logits[part]))
 
-    _in_threads(work, count, min(threads, -(-count // LANES)))  # a thread's lanes be full
+    _in_threads(work, count, min(threads, -(-count // lib.KWS_LANES_AT_ONCE)))  # full lanes
     return logits, states
 
 

@@ -126,6 +126,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     )
     _make_folder(out)
     group = Group()
+    say = say if group.is_first else _say_nothing
     task: CommandTask | WakeTask
     with group.local_first():
         task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
@@ -135,11 +136,10 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         with group.local_first():
             teachers = Teachers(sized, task, CACHE, say=say)
     network = sizes.untrained(sized, len(task.classes))
-    if group.is_first:
-        say(
-            f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
-            f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
-        )
+    say(
+        f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
+        f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
+    )
     with _TensorBoard(out) if group.is_first else contextlib.nullcontext() as board:
         trainer = Trainer(
             sized,
@@ -168,6 +168,10 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     _write_results(sized, trainer, metrics, out)
     say(f"Wrote {out / recipe.name}.kws: {len(data)} bytes.")
     return metrics
+
+
+def _say_nothing(_: str) -> None:
+    """What all processes but the first say."""
 
 
 def _make_folder(out: Path) -> None:

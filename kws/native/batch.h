@@ -4,6 +4,9 @@
 
 #include "kws.h"
 
+/* Frames or clips at once: 32-bit values in the widest vector register of today, AVX-512. */
+#define KWS_LANES_AT_ONCE 16
+
 /* Frames of a signal: 0 below frame_length samples, else 1 + (samples - frame_length) / hop. */
 size_t kws_batch_frames(size_t samples, const kws_feature_settings *settings);
 

@@ -2,9 +2,7 @@
 #ifndef KWS_LANES_H
 #define KWS_LANES_H
 
-#include "kws.h"
-
-#define KWS_LANES_AT_ONCE 16 /* 32-bit values in the widest vector register of today, AVX-512 */
+#include "batch.h"
 
 /* One copy for each of these processors; which one runs is chosen as the library is loaded. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) && defined(__GLIBC__) && \

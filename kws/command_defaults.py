@@ -21,6 +21,7 @@ def schedule_for(max_bytes: int) -> ScheduleConfig:
             quantized_epochs=200,
             muon_learning_rate=0.02,
             quantized_muon_learning_rate=0.006,
+            quantized_annealing="cosine-cubed",
             versions=VERSIONS,
         )
     return ScheduleConfig(float_epochs=130, quantized_epochs=90, versions=VERSIONS)

@@ -5,6 +5,7 @@ learns in all its directions at once, and a recurrent network needs a third fewe
 scalars and the quantizers' steps are AdamW's.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,10 @@ class Optimizers:
         annealing: str,
         drop_at: float = 1.0,
     ) -> None:
-        """`annealing`: one-cycle, cosine or step (a tenth from `drop_at`), over `steps` steps."""
+        """`annealing` over `steps` steps: one-cycle, cosine, cosine-cubed or step.
+
+        Step: a tenth from the share `drop_at` on.
+        """
         self._optimizers = list(optimizers)
         self._schedulers = [_schedule(each, steps + 1, annealing, drop_at) for each in optimizers]
 
@@ -63,6 +67,12 @@ def _schedule(optimizer: optim.Optimizer, steps: int, annealing: str, drop_at: f
         return optim.lr_scheduler.MultiStepLR(optimizer, [drop], gamma=0.1)
     if annealing == "cosine":
         return optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    if annealing == "cosine-cubed":
+        # Weights of few levels go on changing at rates that hardly move a float: it is in the
+        # last tenth of a cosine that they come to rest, and here in the last third.
+        return optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: ((1 + math.cos(math.pi * min(1.0, step / steps))) / 2) ** 3
+        )
     rates = [group["lr"] for group in optimizer.param_groups]
     return optim.lr_scheduler.OneCycleLR(
         optimizer,

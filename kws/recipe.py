@@ -65,7 +65,8 @@ class ScheduleConfig:
 
     The sparse stages only take part where a density is below 1. `versions` is how many differently
     augmented copies of the training set are drawn; epochs take them in turn. `annealing` is the
-    learning rate's course in the float stage, one-cycle or cosine; the later stages are cosine.
+    learning rate's course in the float stage, one-cycle or cosine; the sparse stages are cosine,
+    and the quantized one is cosine or its third power, cosine-cubed.
     With "step", the paper's, it is constant and falls to a tenth after two thirds of the float
     stage, or where there are sparse stages, when the support is found.
     `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
@@ -75,6 +76,7 @@ class ScheduleConfig:
     """
 
     ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine", "step")
+    QUANTIZED_ANNEALINGS: ClassVar[tuple[str, ...]] = ("cosine", "cosine-cubed")
 
     float_epochs: int = 80
     thresholding_epochs: int = 40
@@ -86,6 +88,7 @@ class ScheduleConfig:
     annealing: str = "one-cycle"
     quantized_learning_rate: float = 3e-3
     quantized_muon_learning_rate: float = 0.0
+    quantized_annealing: str = "cosine"
     weight_decay: float = 1e-4
     dropout: float = 0.0
     versions: int = 12
@@ -102,10 +105,12 @@ class ScheduleConfig:
             value = getattr(self, name)
             check(0 <= value < math.inf, f"{name} is {value}; give 0 (AdamW alone) or more.")
         check(0 <= self.dropout < 1, f"dropout is {self.dropout}; choose 0 (none) to less than 1.")
-        check(
-            self.annealing in self.ANNEALINGS,
-            f"annealing is {self.annealing!r}; choose one of {', '.join(self.ANNEALINGS)}.",
-        )
+        for name, known in (
+            ("annealing", self.ANNEALINGS),
+            ("quantized_annealing", self.QUANTIZED_ANNEALINGS),
+        ):
+            value = getattr(self, name)
+            check(value in known, f"{name} is {value!r}; choose one of {', '.join(known)}.")
         _check_not_negative(self)
 
 

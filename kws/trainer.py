@@ -150,7 +150,8 @@ class Trainer:
 
     def _optimizers(self, stage: Stage) -> Optimizers:
         schedule, rate = self.recipe.schedule, stage.learning_rate
-        steps, annealing = stage.epochs * self.batches, "cosine"
+        steps = stage.epochs * self.batches
+        annealing = schedule.quantized_annealing if stage.quantized else "cosine"
         if schedule.annealing == "step" and not stage.quantized:
             annealing = "step"
         matrices, others = matrices_apart(list(self.network.parameters()))

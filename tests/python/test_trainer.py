@@ -318,6 +318,19 @@ def test_the_learning_rate_takes_the_course_that_the_recipe_names(annealing, tmp
     assert rates[20:] == sorted(rates[20:], reverse=True) and rates[20] < 0.003
 
 
+@pytest.mark.parametrize(("annealing", "halfway"), [("cosine", 0.5), ("cosine-cubed", 0.125)])
+def test_the_quantized_stage_cools_as_the_recipe_says(annealing, halfway, tmp_path):
+    schedule = ScheduleConfig(
+        float_epochs=1, quantized_epochs=7, batch_size=48, versions=1, quantized_annealing=annealing
+    )
+    made = make(recipe_of(schedule), tmp_path)
+    made.run()
+    rates = [row["learning_rate"] / 0.003 for row in made.history[1:]]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[3] == pytest.approx(halfway)
+    assert rates[-1] < 0.05
+
+
 def test_a_training_that_diverges_is_told_and_leaves_the_checkpoint(tmp_path):
     class Diverging(Toy):
         def loss(self, logits, labels):

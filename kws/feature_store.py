@@ -4,8 +4,11 @@ A copy is made once, in blocks, so that neither making nor reading it takes memo
 the corpus; runs with other seeds or networks find it again.
 """
 
+import contextlib
 import hashlib
+import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from kws.files import replacing
 LAYOUT_VERSION = 1  # part of every key: a change of features or layout makes old copies unused
 CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features, teachers; safe to delete
 KEPT_BYTES = 8 * 2**30  # of all copies of all training sets, the latest used
+IN_USE_S = 3600.0  # what was used within the hour may be another training's, and stays
 FEATURES, LABELS = "features", "labels"
 
 # Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.
@@ -39,7 +43,8 @@ class FeatureStore:
         """
         kept = self.open(index)
         if kept is None:
-            self._make_room()
+            with contextlib.suppress(FileNotFoundError):  # another training is making room
+                self._make_room()
             self._write(index, blocks(index))
             kept = self.open(index)
         if kept is None:
@@ -55,6 +60,8 @@ class FeatureStore:
             features = np.load(self._path(index, FEATURES), mmap_mode="r")
         except (OSError, ValueError, EOFError):
             return None
+        with contextlib.suppress(OSError):  # a cache that may only be read
+            os.utime(self.folder)
         is_whole = features.dtype == np.int16 and features.ndim == 3
         return (features, labels) if is_whole and len(features) == len(labels) else None
 
@@ -81,13 +88,13 @@ class FeatureStore:
 
     def _make_room(self) -> None:
         """Drop the training sets that were used longest ago, once there are too many bytes."""
-        stores = sorted(self._root.glob("features-*"), key=_last_use)
-        size = {store: sum(f.stat().st_size for f in store.glob("*.npy")) for store in stores}
-        for store in stores:
-            if sum(size.values()) <= KEPT_BYTES:
+        used = {store: store.stat().st_mtime for store in self._root.glob("features-*")}
+        size = {store: sum(f.stat().st_size for f in store.glob("*.npy")) for store in used}
+        for store in sorted(used, key=used.__getitem__):
+            if sum(size.values()) <= KEPT_BYTES or used[store] > time.time() - IN_USE_S:
                 return
+            size.pop(store)
             if store != self.folder:
-                size.pop(store)
                 shutil.rmtree(store, ignore_errors=True)
 
 
@@ -95,7 +102,3 @@ def _header(file: object, shape: tuple[int, ...]) -> None:
     """Write the header of a .npy file; it has room for any number of rows."""
     header = {"descr": "<i2", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
-
-
-def _last_use(store: Path) -> float:
-    return max((f.stat().st_atime for f in store.glob("*.npy")), default=0.0)

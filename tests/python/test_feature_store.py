@@ -1,7 +1,9 @@
 """Augmented copies on disk: made once, whole or not there, and never all in memory."""
 
+import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -83,16 +85,23 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path, monkeypatch):
 
 
 def test_training_sets_not_used_for_long_make_room(tmp_path, monkeypatch):
-    import os
-
     monkeypatch.setattr(feature_store, "KEPT_BYTES", 1500)
     stores = [FeatureStore(tmp_path, name) for name in ("old", "newer", "now")]
-    for age, store in zip((300, 200, 100), stores, strict=True):
+    for hours, store in zip((3, 2, 1.5), stores, strict=True):
         store(0, blocks)
-        for path in store.folder.glob("*.npy"):
-            os.utime(path, (path.stat().st_mtime - age,) * 2)
+        os.utime(store.folder, (time.time() - 3600 * hours,) * 2)
+    stores[1].open(0)  # another training goes on with it
     stores[2](1, blocks)
-    assert stores[0].open(0) is None and stores[2].open(0) is not None
+    assert stores[0].open(0) is None
+    assert stores[1].open(0) is not None and stores[2].open(0) is not None
+
+
+def test_a_training_set_that_is_just_begun_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_store, "KEPT_BYTES", 0)
+    begun = FeatureStore(tmp_path, "another training's")
+    begun.folder.mkdir()
+    FeatureStore(tmp_path, "mine")(0, blocks)
+    assert begun.folder.is_dir()
 
 
 def test_memory_does_not_grow_with_the_training_set(tmp_path):

@@ -193,18 +193,22 @@ def test_a_day_of_sound_leaves_the_state_where_an_hour_does():
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_models_forget_the_worst_past(path):
-    """Ten seconds after a minute at full scale, what was before moves no logit by 0.25 nat.
+    """Ten seconds after a minute at full scale the logits are what they are after any minute.
 
-    Measured: 0.23 (commands_1k), 0.17 (commands_5k), 0.15 (athena), 0.08 (hey_cortana). Units that
-    learned a gate near 1 remember for long; none does for ever.
+    States in integers hardly meet again: after three minutes of the same quiet noise, too, the
+    logits differ by 0.04 to 0.4 nat from then on (the worst class, mean of ten seconds).
     """
     model = model_file.load(path)
-    width = model.features.n_features
-    sound = engine.features(noise(10, 300), model.features)
-    pasts = [np.full((3000, width), value, np.int16) for value in (-32768, 0, 32767)]
-    runs = np.stack([np.concatenate([past, sound]) for past in pasts])
-    logits, _ = engine.network_batch(model, runs)
-    assert np.ptp(logits[:, -1].astype(int), axis=0).max() <= 256
+    now, *minutes = np.split(engine.features(noise(260, 300), model.features)[:12_000], 4)
+    worst = [np.full_like(now, value) for value in (-32768, 0, 32767)]
+
+    def spread(pasts: list[np.ndarray]) -> np.ndarray:
+        logits, _ = engine.network_batch(model, np.stack([np.append(p, now, 0) for p in pasts]))
+        return np.ptp(logits[:, len(now) :].astype(int), axis=0).max(axis=1)
+
+    after_worst, after_quiet = spread(worst), spread(minutes)
+    assert after_worst[:25].mean() > 5 * after_quiet[:25].mean()  # what is remembered is seen
+    assert after_worst[500:1000].mean() <= 1.2 * after_quiet[500:1000].mean()
 
 
 def test_the_detector_replayed_over_scores_follows_its_rules():

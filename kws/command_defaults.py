@@ -5,7 +5,7 @@ EXPERIMENTS.md has the measurements behind each of these.
 
 from kws.augment import AugmentConfig
 from kws.compress import CompressionConfig
-from kws.recipe import DataConfig, DistillationConfig, ScheduleConfig
+from kws.recipe import DistillationConfig, ScheduleConfig
 
 # Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
 SMALL_BYTES = 2048
@@ -15,8 +15,6 @@ UNTAUGHT_BYTES, TEACHERS = 1536, 4
 # With noise in four clips of five, what few weights can learn is the noise: half of it is worth 1.5
 # points of clean clips at 1 KB, and costs one of ten decibels above the noise.
 AUGMENT = AugmentConfig(noise_probability=0.4)
-# Of what is no command word, little besides the corpus' own other words and noises.
-DATA = DataConfig(garbled_share=0.0, other_speech_share=0.1, other_noise_share=0.2)
 
 
 def schedule_for(max_bytes: int) -> ScheduleConfig:

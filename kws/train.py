@@ -9,7 +9,7 @@ from typing import Any
 
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
-from kws.command_defaults import AUGMENT, DATA, compression_for, schedule_for, teachers_for
+from kws.command_defaults import AUGMENT, compression_for, schedule_for, teachers_for
 from kws.command_task import CommandTask
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
@@ -64,11 +64,8 @@ def train_commands(
         words=() if list(words) == ["all"] else tuple(words),
         seed=seed,
         max_bytes=max_bytes,
-        data=dataclasses.replace(
-            DATA,
-            corpus=str(data),
-            negatives=tuple(map(str, negatives)),
-            noise=tuple(map(str, noise)),
+        data=DataConfig(
+            corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
         ),
         augment=AUGMENT,
         compression=compression_for(max_bytes),

@@ -13,7 +13,7 @@ from kws.text import markdown_table
 
 GREY = "#7A7A7A"
 TICKS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536)
-LEAST_PER_CENT, SPAN_BYTES = 82.0, (400, 110_000)
+LEAST_PER_CENT, SPAN_BYTES = 82.0, (300, 110_000)
 BEGIN, END = "<!-- frontier: written by kws bench frontier -->", "<!-- /frontier -->"
 HEADER = ("network", "bytes", "mean %", "best %", "seeds", "task", "measured in")
 KINDS = {
@@ -135,9 +135,8 @@ def _label_all(figure: Any, axis: Any, points: Sequence[Point]) -> None:
 PLACES = tuple(
     (x * side, y, "left" if side > 0 else "right")
     for x, y in (
-        *((9, -10), (10, 0), (9, 10), (4, -16), (4, 16), (0, -22), (0, 22)),
-        (0, 36),
-        (0, -36),
+        *((9, -12), (10, 0), (9, 12), (4, -16), (4, 16), (0, -22), (0, 22)),
+        *((0, 36), (0, -36)),
     )
     for side in (1, -1)
 )

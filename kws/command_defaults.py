@@ -12,8 +12,8 @@ SMALL_BYTES = 2048
 VERSIONS = 64
 # A network of a kilobyte has no room for what teachers know besides the labels.
 UNTAUGHT_BYTES, TEACHERS = 1536, 4
-# With noise in four clips of five, noise is what few weights learn: half of it is worth 1.4 points of
-# clean clips at 1 KB, and costs half a point at 10 dB.
+# With noise in four clips of five, noise is what few weights learn: half of it is worth 1.4 points
+# of clean clips at 1 KB, and costs half a point at 10 dB.
 AUGMENT = AugmentConfig(noise_probability=0.4)
 
 

@@ -37,6 +37,11 @@ def compression_for(max_bytes: int) -> CompressionConfig:
     return CompressionConfig(gate_bias_limit=limit)
 
 
-def teachers_for(max_bytes: int) -> DistillationConfig:
-    """Return who teaches command words, by the size of the model."""
-    return DistillationConfig(teachers=TEACHERS if max_bytes > UNTAUGHT_BYTES else 0)
+def teachers_for(max_bytes: int, teachers: int | None = None) -> DistillationConfig:
+    """Return who teaches command words: by the size of the model, or so many FastGRNNs.
+
+    Half as many DS-CNNs join them.
+    """
+    if teachers is None:
+        teachers = TEACHERS if max_bytes > UNTAUGHT_BYTES else 0
+    return DistillationConfig(teachers=teachers, convolutional=teachers // 2)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kws import engine
-from kws.audio import find_audio
+from kws.audio import Samples, find_audio
 from kws.augment import Augment
 from kws.clip_cache import key_of
 from kws.clip_draws import ClipDraws
@@ -79,23 +79,35 @@ class CommandTask:
         files = key_of([*self._draws.paths, *noise])
         return repr((recipe.words, recipe.data, recipe.features, recipe.augment, files))
 
-    def blocks(self, index: int) -> Iterator[Examples]:
-        """Draw a version's clips, augment them, join them to streams and featurize those.
+    def clips(self, index: int) -> Iterator[tuple[Samples, np.ndarray]]:
+        """Draw a version's clips and augment them, in blocks of whole streams.
 
-        Yields features (streams, frames, n_features) int16 and labels (streams, clips) int64.
+        Yields clips (n, samples) int16 in the order of their streams, and labels (n,) int64.
         """
         rng = np.random.default_rng([self.recipe.data.augmentation_seed, 1, index])
         draw = self._draws(rng)
-        joined = min(self.recipe.data.stream_clips, len(draw.labels))
+        joined = self._joined(len(draw.labels))
         order = rng.permutation(len(draw.labels))
         order = order[: len(order) // joined * joined]
         block = BATCH_CLIPS // joined * joined
         for first in range(0, len(order), block):
             taken = order[first : first + block]
             clips = self._augment(draw.clips(taken, self.train.samples), rng)
-            streams = clips.reshape(len(taken) // joined, -1)
+            yield clips, draw.labels[taken]
+
+    def blocks(self, index: int) -> Iterator[Examples]:
+        """A version's clips, joined to streams and featurized.
+
+        Yields features (streams, frames, n_features) int16 and labels (streams, clips) int64.
+        """
+        for clips, labels in self.clips(index):
+            joined = self._joined(len(clips))
+            streams = clips.reshape(len(clips) // joined, -1)
             features = engine.features_batch(streams, self.recipe.features)
-            yield features, draw.labels[taken].reshape(-1, joined)
+            yield features, labels.reshape(-1, joined)
+
+    def _joined(self, clips: int) -> int:
+        return min(self.recipe.data.stream_clips, clips)
 
     def answers(self, logits: Tensor, clips: int) -> Tensor:
         """Each clip's logits, (streams, clips, classes), of (streams, frames, classes)."""

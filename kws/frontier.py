@@ -18,6 +18,7 @@ from kws.corpus import SILENCE, UNKNOWN
 from kws.errors import ConfigError, KwsError
 from kws.feature_store import CACHE
 from kws.files import replacing
+from kws.peers import DS_CNN_BATCH, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig, load_recipe
 from kws.train import train
 
@@ -63,10 +64,10 @@ class Peer:
 
 LOG_MEL_32 = FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute")
 LOG_MEL_40 = FeatureConfig(hop_length=160, n_mfcc=0, energy="absolute")
-MFCC_10 = FeatureConfig(hop_length=320, n_mfcc=10, energy="absolute")
+DS_CNN_FEATURES = FeatureConfig(hop_length=320, n_mfcc=DS_CNN_MFCC, energy="absolute")
 PEERS = {
     "gru": Peer("nn.GRU, 128 units", "gru", 128, LOG_MEL_32, 40, 3e-3),
-    "ds-cnn-s": Peer("DS-CNN-S", "ds_cnn", 64, MFCC_10, 60, 5e-3),
+    "ds-cnn-s": Peer("DS-CNN-S", "ds_cnn", DS_CNN_CHANNELS, DS_CNN_FEATURES, 60, DS_CNN_RATE),
     "bc-resnet-0.625": Peer("BC-ResNet-0.625", "bc_resnet", 20, LOG_MEL_40, 40, 5e-3),
     "bc-resnet-1": Peer("BC-ResNet-1", "bc_resnet", 32, LOG_MEL_40, 40, 5e-3),
 }
@@ -99,7 +100,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             distillation=DistillationConfig(),
             schedule=ScheduleConfig(
                 float_epochs=epochs(peer.epochs),
-                batch_size=100,
+                batch_size=DS_CNN_BATCH,
                 learning_rate=peer.learning_rate,
                 versions=PEER_VERSIONS,
             ),

@@ -118,9 +118,11 @@ class ScheduleConfig:
 class DistillationConfig:
     """Teachers: larger float networks that are trained first, on the same copies of the clips.
 
-    The network learns their mean answer beside the labels. teachers: how many; 0 learns from the
-    labels alone. hidden, rank_w, rank_u, epochs, dropout: theirs. share: the weight of their answer
-    in the loss; temperature: by which logits are divided, so that what is less likely counts too.
+    The network learns their mean answer beside the labels. teachers: how many FastGRNNs; hidden,
+    rank_w, rank_u, epochs, dropout: theirs. convolutional: how many DS-CNN-S, with
+    convolutional_epochs each. None of both learns from the labels alone. share: the weight of the
+    answer in the loss; temperature: by which logits are divided, so that what is less likely
+    counts too.
     """
 
     teachers: int = 0
@@ -129,18 +131,29 @@ class DistillationConfig:
     rank_u: int = 50
     epochs: int = 64
     dropout: float = 0.15
+    convolutional: int = 0
+    convolutional_epochs: int = 40
     share: float = 0.6
     temperature: float = 2.0
 
     def __post_init__(self) -> None:
-        check(0 <= self.teachers <= 16, f"teachers is {self.teachers}; choose 0 to 16.")
-        check(self.epochs >= 1, f"epochs of a teacher is {self.epochs}; give at least 1.")
+        for name in ("teachers", "convolutional"):
+            value = getattr(self, name)
+            check(0 <= value <= 16, f"{name} is {value}; choose 0 to 16.")
+        for name in ("epochs", "convolutional_epochs"):
+            value = getattr(self, name)
+            check(value >= 1, f"{name} of a teacher is {value}; give at least 1.")
         check(1 <= self.hidden <= MAX_HIDDEN, f"hidden is {self.hidden}; choose 1 to {MAX_HIDDEN}.")
         check(0 <= self.share <= 1, f"share is {self.share}; choose 0 to 1.")
         check(
             0 < self.temperature < math.inf,
             f"temperature is {self.temperature}; give a positive number.",
         )
+
+    @property
+    def total(self) -> int:
+        """How many teachers there are, of both kinds."""
+        return self.teachers + self.convolutional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,8 +254,9 @@ class Recipe:
             f"there are {len(self.words)} words; the engine tells {most} apart.",
         )
         check(
-            self.task == "commands" or self.distillation.teachers == 0,
-            f"teachers is {self.distillation.teachers}; only command words are taught by others.",
+            self.task == "commands" or self.distillation.total == 0,
+            f"There are {self.distillation.total} teachers; only command words are taught by "
+            "others.",
         )
         check(0 <= self.seed < 2**63, f"seed is {self.seed}; give a number from 0 to 2^63 - 1.")
         check(

@@ -6,7 +6,6 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from kws.compress import Normalization
 from kws.feature_store import Examples
 
 Run = Callable[[np.ndarray], np.ndarray]  # features -> logits (n, frames, classes), float32
@@ -37,8 +36,8 @@ class Task(Protocol):
 class Teacher(Protocol):
     """What the loop asks of those who know better than the labels alone."""
 
-    def answers(self, index: int, features: np.ndarray, normalize: Normalization) -> np.ndarray:
-        """Return what they answer to a copy of the training set, a row for each of its rows."""
+    def answers(self, index: int, clips: int) -> np.ndarray:
+        """Return what they answer to a copy of the training set: (rows, clips, classes) float32."""
 
     def loss(self, labelled: Tensor, logits: Tensor, answers: np.ndarray) -> Tensor:
         """Return the loss by labels, mixed with that by the answers to these rows."""

@@ -20,7 +20,7 @@ from kws.evaluate import evaluate_stream, labelled_report
 from kws.fastgrnn import parameters
 from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
-from kws.recipe import DataConfig, DistillationConfig, Recipe, load_recipe
+from kws.recipe import DataConfig, Recipe, load_recipe
 from kws.stages import stages_of
 from kws.trainer import Trainer
 from kws.wake_task import WakeTask
@@ -54,7 +54,8 @@ def train_commands(
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
     corpus a class of its own, without unknown and silence (the 35-word task).
     negatives, noise: folders of other speech, which is unknown too, and of other sounds.
-    teachers: how many larger networks are trained first to teach it, by default 4 above 1.5 KB.
+    teachers: how many larger FastGRNNs are trained first to teach it, by default 4 above 1.5 KB;
+    half as many DS-CNNs join them.
     """
     if words is None:
         words = COMMAND_WORDS_10
@@ -71,9 +72,7 @@ def train_commands(
         compression=compression_for(max_bytes),
         schedule=schedule_for(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
-        distillation=teachers_for(max_bytes)
-        if teachers is None
-        else DistillationConfig(teachers=teachers),
+        distillation=teachers_for(max_bytes, teachers),
     )
     return train(recipe, Path(out), say=say)
 
@@ -133,7 +132,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
     sized = dataclasses.replace(recipe, network=sizes.fit(recipe, task.classes))
     teachers = None
-    if isinstance(task, CommandTask) and recipe.distillation.teachers:
+    if isinstance(task, CommandTask) and recipe.distillation.total:
         with group.local_first():
             teachers = Teachers(sized, task, CACHE, say=say)
     network = sizes.untrained(sized, len(task.classes))

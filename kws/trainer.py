@@ -177,7 +177,7 @@ class Trainer:
         answers = None
         if self.teacher is not None:
             index = epoch % self.recipe.schedule.versions
-            answers = self.teacher.answers(index, features, self.normalization)
+            answers = self.teacher.answers(index, labels.shape[1])
         torch.manual_seed((self.recipe.seed * 1_000_003 + epoch) % 2**63)  # dropout's
         size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))

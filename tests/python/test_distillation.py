@@ -1,18 +1,21 @@
 """Teachers: trained once, asked once for each copy, and listened to."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from small_runs import command_corpus, command_recipe
 
-from kws import train
+from kws import engine, train
 from kws.command_task import CommandTask
-from kws.distillation import Teachers
+from kws.comparison import network_of
+from kws.compress import Normalization
+from kws.distillation import ApartTask, Teachers, teacher_recipe
 from kws.errors import ConfigError
 from kws.fastgrnn import Network
-from kws.recipe import DistillationConfig, Recipe
+from kws.recipe import DistillationConfig, Recipe, load_recipe
 from kws.trainer import Trainer
 
 TWO = DistillationConfig(teachers=2, hidden=12, rank_w=0, rank_u=0, epochs=2)
@@ -35,12 +38,12 @@ def silent(line: str) -> None:
 def test_teachers_are_trained_once_for_all_seeds(recipe, tmp_path):
     said: list[str] = []
     Teachers(recipe, CommandTask(recipe, None), tmp_path, say=said.append)
-    networks = sorted(tmp_path.glob("teachers-*/*/network.pt"))
+    networks = sorted(tmp_path.glob("teacher-*/network.pt"))
     assert len(networks) == 2 and "Teacher 2 of 2" in said[1]
     before = [path.stat().st_mtime_ns for path in networks]
     other = dataclasses.replace(recipe, seed=5, max_bytes=2048)
     Teachers(other, CommandTask(other, None), tmp_path, say=silent)
-    assert sorted(tmp_path.glob("teachers-*/*/network.pt")) == networks
+    assert sorted(tmp_path.glob("teacher-*/network.pt")) == networks
     assert [path.stat().st_mtime_ns for path in networks] == before
 
 
@@ -49,25 +52,56 @@ def test_teachers_of_other_clips_are_others(recipe, tmp_path):
     louder = dataclasses.replace(recipe.augment, gain_db=(6.0, 6.0))
     other = dataclasses.replace(recipe, augment=louder)
     Teachers(other, CommandTask(other, None), tmp_path, say=silent)
-    assert len(list(tmp_path.glob("teachers-*"))) == 2
+    assert len(list(tmp_path.glob("teacher-*"))) == 4
 
 
 def test_an_answer_is_the_mean_of_the_teachers_posteriors_and_is_kept(recipe, tmp_path):
     task = CommandTask(recipe, None)
     teachers = Teachers(recipe, task, tmp_path, say=silent)
     features, labels = next(iter(task.blocks(0)))
-    inputs = torch.randn(features.shape)
-    answers = teachers.answers(0, features, lambda given: inputs[: len(given)])
+    answers = teachers.answers(0, labels.shape[1])
     assert answers.shape == (*labels.shape, len(task.classes))
     with torch.no_grad():
-        each = [task.answers(n(inputs), labels.shape[1]) for n in teachers.networks]
+        inputs = Normalization.of(features)(features)
+        networks = [network_of(own, task, at).eval() for own, at in trained(recipe, tmp_path)]
+        each = [task.answers(network(inputs), labels.shape[1]) for network in networks]
     expected = sum((logits / TWO.temperature).softmax(-1) for logits in each) / 2
     assert np.allclose(answers, expected.numpy(), atol=2e-3)
+    kept = sorted(tmp_path.glob("teacher-*/logits/*.npy"))
+    before = [path.stat().st_mtime_ns for path in kept]
+    again = Teachers(recipe, task, tmp_path, say=silent)
+    assert np.array_equal(again.answers(0, labels.shape[1]), answers)
+    assert [path.stat().st_mtime_ns for path in kept] == before
 
-    def refuse(given):
-        raise AssertionError("asked again")
 
-    assert np.array_equal(teachers.answers(0, features, refuse), answers)
+def trained(recipe: Recipe, cache: Path) -> list[tuple[Recipe, Path]]:
+    """The recipes of its teachers, and where they lie."""
+    folders = {load_recipe(p).name: p.parent for p in cache.glob("teacher-*/config.toml")}
+    recipes = [teacher_recipe(recipe, index) for index in range(recipe.distillation.total)]
+    return [(own, folders[own.name]) for own in recipes]
+
+
+def test_a_convolutional_teacher_answers_to_the_clips_of_the_streams(recipe, tmp_path):
+    config = DistillationConfig(teachers=1, convolutional=1, hidden=8, rank_w=0, rank_u=0, epochs=1)
+    recipe = dataclasses.replace(
+        recipe, distillation=dataclasses.replace(config, convolutional_epochs=1)
+    )
+    task = CommandTask(recipe, None)
+    said: list[str] = []
+    teachers = Teachers(recipe, task, tmp_path, say=said.append)
+    assert "fastgrnn" in said[0] and "ds_cnn" in said[1]
+    own = teacher_recipe(recipe, 1)
+    apart = ApartTask(task, own, None)
+    streams, labels = next(iter(task.blocks(0)))
+    features, each = next(iter(apart.blocks(0)))
+    assert np.array_equal(each.ravel(), labels.ravel())  # in the streams' order
+    assert features.shape[::2] == (labels.size, 10) and streams.shape[2] == recipe.features.n_mfcc
+    # The very samples: the clips' and the streams' own come from one draw.
+    (clips, _), *_ = task.clips(0)
+    assert np.array_equal(features, engine.features_batch(clips, own.features))
+    joined = clips.reshape(len(labels), -1)
+    assert np.array_equal(streams, engine.features_batch(joined, recipe.features))
+    assert teachers.answers(0, labels.shape[1]).shape == (*labels.shape, len(task.classes))
 
 
 def test_the_loss_is_least_where_a_network_answers_as_its_teachers(recipe, tmp_path):

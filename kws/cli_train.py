@@ -80,8 +80,8 @@ def train_commands(
             metavar="N",
             min=0,
             max=16,
-            help="Larger FastGRNNs to train first and to learn from, and half as many DS-CNNs; "
-            "4 above 1.5 KB, else none.",
+            help="Larger FastGRNNs to train first and to learn from; half as many DS-CNNs join "
+            "them. 4 above 1.5 KB, else none.",
         ),
     ] = None,
     seed: Seed = 0,

@@ -9,6 +9,7 @@ import torch
 from small_runs import command_corpus, command_recipe
 
 from kws import engine, train
+from kws.command_defaults import teachers_for
 from kws.command_task import CommandTask
 from kws.comparison import network_of
 from kws.compress import Normalization
@@ -161,3 +162,12 @@ def test_dropout_hides_units_in_training_alone():
 def test_only_command_words_have_teachers(recipe):
     with pytest.raises(ConfigError, match="only command words are taught"):
         dataclasses.replace(recipe, task="wake", words=("hey you",))
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "asked", "fastgrnns", "ds_cnns"),
+    [(1024, None, 0, 0), (5632, None, 4, 2), (5632, 0, 0, 0), (1024, 3, 3, 1)],
+)
+def test_larger_models_are_taught_unless_told_otherwise(max_bytes, asked, fastgrnns, ds_cnns):
+    config = teachers_for(max_bytes, asked)
+    assert (config.teachers, config.convolutional) == (fastgrnns, ds_cnns)

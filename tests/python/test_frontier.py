@@ -54,7 +54,7 @@ def test_each_size_is_filled_and_not_exceeded(size):
     assert bool(recipe.schedule.muon_learning_rate) == small
     # All sizes learn from the same teachers, by the same features.
     assert recipe.features == template.features
-    assert recipe.distillation.teachers == (0 if size <= 1024 else 4)
+    assert recipe.distillation.total == (0 if size <= 1024 else 6)
 
 
 def test_a_peer_has_its_own_features_and_our_clips():

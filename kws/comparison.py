@@ -16,6 +16,7 @@ from kws import engine, model_file
 from kws.command_task import CommandTask
 from kws.config import LOGIT_ONE
 from kws.counts import costs
+from kws.distributed import Group
 from kws.errors import ConfigError, KwsError
 from kws.fastgrnn import Network
 from kws.feature_store import CACHE, FeatureStore
@@ -49,7 +50,12 @@ def compare(
         return done
     network = network_of(recipe, task, start)
     trainer = Trainer(
-        recipe, task, network, folder, store=FeatureStore(cache or CACHE, task.identity)
+        recipe,
+        task,
+        network,
+        folder,
+        store=FeatureStore(cache or CACHE, task.identity),
+        group=Group(alone=True),  # the other processes of torchrun wait for teachers
     )
     data = trainer.run()
     metrics = {

@@ -26,11 +26,12 @@ LONGEST_WAIT = datetime.timedelta(hours=12)
 class Group:
     """The processes of a training; alone unless torchrun started several."""
 
-    def __init__(self) -> None:
-        """Join the others; KwsError where they cannot be reached."""
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.size = int(os.environ.get("WORLD_SIZE", "1"))
-        self.local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    def __init__(self, *, alone: bool = False) -> None:
+        """Join the others, or train `alone` while they wait; KwsError where none answers."""
+        environment = {} if alone else os.environ
+        self.rank = int(environment.get("RANK", "0"))
+        self.size = int(environment.get("WORLD_SIZE", "1"))
+        self.local_rank = int(environment.get("LOCAL_RANK", "0"))
         if self.size > 1 and not dist.is_initialized():
             try:
                 dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

@@ -1,5 +1,6 @@
 """Two processes that train together against one that trains alone."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import pytest
 import torch
 from small_runs import command_corpus, command_recipe
 
+from kws.recipe import DistillationConfig
+
+UNTAUGHT = DistillationConfig()
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -28,16 +32,17 @@ def corpus(tmp_path_factory) -> Path:
     return command_corpus(tmp_path_factory.mktemp("corpus"), ("up", "down", "flat", "hum"))
 
 
-def program(folder: Path, corpus: Path, out: str, **schedule) -> list[str]:
+def program(folder: Path, corpus: Path, out: str, distillation=UNTAUGHT, **schedule) -> list[str]:
     """A Python program that trains on the corpus into folder/out."""
-    recipe = folder / "recipe.toml"
-    recipe.write_text(command_recipe(corpus, words=("up", "down"), schedule=schedule).to_toml())
+    path = folder / "recipe.toml"
+    recipe = command_recipe(corpus, words=("up", "down"), schedule=schedule)
+    path.write_text(dataclasses.replace(recipe, distillation=distillation).to_toml())
     file = folder / f"{out}.py"
     file.write_text(
         PROGRAM.format(
             tests=str(Path(__file__).parent),
             cache=str(folder / "cache"),
-            recipe=str(recipe),
+            recipe=str(path),
             out=str(folder / out),
         )
     )
@@ -76,6 +81,17 @@ def test_two_processes_take_the_steps_of_one(batch_size, corpus, tmp_path):
 def test_more_processes_than_clips_of_a_batch(corpus, tmp_path):
     done = run(3, program(tmp_path, corpus, "out", float_epochs=1, batch_size=4))
     assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out").glob("*.kws"))
+
+
+def test_the_first_process_trains_the_teachers_while_the_other_waits(corpus, tmp_path):
+    teachers = DistillationConfig(
+        teachers=1, convolutional=1, hidden=8, rank_w=0, rank_u=0, epochs=1, convolutional_epochs=1
+    )
+    schedule = {"float_epochs": 1, "quantized_epochs": 1, "batch_size": 16}
+    done = run(2, program(tmp_path, corpus, "out", teachers, **schedule))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Teacher 1 of 2") == done.stdout.count("Teacher 2 of 2") == 1
     assert list((tmp_path / "out").glob("*.kws"))
 
 

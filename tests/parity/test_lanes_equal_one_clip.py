@@ -1,12 +1,13 @@
 """The exact seam within the engine: many clips at once have the integers of each clip alone."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_models import CELLS, KINDS, RandomModel
 
 from kws import engine, model_file
 from kws.config import FeatureConfig
+from kws.errors import ModelError
 from kws.weights import Weights
 
 EXTREMES = np.array([-32768, -4000, -1, 0, 1, 4000, 32767])
@@ -48,9 +49,12 @@ def test_any_model_and_any_number_of_clips(
     weights = recipe.weights()
     if largest_scales:
         with_largest_scales(weights)
-    model = model_file.parse(
-        model_file.encode(recipe.features, recipe.detector, recipe.classes, weights)
-    )
+    try:
+        data = model_file.encode(recipe.features, recipe.detector, recipe.classes, weights)
+    except ModelError as error:
+        assume("at most 65,535" not in str(error))  # full matrices of many units
+        raise
+    model = model_file.parse(data)
     rng = np.random.default_rng(seed)
     shape = (clips, 12, recipe.features.n_features)
     features = rng.integers(-32768, 32768, shape) >> rng.integers(0, 8, (clips, 1, 1))

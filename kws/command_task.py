@@ -71,7 +71,7 @@ class CommandTask:
         noise = background_noise(root, split, sample_rate_hz=rate_hz)
         return command_task(clips, words, split, noise=noise, cache=cache, sample_rate_hz=rate_hz)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Everything that decides what the versions hold."""
         recipe = self.recipe

@@ -10,6 +10,7 @@ Source: Hinton et al., "Distilling the knowledge in a neural network", arXiv:150
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from kws.config import DetectorConfig
 from kws.errors import CorpusError
 from kws.feature_store import Examples, FeatureStore
 from kws.files import replacing
-from kws.peers import DS_CNN_BATCH, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
+from kws.peers import BATCH_SIZE, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
 from kws.progress import progress
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig
 from kws.stages import stages_of
@@ -66,7 +67,7 @@ def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
         schedule=dataclasses.replace(
             schedule,
             float_epochs=config.convolutional_epochs,
-            batch_size=DS_CNN_BATCH,
+            batch_size=BATCH_SIZE,
             learning_rate=DS_CNN_RATE,
         ),
     )
@@ -80,7 +81,7 @@ class ApartTask(CommandTask):
         super().__init__(recipe, cache)
         self._streams = streams
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Everything that decides what the versions hold: the streams' draw is part of it."""
         return f"apart {self.recipe.features} {self._streams.identity}"
@@ -100,7 +101,10 @@ class _Teacher:
         self.figures = compare(recipe, task, folder, cache=cache)
         self._network = network_of(recipe, task, folder).eval()
         self._store = FeatureStore(cache, task.identity)
-        self._normalize: Normalization | None = None
+
+    @cached_property
+    def _normalize(self) -> Normalization:
+        return Normalization.of(self._store(0, self._task.blocks)[0])
 
     def logits(self, index: int) -> np.ndarray:
         """Return (clips, classes) float16 for copy `index`, kept from the first time on.
@@ -114,8 +118,6 @@ class _Teacher:
             kept = np.empty(0)
         if kept.ndim == 2:
             return kept
-        if self._normalize is None:
-            self._normalize = Normalization.of(self._store(0, self._task.blocks)[0])
         features, labels = self._store(index, self._task.blocks)
         parts = []
         with torch.no_grad():
@@ -138,9 +140,11 @@ class Teachers:
         self._task, self.config = task, recipe.distillation
         self.each = []
         total = self.config.total
+        shown = task
         for index in range(total):
             own = teacher_recipe(recipe, index)
-            shown = task if index < self.config.teachers else ApartTask(task, own, cache)
+            if index == self.config.teachers:
+                shown = ApartTask(task, own, cache)  # for this one and all that follow
             text = shown.identity + own.to_toml()
             name = f"teacher-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
             teacher = _Teacher(own, shown, cache / name, cache)

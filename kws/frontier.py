@@ -18,7 +18,7 @@ from kws.corpus import SILENCE, UNKNOWN
 from kws.errors import ConfigError, KwsError
 from kws.feature_store import CACHE
 from kws.files import replacing
-from kws.peers import DS_CNN_BATCH, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
+from kws.peers import BATCH_SIZE, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig, load_recipe
 from kws.train import train
 
@@ -100,7 +100,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             distillation=DistillationConfig(),
             schedule=ScheduleConfig(
                 float_epochs=epochs(peer.epochs),
-                batch_size=DS_CNN_BATCH,
+                batch_size=BATCH_SIZE,
                 learning_rate=peer.learning_rate,
                 versions=PEER_VERSIONS,
             ),

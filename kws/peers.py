@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 SUB_BANDS = 5
 CHANNEL_DROPOUT = 0.1
-# DS-CNN-S, and how we train it
-DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_BATCH, DS_CNN_RATE = 64, 10, 100, 5e-3
+BATCH_SIZE = 100  # in training, of every peer
+DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE = 64, 10, 5e-3  # DS-CNN-S, and how we train it
 
 
 class DsCnn(nn.Module):

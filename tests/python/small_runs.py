@@ -13,11 +13,14 @@ from kws.audio import write_audio
 from kws.augment import AugmentConfig
 from kws.compress import CompressionConfig
 from kws.config import FeatureConfig
-from kws.recipe import DataConfig, NetworkConfig, Recipe, ScheduleConfig
+from kws.recipe import DataConfig, DistillationConfig, NetworkConfig, Recipe, ScheduleConfig
 from kws.splits import speaker_split
 
 RATE = 16_000
 PLAIN = AugmentConfig(shift_ms=0.0, gain_db=(0.0, 0.0), noise_probability=0.0, speed=(1.0, 1.0))
+TEACHERS_OF_BOTH_KINDS = DistillationConfig(
+    teachers=1, convolutional=1, hidden=8, rank_w=0, rank_u=0, epochs=1, convolutional_epochs=1
+)
 
 
 def sweep(from_hz: float, to_hz: float, seconds: float = 0.5, rms: float = 5000.0) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import command_corpus, command_recipe
+from small_runs import TEACHERS_OF_BOTH_KINDS, command_corpus, command_recipe
 
 from kws import engine, train
 from kws.command_defaults import teachers_for
@@ -83,10 +83,7 @@ def trained(recipe: Recipe, cache: Path) -> list[tuple[Recipe, Path]]:
 
 
 def test_a_convolutional_teacher_answers_to_the_clips_of_the_streams(recipe, tmp_path):
-    config = DistillationConfig(teachers=1, convolutional=1, hidden=8, rank_w=0, rank_u=0, epochs=1)
-    recipe = dataclasses.replace(
-        recipe, distillation=dataclasses.replace(config, convolutional_epochs=1)
-    )
+    recipe = dataclasses.replace(recipe, distillation=TEACHERS_OF_BOTH_KINDS)
     task = CommandTask(recipe, None)
     said: list[str] = []
     teachers = Teachers(recipe, task, tmp_path, say=said.append)

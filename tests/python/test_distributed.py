@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import command_corpus, command_recipe
+from small_runs import TEACHERS_OF_BOTH_KINDS, command_corpus, command_recipe
 
 from kws.recipe import DistillationConfig
 
@@ -85,11 +85,8 @@ def test_more_processes_than_clips_of_a_batch(corpus, tmp_path):
 
 
 def test_the_first_process_trains_the_teachers_while_the_other_waits(corpus, tmp_path):
-    teachers = DistillationConfig(
-        teachers=1, convolutional=1, hidden=8, rank_w=0, rank_u=0, epochs=1, convolutional_epochs=1
-    )
     schedule = {"float_epochs": 1, "quantized_epochs": 1, "batch_size": 16}
-    done = run(2, program(tmp_path, corpus, "out", teachers, **schedule))
+    done = run(2, program(tmp_path, corpus, "out", TEACHERS_OF_BOTH_KINDS, **schedule))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Teacher 1 of 2") == done.stdout.count("Teacher 2 of 2") == 1
     assert list((tmp_path / "out").glob("*.kws"))

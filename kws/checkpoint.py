@@ -41,7 +41,9 @@ def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | No
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     try:
-        content: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        content: dict[str, Any] = torch.load(
+            io.BytesIO(data), map_location="cpu", weights_only=True
+        )
         found = {key: content[key] for key in expected}
     except Exception:  # torch raises whatever the damaged file makes it raise
         raise ConfigError(f"{path} is damaged; delete it to train anew.") from None

@@ -3,6 +3,8 @@
 EXPERIMENTS.md has the measurements behind each of these.
 """
 
+from collections.abc import Sequence
+
 from kws.augment import AugmentConfig
 from kws.compress import CompressionConfig
 from kws.recipe import DistillationConfig, ScheduleConfig
@@ -12,6 +14,9 @@ SMALL_BYTES = 2048
 VERSIONS = 64
 # A network of a kilobyte that is taught loses more in rounding, and rejects fewer new words.
 UNTAUGHT_BYTES, TEACHERS = 1536, 4
+# The network that ships to teach, under models/, and what it knows.
+TEACHER = "commands_teacher"
+TAUGHT_WORDS = ("yes", "no", "up", "down", "left", "right", "stop", "go")
 # With noise in four clips of five, noise is what few weights learn: half of it is worth 1.4 points
 # of clean clips at 1 KB, and costs half a point at 10 dB.
 AUGMENT = AugmentConfig(noise_probability=0.4)
@@ -37,11 +42,19 @@ def compression_for(max_bytes: int) -> CompressionConfig:
     return CompressionConfig(gate_bias_limit=limit)
 
 
-def teachers_for(max_bytes: int, teachers: int | None = None) -> DistillationConfig:
-    """Return who teaches command words: by the size of the model, or so many FastGRNNs.
+def teachers_for(
+    max_bytes: int, words: Sequence[str], teachers: int | None = None
+) -> DistillationConfig:
+    """Return who teaches command words, by the size of the model.
 
-    Half as many DS-CNNs join them.
+    That is the network that ships, if it knows all the words, else FastGRNNs; `teachers`: so many
+    FastGRNNs instead. Half as many DS-CNNs join them.
     """
     if teachers is None:
-        teachers = TEACHERS if max_bytes > UNTAUGHT_BYTES else 0
+        if max_bytes <= UNTAUGHT_BYTES:
+            teachers = 0
+        elif words and set(words) <= set(TAUGHT_WORDS):
+            return DistillationConfig(networks=(TEACHER,))
+        else:
+            teachers = TEACHERS
     return DistillationConfig(teachers=teachers, convolutional=teachers // 2)

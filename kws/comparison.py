@@ -21,13 +21,13 @@ from kws.errors import ConfigError, KwsError
 from kws.fastgrnn import Network
 from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
-from kws.recipe import Recipe
+from kws.recipe import Recipe, load_recipe
 from kws.sizes import untrained
 from kws.stages import stages_of
-from kws.task import Run
+from kws.task import Run, Teacher
 from kws.trainer import Trainer, pieces
 
-NETWORK = "network.pt"
+NETWORK, CONFIG = "network.pt", "config.toml"
 FLOAT, INTEGERS = "float", "integers through the C engine"
 
 
@@ -38,17 +38,18 @@ def compare(
     *,
     start: Path | None = None,
     cache: Path | None = None,
+    teacher: Teacher | None = None,
 ) -> dict[str, Any]:
     """Train, measure and return the metrics, which also stand in folder/metrics.json.
 
     start: the folder of a finished run whose network this one begins with. cache: where copies of
-    the training set are kept, in place of the usual place.
+    the training set are kept, in place of the usual place. teacher: whose answers it learns, too.
     ConfigError where the folder holds a run of other settings.
     """
     done = finished(recipe, folder)
     if done is not None:
         return done
-    network = network_of(recipe, task, start)
+    network = network_of(recipe, len(task.classes), start)
     trainer = Trainer(
         recipe,
         task,
@@ -56,8 +57,10 @@ def compare(
         folder,
         store=FeatureStore(cache or CACHE, task.identity),
         group=Group(alone=True),  # the other processes of torchrun wait for teachers
+        teacher=teacher,
     )
     data = trainer.run()
+    network.cpu()
     metrics = {
         "name": recipe.name,
         "seed": recipe.seed,
@@ -76,7 +79,7 @@ def compare(
     # The metrics come last: where they are, all is.
     for name, content in (
         (NETWORK, state.getvalue()),
-        ("config.toml", recipe.to_toml().encode()),
+        (CONFIG, recipe.to_toml().encode()),
         ("metrics.json", (json.dumps(metrics, indent=1) + "\n").encode()),
     ):
         with replacing(folder / name, KwsError) as file:
@@ -88,25 +91,38 @@ def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
     """Return the metrics of a run that is done, None where it is not, or not begun."""
     try:
         metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
-        config = (folder / "config.toml").read_text("utf-8")
+        kept = load_recipe(folder / CONFIG)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} cannot be read: {error}; delete it to train anew.") from None
-    if config != recipe.to_toml():
+    if kept != recipe:
         raise ConfigError(
             f"{folder} holds a run with other settings; choose another --to, or delete the folder."
         )
     return metrics
 
 
-def network_of(recipe: Recipe, task: CommandTask, start: Path | None) -> Network:
+def network_of(recipe: Recipe, classes: int, start: Path | None) -> Network:
     """Return a network of the recipe, untrained or that of the finished run in `start`."""
-    network = untrained(recipe, len(task.classes))
+    network = untrained(recipe, classes)
     if start is not None:
-        network.load_state_dict(torch.load(start / NETWORK, weights_only=True))
+        _load(network, start / NETWORK)
     assert stages_of(recipe)
     return network
+
+
+def _load(network: Network, path: Path) -> None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        network.load_state_dict(torch.load(io.BytesIO(data), weights_only=True))
+    except Exception:  # torch raises whatever the damaged file makes it raise
+        raise ConfigError(
+            f"{path} is damaged, or not of the sizes in {CONFIG} beside it; train it anew."
+        ) from None
 
 
 def _runner(network: Network, trainer: Trainer, data: bytes | None) -> Run:

@@ -73,11 +73,17 @@ class Normalization:
         scale = np.clip(np.round(INPUT_ONE * 512 / (flat.std(0) + 1e-9)), 1, 255)
         return cls(offset.astype(np.int8), scale.astype(np.uint8))
 
-    def __call__(self, features: np.ndarray) -> Tensor:
-        """Return what the engine feeds its network: (..., n_features) float32, int8 steps / 32."""
-        centred = features.astype(np.int32) - 32 * self.offset.astype(np.int32)
-        steps = np.clip((centred * self.scale.astype(np.int32) + 256) >> 9, -128, 127)
-        return torch.from_numpy(steps.astype(np.float32) / INPUT_ONE)
+    def __call__(self, features: np.ndarray, device: torch.device | None = None) -> Tensor:
+        """Return what the engine feeds its network: (..., n_features) float32, int8 steps / 32.
+
+        device: where it is computed, and lies afterwards; the processor unless another is named.
+        """
+        # In floats, which hold all of it exactly: at most (32768 + 4096) 255 < 2^24.
+        offset, scale = (torch.tensor(v, dtype=torch.float32) for v in (self.offset, self.scale))
+        # A copy: torch warns of arrays that cannot be written, as those of a memory map.
+        steps = torch.from_numpy(np.array(features)).to(device).float()
+        steps = steps.sub_(32 * offset.to(device)).mul_(scale.to(device)).add_(256)
+        return steps.div_(512).floor_().clamp_(-128, 127).div_(INPUT_ONE)
 
 
 def straight_through(value: Tensor, shipped: Tensor) -> Tensor:

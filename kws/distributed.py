@@ -14,13 +14,26 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from kws.errors import KwsError
+from kws.fastgrnn import FastCell
 
 # The first process of a host may train teachers while the others wait, for more than the half hour
 # that gloo allows. A process that ends is noticed at once.
 LONGEST_WAIT = datetime.timedelta(hours=12)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return where a network is trained: a GPU, one a process of this host, or the processor.
+
+    FastGRNN stays on the processor: its fused scan is as fast there, and its quantized stage runs
+    the engine itself.
+    """
+    if not torch.cuda.is_available() or any(isinstance(m, FastCell) for m in network.modules()):
+        return torch.device("cpu")
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.device("cuda", local_rank % torch.cuda.device_count())
 
 
 class Group:
@@ -34,7 +47,8 @@ class Group:
         self.local_rank = int(environment.get("LOCAL_RANK", "0"))
         if self.size > 1 and not dist.is_initialized():
             try:
-                dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+                has_gpu = torch.cuda.is_available() and dist.is_nccl_available()
+                dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo")
             except (RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise KwsError(

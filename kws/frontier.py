@@ -114,7 +114,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
         max_bytes=size,
         network=NetworkConfig(cell=template.network.cell),
         compression=compression_for(size),
-        distillation=teachers_for(size),
+        distillation=teachers_for(size, template.words),
         schedule=dataclasses.replace(
             given,
             float_epochs=epochs(given.float_epochs),
@@ -171,7 +171,9 @@ def gather(folders: Iterable[Path], models: Path) -> list[Point]:
             found += points_of(runs)
     for path in sorted(models.glob("*/metrics.json")):
         if load_recipe(path.parent / "config.toml").task == "commands":
-            found += [dataclasses.replace(p, group=SHIPPED) for p in points_of([path.parent])]
+            (point,) = points_of([path.parent])
+            ships = point.group == OURS  # not a network that only teaches
+            found.append(dataclasses.replace(point, group=SHIPPED) if ships else point)
     return found
 
 

@@ -72,7 +72,8 @@ class ScheduleConfig:
     `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     `dropout`: share of the units that the float stage hides from the classifier, others in every
-    clip. `quantized_muon_learning_rate` is Muon's in the quantized stage.
+    clip. `quantized_muon_learning_rate` is Muon's in the quantized stage. `masked_frames` and
+    `masked_bands`: SpecAugment's widest masks in the float stage, 0 for none.
     """
 
     ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine", "step")
@@ -91,6 +92,8 @@ class ScheduleConfig:
     quantized_annealing: str = "cosine"
     weight_decay: float = 1e-4
     dropout: float = 0.0
+    masked_frames: int = 0
+    masked_bands: int = 0
     versions: int = 12
     patience: int = 0
 
@@ -116,15 +119,17 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationConfig:
-    """Teachers: larger float networks that are trained first, on the same copies of the clips.
+    """Teachers: larger float networks, which answer to the same copies of the clips.
 
-    The network learns their mean answer beside the labels. teachers: how many FastGRNNs; hidden,
-    rank_w, rank_u, epochs, dropout: theirs. convolutional: how many DS-CNN-S, with
-    convolutional_epochs each. None of both learns from the labels alone. share: the weight of the
+    The network learns their mean answer beside the labels. networks: folders of finished networks
+    (or names under models/) that know all its words. teachers: how many FastGRNNs are trained
+    first; hidden, rank_w, rank_u, epochs, dropout: theirs. convolutional: how many DS-CNN-S, with
+    convolutional_epochs each. None of all learns from the labels alone. share: the weight of the
     answer in the loss; temperature: by which logits are divided, so that what is less likely
     counts too.
     """
 
+    networks: tuple[str, ...] = ()
     teachers: int = 0
     hidden: int = 200
     rank_w: int = 10
@@ -151,9 +156,14 @@ class DistillationConfig:
         )
 
     @property
-    def total(self) -> int:
-        """How many teachers there are, of both kinds."""
+    def trained(self) -> int:
+        """How many teachers are trained first, of both kinds."""
         return self.teachers + self.convolutional
+
+    @property
+    def total(self) -> int:
+        """How many teachers there are."""
+        return self.trained + len(self.networks)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
 from kws.command_defaults import AUGMENT, compression_for, schedule_for, teachers_for
 from kws.command_task import CommandTask
+from kws.comparison import NETWORK, compare
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
 from kws.distillation import Teachers
@@ -54,8 +55,9 @@ def train_commands(
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
     corpus a class of its own, without unknown and silence (the 35-word task).
     negatives, noise: folders of other speech, which is unknown too, and of other sounds.
-    teachers: how many larger FastGRNNs are trained first to teach it, by default 4 above 1.5 KB;
-    half as many DS-CNNs join them.
+    teachers: how many larger FastGRNNs are trained first to teach it; half as many DS-CNNs join
+    them. By default none up to 1.5 KB; above, the network in models/commands_teacher teaches, and
+    where it does not know a word, 4 FastGRNNs.
     """
     if words is None:
         words = COMMAND_WORDS_10
@@ -72,7 +74,7 @@ def train_commands(
         compression=compression_for(max_bytes),
         schedule=schedule_for(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
-        distillation=teachers_for(max_bytes, teachers),
+        distillation=teachers_for(max_bytes, words, teachers),
     )
     return train(recipe, Path(out), say=say)
 
@@ -119,14 +121,17 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     A run that was killed goes on where it was. Errors leave the last checkpoint in place. Of
     several processes (torchrun) only the first has metrics to return.
     """
+    ships = any(stage.quantized for stage in stages_of(recipe))
     check(
-        any(stage.quantized for stage in stages_of(recipe)),
+        ships or recipe.task == "commands",
         "The recipe has no quantized stage, so there would be no model to ship; choose the cell "
         "fastgrnn or fastrnn and quantized_epochs above 0.",
     )
     _make_folder(out)
     group = Group()
     say = say if group.is_first else _say_nothing
+    if not ships:
+        return _train_float(recipe, out, group, say)
     task: CommandTask | WakeTask
     with group.local_first():
         task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
@@ -167,6 +172,23 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     metrics = _measure(sized, task, trainer, out / f"{recipe.name}.kws")
     _write_results(sized, trainer, metrics, out)
     say(f"Wrote {out / recipe.name}.kws: {len(data)} bytes.")
+    return metrics
+
+
+def _train_float(recipe: Recipe, out: Path, group: Group, say: Say) -> dict[str, Any]:
+    """Train a network that ships no bytes, but can teach: out/network.pt."""
+    check(
+        group.size == 1,
+        "A network without a quantized stage, which can only teach, trains in one process: start "
+        "kws train without torchrun.",
+    )
+    task = CommandTask(recipe, CACHE)
+    teachers = Teachers(recipe, task, CACHE, say=say) if recipe.distillation.total else None
+    metrics = compare(recipe, task, out, cache=CACHE, teacher=teachers)
+    say(
+        f"Wrote {out / NETWORK}: {recipe.network.cell}, {metrics['parameters']:,} parameters in "
+        f"float, {100 * metrics['validation']:.2f} % of validation; it can teach (networks)."
+    )
     return metrics
 
 

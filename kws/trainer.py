@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from kws.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from kws.compress import Normalization, QuantizedNetwork, keep_largest
-from kws.distributed import Group
+from kws.distributed import Group, device_of
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
 from kws.feature_store import FeatureStore
 from kws.optimizers import Optimizers, matrices_apart
 from kws.progress import progress
 from kws.recipe import Recipe
+from kws.spec_augment import masked
 from kws.stages import Stage, stages_of
 from kws.task import Task, Teacher
 from kws.versions import Versions
@@ -55,6 +56,8 @@ class Trainer:
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
         self.log = log
         self.group, self.teacher = group or Group(), teacher
+        self.device = device_of(network)
+        network.to(self.device)
         is_maker = store is None or self.group.local_rank == 0
         self.versions = Versions(task, recipe.schedule.versions, store, is_maker=is_maker)
         first_features, labels = self.versions(0)
@@ -187,7 +190,7 @@ class Trainer:
             optimizers.zero_grad()
             if len(rows):
                 logits = self._logits(stage, features[rows])
-                loss = self.task.loss(logits, torch.from_numpy(labels[rows]))
+                loss = self.task.loss(logits, torch.from_numpy(labels[rows]).to(logits.device))
                 if self.teacher is not None and answers is not None:
                     loss = self.teacher.loss(loss, logits, answers[rows])
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -211,7 +214,11 @@ class Trainer:
             assert self.quantized is not None
             logits: Tensor = self.quantized(features)
             return logits
-        logits = self.network(self.normalization(features))
+        inputs = self.normalization(features, self.device)
+        if self.network.training:
+            schedule = self.recipe.schedule
+            inputs = masked(inputs, schedule.masked_frames, schedule.masked_bands)
+        logits = self.network(inputs)
         return logits
 
     def _sparsify(self, stage: Stage) -> None:
@@ -232,7 +239,8 @@ class Trainer:
         def run(features: np.ndarray) -> np.ndarray:
             with torch.no_grad():
                 parts = [
-                    self._logits(stage, part) for part in np.array_split(features, pieces(features))
+                    self._logits(stage, part).cpu()
+                    for part in np.array_split(features, pieces(features))
                 ]
                 return torch.cat(parts).numpy()
 

@@ -9,14 +9,15 @@ import torch
 from small_runs import TEACHERS_OF_BOTH_KINDS, command_corpus, command_recipe
 
 from kws import engine, train
-from kws.command_defaults import teachers_for
+from kws.command_defaults import TAUGHT_WORDS, TEACHER, teachers_for
 from kws.command_task import CommandTask
 from kws.comparison import network_of
 from kws.compress import Normalization
-from kws.distillation import ApartTask, Teachers, teacher_recipe
+from kws.config import FeatureConfig
+from kws.distillation import ApartTask, Teachers, find_network, teacher_recipe
 from kws.errors import ConfigError
 from kws.fastgrnn import Network
-from kws.recipe import DistillationConfig, Recipe, load_recipe
+from kws.recipe import DistillationConfig, NetworkConfig, Recipe, load_recipe
 from kws.trainer import Trainer
 
 TWO = DistillationConfig(teachers=2, hidden=12, rank_w=0, rank_u=0, epochs=2)
@@ -64,7 +65,9 @@ def test_an_answer_is_the_mean_of_the_teachers_posteriors_and_is_kept(recipe, tm
     assert answers.shape == (*labels.shape, len(task.classes))
     with torch.no_grad():
         inputs = Normalization.of(features)(features)
-        networks = [network_of(own, task, at).eval() for own, at in trained(recipe, tmp_path)]
+        networks = [
+            network_of(own, len(task.classes), at).eval() for own, at in trained(recipe, tmp_path)
+        ]
         each = [task.answers(network(inputs), labels.shape[1]) for network in networks]
     expected = sum((logits / TWO.temperature).softmax(-1) for logits in each) / 2
     assert np.allclose(answers, expected.numpy(), atol=2e-3)
@@ -78,7 +81,7 @@ def test_an_answer_is_the_mean_of_the_teachers_posteriors_and_is_kept(recipe, tm
 def trained(recipe: Recipe, cache: Path) -> list[tuple[Recipe, Path]]:
     """The recipes of its teachers, and where they lie."""
     folders = {load_recipe(p).name: p.parent for p in cache.glob("teacher-*/config.toml")}
-    recipes = [teacher_recipe(recipe, index) for index in range(recipe.distillation.total)]
+    recipes = [teacher_recipe(recipe, index) for index in range(recipe.distillation.trained)]
     return [(own, folders[own.name]) for own in recipes]
 
 
@@ -162,9 +165,119 @@ def test_only_command_words_have_teachers(recipe):
 
 
 @pytest.mark.parametrize(
-    ("max_bytes", "asked", "fastgrnns", "ds_cnns"),
-    [(1024, None, 0, 0), (5632, None, 4, 2), (5632, 0, 0, 0), (1024, 3, 3, 1)],
+    ("max_bytes", "words", "asked", "fastgrnns", "ds_cnns", "networks"),
+    [
+        (1024, TAUGHT_WORDS, None, 0, 0, ()),
+        (5632, TAUGHT_WORDS, None, 0, 0, (TEACHER,)),
+        (5632, ("go", "yes"), None, 0, 0, (TEACHER,)),
+        (5632, ("go", "on"), None, 4, 2, ()),
+        (5632, (), None, 4, 2, ()),
+        (5632, TAUGHT_WORDS, 0, 0, 0, ()),
+        (1024, TAUGHT_WORDS, 3, 3, 1, ()),
+    ],
 )
-def test_larger_models_are_taught_unless_told_otherwise(max_bytes, asked, fastgrnns, ds_cnns):
-    config = teachers_for(max_bytes, asked)
+def test_larger_models_are_taught_unless_told_otherwise(
+    max_bytes, words, asked, fastgrnns, ds_cnns, networks
+):
+    config = teachers_for(max_bytes, words, asked)
     assert (config.teachers, config.convolutional) == (fastgrnns, ds_cnns)
+    assert config.networks == networks
+
+
+def float_recipe(recipe: Recipe, **distillation) -> Recipe:
+    """A convolutional network that ships nothing, for the words of `recipe`."""
+    return dataclasses.replace(
+        recipe,
+        name="large",
+        data=dataclasses.replace(recipe.data, stream_clips=1),
+        features=FeatureConfig(hop_length=320, n_mfcc=0, energy="absolute"),
+        network=NetworkConfig(cell="bc_resnet", hidden=16),
+        schedule=dataclasses.replace(recipe.schedule, masked_frames=8, masked_bands=4),
+        distillation=DistillationConfig(**distillation),
+    )
+
+
+@pytest.fixture
+def large(recipe, tmp_path, monkeypatch) -> Path:
+    """The folder of a finished convolutional network."""
+    monkeypatch.setattr(train, "CACHE", tmp_path / "cache")
+    said: list[str] = []
+    train.train(float_recipe(recipe), tmp_path / "large", say=said.append)
+    assert "it can teach" in said[-1] and (tmp_path / "large" / "network.pt").is_file()
+    return tmp_path / "large"
+
+
+def taught_by(recipe: Recipe, *networks: Path | str) -> Recipe:
+    names = tuple(map(str, networks))
+    return dataclasses.replace(recipe, distillation=DistillationConfig(networks=names))
+
+
+def test_a_finished_network_teaches_others(recipe, large, tmp_path):
+    said: list[str] = []
+    train.train(taught_by(recipe, large), tmp_path / "small", say=said.append)
+    assert f"Taught by {large}" in said[0]
+    plain = dataclasses.replace(recipe, distillation=DistillationConfig())
+    train.train(plain, tmp_path / "plain", say=silent)
+    small, alone = (tmp_path / n / f"{recipe.name}.kws" for n in ("small", "plain"))
+    assert small.read_bytes() != alone.read_bytes()
+    # It teaches another that ships nothing, too.
+    train.train(float_recipe(recipe, networks=(str(large),)), tmp_path / "second", say=silent)
+    assert not torch.equal(*(weights(at) for at in (large, tmp_path / "second")))
+
+
+def weights(folder: Path) -> torch.Tensor:
+    state = torch.load(folder / "network.pt", weights_only=True)
+    return torch.cat([value.flatten() for name, value in state.items() if "classifier" in name])
+
+
+def test_it_answers_to_the_very_clips_of_the_streams(recipe, large, tmp_path):
+    task = CommandTask(recipe, None)
+    teachers = Teachers(taught_by(recipe, large), task, tmp_path / "cache", say=silent)
+    own = load_recipe(large / "config.toml")
+    apart = ApartTask(task, own, None)
+    features, _ = next(iter(apart.blocks(1)))
+    normalize = Normalization.of(next(iter(apart.blocks(0)))[0])
+    network = network_of(own, len(task.classes), large).eval()
+    with torch.no_grad():
+        expected = (network(normalize(features)).amax(1) / 2.0).softmax(-1)
+    clips = recipe.data.stream_clips
+    answers = teachers.answers(1, clips)
+    assert np.allclose(answers.reshape(-1, len(task.classes)), expected.numpy(), atol=2e-3)
+
+
+def test_a_word_that_is_not_wanted_is_unknown_to_the_teacher(recipe, large, tmp_path):
+    both = CommandTask(recipe, None)
+    one = dataclasses.replace(recipe, words=recipe.words[1:])
+    task = CommandTask(one, None)
+    assert len(task.classes) == len(both.classes) - 1
+    (teacher,) = Teachers(taught_by(one, large), task, tmp_path / "cache", say=silent).each
+    logits = torch.from_numpy(teacher.logits(0).astype(np.float32))
+    given, merged = logits.softmax(-1), teacher.posteriors(0, 1.0)
+    assert torch.allclose(merged[:, task.classes.index("down")], given[:, 1])
+    expected = given[:, both.classes.index("up")] + given[:, both.classes.index("_unknown_")]
+    assert torch.allclose(merged[:, task.classes.index("_unknown_")], expected, atol=1e-6)
+
+
+def test_a_network_that_cannot_teach_is_refused_in_one_sentence(recipe, large, tmp_path):
+    def refusal(taught: Recipe) -> str:
+        task = CommandTask(taught, None)
+        with pytest.raises(ConfigError) as error:
+            Teachers(taught, task, tmp_path / "cache", say=silent)
+        return str(error.value)
+
+    assert "no trained network 'nowhere'" in refusal(taught_by(recipe, "nowhere"))
+    more = dataclasses.replace(recipe, words=("up", "down", "hum"))
+    assert "does not know hum" in refusal(taught_by(more, large))
+    network = large / "network.pt"
+    whole = network.read_bytes()
+    network.write_bytes(whole[: len(whole) // 2])
+    assert "network.pt is damaged" in refusal(taught_by(recipe, large))
+    torch.save(Network(n_features=40, hidden=5, classes=4).state_dict(), network)
+    assert "not of the sizes in config.toml beside it" in refusal(taught_by(recipe, large))
+
+
+def test_the_network_that_ships_knows_the_words_that_are_taught_by_it():
+    folder = find_network(TEACHER)
+    recipe = load_recipe(folder / "config.toml")
+    assert recipe.words == TAUGHT_WORDS
+    assert network_of(recipe, len(TAUGHT_WORDS) + 2, folder).cell.hidden == recipe.network.hidden

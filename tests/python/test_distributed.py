@@ -11,6 +11,8 @@ import pytest
 import torch
 from small_runs import TEACHERS_OF_BOTH_KINDS, command_corpus, command_recipe
 
+from kws.distributed import Group, device_of
+from kws.fastgrnn import Network
 from kws.recipe import DistillationConfig
 
 UNTAUGHT = DistillationConfig()
@@ -100,3 +102,39 @@ def test_a_process_that_dies_ends_the_others(corpus, tmp_path):
     file.write_text(dying + file.read_text())
     done = run(2, arguments)
     assert done.returncode != 0 and "exitcode" in done.stderr
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.mark.parametrize(
+    ("cell", "local_rank", "device"),
+    [
+        ("fastgrnn", 1, "cpu"),
+        ("bc_resnet", 0, "cuda:0"),
+        ("bc_resnet", 3, "cuda:1"),
+        ("gru", 1, "cuda:1"),
+    ],
+)
+def test_a_gpu_trains_what_is_faster_there(cell, local_rank, device, two_gpus, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", str(local_rank))
+    network = Network(cell=cell, n_features=40, hidden=16, classes=3)
+    assert device_of(network) == torch.device(device)
+
+
+def test_beside_a_gpu_what_lies_on_the_processor_is_summed_too(two_gpus, monkeypatch):
+    # nccl alone refuses tensors of the processor, where FastGRNN is trained.
+    asked: list[str] = []
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    monkeypatch.setattr(torch.distributed, "init_process_group", asked.append)
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    Group()
+    assert asked == ["cpu:gloo,cuda:nccl"]
+
+
+def test_without_a_gpu_everything_stays_on_the_processor():
+    assert device_of(Network(cell="bc_resnet", n_features=40, hidden=16, classes=3)).type == "cpu"

@@ -81,10 +81,13 @@ UNUSUAL = Recipe(
         quantized_annealing="cosine-cubed",
         weight_decay=0.0,
         dropout=0.5,
+        masked_frames=8,
+        masked_bands=9,
         versions=6,
         patience=7,
     ),
     distillation=DistillationConfig(
+        networks=("runs/large", "other"),
         teachers=3,
         hidden=77,
         rank_w=0,

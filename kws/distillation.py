@@ -37,7 +37,7 @@ from kws.stages import stages_of
 
 LARGEST_BYTES = 65_535
 FIRST_SEED = 1000  # apart from those of the networks that are taught
-ROWS_AT_ONCE = 128
+ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice the time
 
 
 def teacher_recipe(recipe: Recipe, index: int) -> Recipe:

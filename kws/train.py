@@ -121,7 +121,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     A run that was killed goes on where it was. Errors leave the last checkpoint in place. Of
     several processes (torchrun) only the first has metrics to return.
     """
-    ships = any(stage.quantized for stage in stages_of(recipe))
+    ships = is_shipped(recipe)
     check(
         ships or recipe.task == "commands",
         "The recipe has no quantized stage, so there would be no model to ship; choose the cell "
@@ -173,6 +173,11 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
     _write_results(sized, trainer, metrics, out)
     say(f"Wrote {out / recipe.name}.kws: {len(data)} bytes.")
     return metrics
+
+
+def is_shipped(recipe: Recipe) -> bool:
+    """Whether a model file comes of the recipe, and not a network that can only teach."""
+    return any(stage.quantized for stage in stages_of(recipe))
 
 
 def _train_float(recipe: Recipe, out: Path, group: Group, say: Say) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from kws.config import check
 from kws.errors import KwsError
 from kws.files import replacing
 from kws.recipe import Recipe, load_recipe
-from kws.train import Say, card_config, train
+from kws.train import Say, card_config, is_shipped, train
 
 RESULTS = ("config.toml", "training.png", "confusion.png", "detection.png")
 
@@ -35,6 +35,11 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
     not trained again.
     """
     check(count >= 1, f"There are {count} seeds to train; give at least 1.")
+    check(
+        is_shipped(recipe),
+        "The recipe has no quantized stage: seeds are compared by the bytes that ship; train a "
+        "network that only teaches without --seeds.",
+    )
     runs = []
     for seed in range(recipe.seed, recipe.seed + count):
         folder = out / f"seed{seed}"

@@ -18,6 +18,7 @@ from kws.distillation import ApartTask, Teachers, find_network, teacher_recipe
 from kws.errors import ConfigError
 from kws.fastgrnn import Network
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, load_recipe
+from kws.train_seeds import best_of_seeds
 from kws.trainer import Trainer
 
 TWO = DistillationConfig(teachers=2, hidden=12, rank_w=0, rank_u=0, epochs=2)
@@ -223,6 +224,12 @@ def test_a_finished_network_teaches_others(recipe, large, tmp_path):
     # It teaches another that ships nothing, too.
     train.train(float_recipe(recipe, networks=(str(large),)), tmp_path / "second", say=silent)
     assert not torch.equal(*(weights(at) for at in (large, tmp_path / "second")))
+
+
+def test_seeds_of_a_network_that_only_teaches_are_refused(recipe, tmp_path):
+    with pytest.raises(ConfigError, match="without --seeds"):
+        best_of_seeds(float_recipe(recipe), tmp_path / "out", 2, say=silent)
+    assert not (tmp_path / "out").exists()
 
 
 def weights(folder: Path) -> torch.Tensor:

@@ -33,7 +33,12 @@ def schedule_for(max_bytes: int) -> ScheduleConfig:
             quantized_annealing="cosine-cubed",
             versions=VERSIONS,
         )
-    return ScheduleConfig(float_epochs=130, quantized_epochs=90, versions=VERSIONS)
+    return ScheduleConfig(
+        float_epochs=300,
+        quantized_epochs=150,
+        quantized_learning_rate=6e-3,
+        versions=VERSIONS,
+    )
 
 
 def compression_for(max_bytes: int) -> CompressionConfig:
@@ -54,7 +59,7 @@ def teachers_for(
         if max_bytes <= UNTAUGHT_BYTES:
             teachers = 0
         elif words and set(words) <= set(TAUGHT_WORDS):
-            return DistillationConfig(networks=(TEACHER,))
+            return DistillationConfig(networks=(TEACHER,), share=1.0)
         else:
             teachers = TEACHERS
     return DistillationConfig(teachers=teachers, convolutional=teachers // 2)

@@ -21,23 +21,21 @@ from torch import Tensor, nn
 from kws import engine
 from kws.command_task import CommandTask
 from kws.comparison import CONFIG, NETWORK, compare, network_of
-from kws.compress import CompressionConfig, Normalization
+from kws.compress import CompressionConfig
 from kws.config import DetectorConfig, FeatureConfig, check
 from kws.corpus import SILENCE, UNKNOWN
-from kws.distributed import device_of
-from kws.errors import ConfigError, CorpusError
-from kws.fastgrnn import Network, parameters
+from kws.errors import ConfigError
+from kws.fastgrnn import parameters
 from kws.feature_store import Examples, FeatureStore
-from kws.files import replacing
 from kws.model_file import MODELS
 from kws.peers import BATCH_SIZE, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
 from kws.progress import progress
 from kws.recipe import DistillationConfig, NetworkConfig, Recipe, ScheduleConfig, load_recipe
 from kws.stages import stages_of
+from kws.teacher_answers import Copies, Teacher
 
 LARGEST_BYTES = 65_535
 FIRST_SEED = 1000  # apart from those of the networks that are taught
-ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice the time
 
 
 def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
@@ -108,83 +106,6 @@ class ApartTask(CommandTask):
             yield engine.features_batch(clips, self.recipe.features), labels[:, None]
 
 
-class _Copies:
-    """A task's copies, not kept but for the last: several networks are asked about each in turn."""
-
-    def __init__(self, task: CommandTask) -> None:
-        """`task`: whose copies these are."""
-        self._task = task
-        self._last: tuple[int, Examples] | None = None
-
-    def __call__(self, index: int) -> Examples:
-        """Return copy `index`."""
-        if self._last is None or self._last[0] != index:
-            features, labels = zip(*self._task.blocks(index), strict=True)
-            self._last = index, (np.concatenate(features), np.concatenate(labels))
-        return self._last[1]
-
-
-class _Teacher:
-    """One trained network, and its answers to each copy of the training set."""
-
-    def __init__(
-        self,
-        network: Network,
-        task: CommandTask,
-        copies: Callable[[int], Examples],
-        folder: Path,
-        classes: tuple[str, ...],
-    ) -> None:
-        """`folder`: where its answers are kept. `classes`: its own, the task's or more words."""
-        self._task, self._copies, self._folder = task, copies, folder
-        self._merging = _merging(classes, task.classes)
-        self._device = device_of(network)
-        self._network = network.eval().to(self._device)
-
-    @cached_property
-    def _normalize(self) -> Normalization:
-        return Normalization.of(self._copies(0)[0])
-
-    def logits(self, index: int) -> np.ndarray:
-        """Return (clips, classes) float16 for copy `index`, kept from the first time on.
-
-        CorpusError where they cannot be written.
-        """
-        path = self._folder / "logits" / f"{index:04d}.npy"
-        try:
-            kept: np.ndarray = np.load(path)
-        except (OSError, ValueError, EOFError):
-            kept = np.empty(0)
-        if kept.ndim == 2:
-            return kept
-        normalize = self._normalize
-        features, labels = self._copies(index)
-        parts = []
-        with torch.no_grad():
-            for first in range(0, len(features), ROWS_AT_ONCE):
-                inputs = normalize(features[first : first + ROWS_AT_ONCE], self._device)
-                answers = self._task.answers(self._network(inputs), labels.shape[1])
-                parts.append(answers.flatten(0, 1).cpu())
-        made: np.ndarray = torch.cat(parts).numpy().astype(np.float16)
-        with replacing(path, CorpusError) as file:
-            np.save(file, made)
-        return made
-
-    def posteriors(self, index: int, temperature: float) -> Tensor:
-        """Return (clips, the task's classes) float32 for copy `index`, at a temperature."""
-        softened = torch.from_numpy(self.logits(index).astype(np.float32)).div(temperature)
-        return softened.softmax(-1) @ self._merging
-
-
-def _merging(given: tuple[str, ...], wanted: tuple[str, ...]) -> Tensor:
-    """Return (given, wanted) 0 and 1: which class each becomes, unknown where it is not wanted."""
-    column = {name: index for index, name in enumerate(wanted)}
-    merging = torch.zeros(len(given), len(wanted))
-    for row, name in enumerate(given):
-        merging[row, column[name if name in column else UNKNOWN]] = 1
-    return merging
-
-
 class Teachers:
     """The teachers of a recipe, trained where they are not in the cache yet."""
 
@@ -194,7 +115,7 @@ class Teachers:
         """`task`: the clips that the network learns, too. Errors are those of a training."""
         self._task, self.config = task, recipe.distillation
         self._recipe, self._cache, self._say = recipe, cache, say
-        self._apart: dict[FeatureConfig, tuple[ApartTask, _Copies]] = {}
+        self._apart: dict[FeatureConfig, tuple[ApartTask, Copies]] = {}
         self.each = [self._finished(find_network(name)) for name in self.config.networks]
         self.each += map(self._trained, range(self.config.trained))
         epochs = sum(stage.epochs for stage in stages_of(recipe))
@@ -203,19 +124,19 @@ class Teachers:
             for teacher in self.each:
                 teacher.logits(index)
 
-    def _shown(self, recipe: Recipe) -> tuple[CommandTask, _Copies]:
+    def _shown(self, recipe: Recipe) -> tuple[CommandTask, Copies]:
         """Return the clips as a teacher of this recipe hears them."""
         if recipe.data.stream_clips > 1:
-            return self._task, _Copies(self._task)
+            return self._task, Copies(self._task)
         features = recipe.features
         if features not in self._apart:
             data = dataclasses.replace(self._recipe.data, stream_clips=1)
             own = dataclasses.replace(self._recipe, features=features, data=data)
             task = ApartTask(self._task, own, self._cache)
-            self._apart[features] = task, _Copies(task)
+            self._apart[features] = task, Copies(task)
         return self._apart[features]
 
-    def _finished(self, folder: Path) -> _Teacher:
+    def _finished(self, folder: Path) -> Teacher:
         """A network that is there already."""
         recipe = load_recipe(folder / CONFIG)
         classes = (*recipe.words, UNKNOWN, SILENCE)
@@ -225,13 +146,21 @@ class Teachers:
             f"The network in {folder} does not know {', '.join(unheard)}, so it cannot teach them; "
             "leave it out of `networks` and set teachers = 4, or use --teachers 4.",
         )
+        wanted, own = self._recipe.features, recipe.features
+        check(
+            own == wanted
+            if recipe.data.stream_clips > 1
+            else own.sample_rate_hz == wanted.sample_rate_hz,
+            f"The network in {folder} has other features ({own}) than the recipe ({wanted}); only "
+            "one that was trained with stream_clips = 1 at the same sample rate may have its own.",
+        )
         task, copies = self._shown(recipe)
-        network = network_of(recipe, len(classes), folder).eval()
+        network = network_of(recipe, len(classes), folder)
         self._say(f"Taught by {folder}: {recipe.network.cell}, {parameters(network):,} parameters.")
         content = hashlib.sha256((folder / NETWORK).read_bytes()).hexdigest()
-        return _Teacher(network, task, copies, self._kept(task.identity + content), classes)
+        return Teacher(network, task, copies, self._kept(task.identity + content), classes)
 
-    def _trained(self, index: int) -> _Teacher:
+    def _trained(self, index: int) -> Teacher:
         own = teacher_recipe(self._recipe, index)
         task, _ = self._shown(own)
         folder = self._kept(task.identity + own.to_toml())
@@ -244,7 +173,7 @@ class Teachers:
         store = FeatureStore(self._cache, task.identity)
         copies = partial(store, blocks=task.blocks)
         network = network_of(own, len(task.classes), folder)
-        return _Teacher(network, task, copies, folder, task.classes)
+        return Teacher(network, task, copies, folder, task.classes)
 
     def _kept(self, identity: str) -> Path:
         return self._cache / f"teacher-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"

@@ -275,6 +275,11 @@ def test_a_network_that_cannot_teach_is_refused_in_one_sentence(recipe, large, t
     assert "no trained network 'nowhere'" in refusal(taught_by(recipe, "nowhere"))
     more = dataclasses.replace(recipe, words=("up", "down", "hum"))
     assert "does not know hum" in refusal(taught_by(more, large))
+    slow = dataclasses.replace(
+        recipe.features, sample_rate_hz=8000, hop_length=160, n_mels=24, n_mfcc=8
+    )
+    other_rate = dataclasses.replace(recipe, features=slow)
+    assert "at the same sample rate" in refusal(taught_by(other_rate, large))
     network = large / "network.pt"
     whole = network.read_bytes()
     network.write_bytes(whole[: len(whole) // 2])

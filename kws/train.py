@@ -9,7 +9,7 @@ from typing import Any
 
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
-from kws.command_defaults import AUGMENT, compression_for, schedule_for, teachers_for
+from kws.command_defaults import AUGMENT, compression_for, schedule_for, teachers_for, unknowns_for
 from kws.command_task import CommandTask
 from kws.comparison import NETWORK, compare
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
@@ -61,6 +61,7 @@ def train_commands(
     """
     if words is None:
         words = COMMAND_WORDS_10
+    distillation = teachers_for(max_bytes, words, teachers)
     recipe = Recipe(
         task="commands",
         name=Path(out).resolve().name,  # of `--out .` too
@@ -68,13 +69,16 @@ def train_commands(
         seed=seed,
         max_bytes=max_bytes,
         data=DataConfig(
-            corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
+            corpus=str(data),
+            negatives=tuple(map(str, negatives)),
+            noise=tuple(map(str, noise)),
+            **unknowns_for(distillation),
         ),
         augment=AUGMENT,
         compression=compression_for(max_bytes),
         schedule=schedule_for(max_bytes),
         features=FeatureConfig(n_mfcc=COMMANDS_MFCC, energy="delta"),
-        distillation=teachers_for(max_bytes, words, teachers),
+        distillation=distillation,
     )
     return train(recipe, Path(out), say=say)
 

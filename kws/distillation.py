@@ -76,15 +76,25 @@ def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
     )
 
 
+def is_network(name: str) -> bool:
+    """Whether there is a finished network of this name: a path, or a folder under models/."""
+    return any(_folders(name))
+
+
 def find_network(name: str) -> Path:
-    """Return the folder of a finished network: a path, or a name under models/; ConfigError."""
-    for folder in (Path(name), *(models / name for models in MODELS)):
-        if (folder / NETWORK).is_file() and (folder / CONFIG).is_file():
-            return folder
+    """Return the folder of a finished network, a path or a name under models/; ConfigError."""
+    for folder in _folders(name):
+        return folder
     raise ConfigError(
         f"There is no trained network {name!r}: `networks` names folders with {NETWORK} and "
         f"{CONFIG}; without any, teachers = 4 trains others."
     )
+
+
+def _folders(name: str) -> Iterator[Path]:
+    for folder in (Path(name), *(models / name for models in MODELS)):
+        if (folder / NETWORK).is_file() and (folder / CONFIG).is_file():
+            yield folder
 
 
 class ApartTask(CommandTask):

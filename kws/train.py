@@ -9,12 +9,19 @@ from typing import Any
 
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
-from kws.command_defaults import AUGMENT, compression_for, schedule_for, teachers_for, unknowns_for
+from kws.command_defaults import (
+    AUGMENT,
+    TEACHER,
+    compression_for,
+    schedule_for,
+    teachers_for,
+    unknowns_for,
+)
 from kws.command_task import CommandTask
 from kws.comparison import NETWORK, compare
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check
 from kws.corpus import COMMAND_WORDS_10
-from kws.distillation import Teachers
+from kws.distillation import Teachers, is_network
 from kws.distributed import Group
 from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluate import evaluate_stream, labelled_report
@@ -61,7 +68,8 @@ def train_commands(
     """
     if words is None:
         words = COMMAND_WORDS_10
-    distillation = teachers_for(max_bytes, words, teachers)
+    known = words if is_network(TEACHER) else ()  # a package without models/ trains its teachers
+    distillation = teachers_for(max_bytes, known, teachers)
     recipe = Recipe(
         task="commands",
         name=Path(out).resolve().name,  # of `--out .` too

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_runs import TEACHERS_OF_BOTH_KINDS, command_corpus, command_recipe
 
-from kws import engine, train
+from kws import distillation, engine, train
 from kws.command_defaults import TAUGHT_WORDS, TEACHER, teachers_for
 from kws.command_task import CommandTask
 from kws.comparison import network_of
@@ -286,6 +286,20 @@ def test_a_network_that_cannot_teach_is_refused_in_one_sentence(recipe, large, t
     assert "network.pt is damaged" in refusal(taught_by(recipe, large))
     torch.save(Network(n_features=40, hidden=5, classes=4).state_dict(), network)
     assert "not of the sizes in config.toml beside it" in refusal(taught_by(recipe, large))
+
+
+@pytest.mark.parametrize("has_models", [True, False])
+def test_without_the_network_that_ships_others_are_trained(has_models, monkeypatch, tmp_path):
+    if not has_models:
+        monkeypatch.setattr(distillation, "MODELS", (tmp_path,))
+    asked: list[Recipe] = []
+    monkeypatch.setattr(train, "train", lambda recipe, out, say: asked.append(recipe))
+    train.train_commands("corpus", tmp_path / "out", words=["yes", "no"])
+    config = asked[0].distillation
+    assert config.networks == ((TEACHER,) if has_models else ())
+    assert config.trained == (0 if has_models else 6)
+    # Only who is told what is in them learns more of what may hold a command.
+    assert asked[0].data.unknown_share == (3.0 if has_models else 1.5)
 
 
 def test_the_network_that_ships_knows_the_words_that_are_taught_by_it():

@@ -4,7 +4,6 @@ EXPERIMENTS.md has the measurements behind each of these.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from kws.augment import AugmentConfig
 from kws.compress import CompressionConfig
@@ -23,17 +22,6 @@ TAUGHT_WORDS = ("yes", "no", "up", "down", "left", "right", "stop", "go")
 AUGMENT = AugmentConfig(noise_probability=0.4)
 
 
-# What is no command word: (clips an epoch, in units of an average word) by the labels alone, and of
-# a teacher, who says what is in them. With more of them fewer words that were never heard pass.
-UNKNOWNS = {"unknown_share": 1.5, "garbled_share": 0.3, "other_speech_share": 0.2}
-UNKNOWNS_ANSWERED = {"unknown_share": 3.0, "garbled_share": 0.5, "other_speech_share": 0.4}
-
-
-def unknowns_for(distillation: DistillationConfig) -> dict[str, Any]:
-    """Return how much of the training set is no command word: settings of `DataConfig`."""
-    return UNKNOWNS_ANSWERED if distillation.networks else UNKNOWNS
-
-
 def schedule_for(max_bytes: int) -> ScheduleConfig:
     """Return the schedule for command words, by the size of the model."""
     if max_bytes <= SMALL_BYTES:
@@ -46,8 +34,8 @@ def schedule_for(max_bytes: int) -> ScheduleConfig:
             versions=VERSIONS,
         )
     return ScheduleConfig(
-        float_epochs=240,
-        quantized_epochs=120,
+        float_epochs=300,
+        quantized_epochs=150,
         quantized_learning_rate=6e-3,
         versions=VERSIONS,
     )

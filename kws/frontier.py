@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kws import sizes
-from kws.command_defaults import compression_for, schedule_for, teachers_for, unknowns_for
+from kws.command_defaults import compression_for, schedule_for, teachers_for
 from kws.command_task import CommandTask
 from kws.comparison import compare, finished
 from kws.config import FeatureConfig, check
@@ -94,10 +94,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             name=name,
             seed=seed,
             max_bytes=65_535,
-            # They learn from the labels, and are judged by clips.
-            data=dataclasses.replace(
-                template.data, stream_clips=1, **unknowns_for(DistillationConfig())
-            ),
+            data=dataclasses.replace(template.data, stream_clips=1),  # they are judged by clips
             features=peer.features,
             network=NetworkConfig(cell=peer.cell, hidden=peer.hidden),
             distillation=DistillationConfig(),
@@ -109,7 +106,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
             ),
         )
     size = int(name.removeprefix("ours-"))
-    given, distillation = schedule_for(size), teachers_for(size, template.words)
+    given = schedule_for(size)
     plain = dataclasses.replace(
         template,
         name=name,
@@ -117,8 +114,7 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
         max_bytes=size,
         network=NetworkConfig(cell=template.network.cell),
         compression=compression_for(size),
-        distillation=distillation,
-        data=dataclasses.replace(template.data, **unknowns_for(distillation)),
+        distillation=teachers_for(size, template.words),
         schedule=dataclasses.replace(
             given,
             float_epochs=epochs(given.float_epochs),

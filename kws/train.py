@@ -15,7 +15,6 @@ from kws.command_defaults import (
     compression_for,
     schedule_for,
     teachers_for,
-    unknowns_for,
 )
 from kws.command_task import CommandTask
 from kws.comparison import NETWORK, compare
@@ -77,10 +76,7 @@ def train_commands(
         seed=seed,
         max_bytes=max_bytes,
         data=DataConfig(
-            corpus=str(data),
-            negatives=tuple(map(str, negatives)),
-            noise=tuple(map(str, noise)),
-            **unknowns_for(distillation),
+            corpus=str(data), negatives=tuple(map(str, negatives)), noise=tuple(map(str, noise))
         ),
         augment=AUGMENT,
         compression=compression_for(max_bytes),

@@ -298,8 +298,6 @@ def test_without_the_network_that_ships_others_are_trained(has_models, monkeypat
     config = asked[0].distillation
     assert config.networks == ((TEACHER,) if has_models else ())
     assert config.trained == (0 if has_models else 6)
-    # Only who is told what is in them learns more of what may hold a command.
-    assert asked[0].data.unknown_share == (3.0 if has_models else 1.5)
 
 
 def test_the_network_that_ships_knows_the_words_that_are_taught_by_it():

@@ -59,7 +59,8 @@ def teachers_for(
         if max_bytes <= UNTAUGHT_BYTES:
             teachers = 0
         elif words and set(words) <= set(TAUGHT_WORDS):
-            return DistillationConfig(networks=(TEACHER,), share=1.0)
+            share = 1.0 if max_bytes > SMALL_BYTES else DistillationConfig().share
+            return DistillationConfig(networks=(TEACHER,), share=share)
         else:
             teachers = TEACHERS
     return DistillationConfig(teachers=teachers, convolutional=teachers // 2)

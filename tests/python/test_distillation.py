@@ -171,6 +171,7 @@ def test_only_command_words_have_teachers(recipe):
         (1024, TAUGHT_WORDS, None, 0, 0, ()),
         (5632, TAUGHT_WORDS, None, 0, 0, (TEACHER,)),
         (5632, ("go", "yes"), None, 0, 0, (TEACHER,)),
+        (2048, TAUGHT_WORDS, None, 0, 0, (TEACHER,)),
         (5632, ("go", "on"), None, 4, 2, ()),
         (5632, (), None, 4, 2, ()),
         (5632, TAUGHT_WORDS, 0, 0, 0, ()),
@@ -183,6 +184,8 @@ def test_larger_models_are_taught_unless_told_otherwise(
     config = teachers_for(max_bytes, words, asked)
     assert (config.teachers, config.convolutional) == (fastgrnns, ds_cnns)
     assert config.networks == networks
+    # What is too small to do as it is told keeps the labels, too.
+    assert config.share == (1.0 if networks and max_bytes > 2048 else 0.6)
 
 
 def float_recipe(recipe: Recipe, **distillation) -> Recipe:

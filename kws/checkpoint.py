@@ -28,6 +28,11 @@ def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
         file.write(buffer.getbuffer())
 
 
+def tensors_of(data: bytes) -> Any:
+    """Return what torch saved, on the processor wherever it lay; damaged data raises anything."""
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+
 def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | None:
     """Return the content of a checkpoint, None where there is none.
 
@@ -41,9 +46,7 @@ def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | No
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     try:
-        content: dict[str, Any] = torch.load(
-            io.BytesIO(data), map_location="cpu", weights_only=True
-        )
+        content: dict[str, Any] = tensors_of(data)
         found = {key: content[key] for key in expected}
     except Exception:  # torch raises whatever the damaged file makes it raise
         raise ConfigError(f"{path} is damaged; delete it to train anew.") from None

@@ -12,7 +12,7 @@ from kws.recipe import DistillationConfig, ScheduleConfig
 # Up to here Muon is better than AdamW alone by 1 to 2 points; a network of 123 units it spoils.
 SMALL_BYTES = 2048
 VERSIONS = 64
-# A network of a kilobyte that is taught loses more in rounding, and rejects fewer new words.
+# A network of a kilobyte that is taught loses more in rounding than is allowed.
 UNTAUGHT_BYTES, TEACHERS = 1536, 4
 # The network that ships to teach, under models/, and what it knows.
 TEACHER = "commands_teacher"

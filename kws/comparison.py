@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from kws import engine, model_file
+from kws.checkpoint import tensors_of
 from kws.command_task import CommandTask
 from kws.config import LOGIT_ONE
 from kws.counts import costs
@@ -21,7 +22,7 @@ from kws.errors import ConfigError, KwsError
 from kws.fastgrnn import Network
 from kws.feature_store import CACHE, FeatureStore
 from kws.files import replacing
-from kws.recipe import Recipe, load_recipe
+from kws.recipe import Recipe, from_toml
 from kws.sizes import untrained
 from kws.stages import stages_of
 from kws.task import Run, Teacher
@@ -91,12 +92,12 @@ def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
     """Return the metrics of a run that is done, None where it is not, or not begun."""
     try:
         metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
-        kept = load_recipe(folder / CONFIG)
+        config = (folder / CONFIG).read_text("utf-8")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} cannot be read: {error}; delete it to train anew.") from None
-    if kept != recipe:
+    if from_toml(config, str(folder / CONFIG)) != recipe:
         raise ConfigError(
             f"{folder} holds a run with other settings; choose another --to, or delete the folder."
         )
@@ -118,7 +119,7 @@ def _load(network: Network, path: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     try:
-        network.load_state_dict(torch.load(io.BytesIO(data), weights_only=True))
+        network.load_state_dict(tensors_of(data))
     except Exception:  # torch raises whatever the damaged file makes it raise
         raise ConfigError(
             f"{path} is damaged, or not of the sizes in {CONFIG} beside it; train it anew."

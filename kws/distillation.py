@@ -134,10 +134,10 @@ class Teachers:
             for teacher in self.each:
                 teacher.logits(index)
 
-    def _shown(self, recipe: Recipe) -> tuple[CommandTask, Copies]:
-        """Return the clips as a teacher of this recipe hears them."""
+    def _shown(self, recipe: Recipe) -> tuple[CommandTask, Callable[[int], Examples]]:
+        """Return the clips as a teacher of this recipe hears them, and their copies."""
         if recipe.data.stream_clips > 1:
-            return self._task, Copies(self._task)
+            return self._task, self._stored(self._task)  # as the network that learns has them
         features = recipe.features
         if features not in self._apart:
             data = dataclasses.replace(self._recipe.data, stream_clips=1)
@@ -180,10 +180,11 @@ class Teachers:
             f"{figures['parameters']:,} parameters, "
             f"{100 * figures['validation']:.2f} % of validation."
         )
-        store = FeatureStore(self._cache, task.identity)
-        copies = partial(store, blocks=task.blocks)
         network = network_of(own, len(task.classes), folder)
-        return Teacher(network, task, copies, folder, task.classes)
+        return Teacher(network, task, self._stored(task), folder, task.classes)
+
+    def _stored(self, task: CommandTask) -> Callable[[int], Examples]:
+        return partial(FeatureStore(self._cache, task.identity), blocks=task.blocks)
 
     def _kept(self, identity: str) -> Path:
         return self._cache / f"teacher-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"

@@ -91,7 +91,7 @@ class Teacher:
 def merging(given: tuple[str, ...], wanted: tuple[str, ...]) -> Tensor:
     """Return (given, wanted) 0 and 1: which class each becomes, unknown where it is not wanted."""
     column = {name: index for index, name in enumerate(wanted)}
-    merging = torch.zeros(len(given), len(wanted))
+    becomes = torch.zeros(len(given), len(wanted))
     for row, name in enumerate(given):
-        merging[row, column[name if name in column else UNKNOWN]] = 1
-    return merging
+        becomes[row, column[name if name in column else UNKNOWN]] = 1
+    return becomes

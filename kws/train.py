@@ -9,13 +9,7 @@ from typing import Any
 
 from kws import model_file, report, sizes
 from kws.augment import AugmentConfig
-from kws.command_defaults import (
-    AUGMENT,
-    TEACHER,
-    compression_for,
-    schedule_for,
-    teachers_for,
-)
+from kws.command_defaults import AUGMENT, TEACHER, compression_for, schedule_for, teachers_for
 from kws.command_task import CommandTask
 from kws.comparison import NETWORK, compare
 from kws.config import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig, check

@@ -229,6 +229,27 @@ def test_a_finished_network_teaches_others(recipe, large, tmp_path):
     assert not torch.equal(*(weights(at) for at in (large, tmp_path / "second")))
 
 
+def test_a_recurrent_network_answers_to_the_streams_and_needs_their_features(
+    recipe, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train, "CACHE", tmp_path / "cache")
+    schedule = dataclasses.replace(recipe.schedule, quantized_epochs=0)
+    own = dataclasses.replace(recipe, schedule=schedule, distillation=DistillationConfig())
+    folder = tmp_path / "recurrent"
+    train.train(own, folder, say=silent)
+    task = CommandTask(recipe, None)
+    teachers = Teachers(taught_by(recipe, folder), task, tmp_path / "cache", say=silent)
+    features, labels = next(iter(task.blocks(0)))
+    with torch.no_grad():
+        network = network_of(own, len(task.classes), folder).eval()
+        logits = network(Normalization.of(features)(features))
+        expected = (task.answers(logits, labels.shape[1]) / 2.0).softmax(-1)
+    assert np.allclose(teachers.answers(0, labels.shape[1]), expected.numpy(), atol=2e-3)
+    fewer = dataclasses.replace(recipe, features=dataclasses.replace(recipe.features, n_mfcc=6))
+    with pytest.raises(ConfigError, match="has other features"):
+        Teachers(taught_by(fewer, folder), CommandTask(fewer, None), tmp_path, say=silent)
+
+
 def test_seeds_of_a_network_that_only_teaches_are_refused(recipe, tmp_path):
     with pytest.raises(ConfigError, match="without --seeds"):
         best_of_seeds(float_recipe(recipe), tmp_path / "out", 2, say=silent)

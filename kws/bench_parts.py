@@ -16,15 +16,16 @@ from kws import engine, model_file
 from kws.compress import CompressionConfig, Normalization, QuantizedNetwork
 from kws.config import FeatureConfig
 from kws.fastgrnn import Network
-from kws.optimizers import Optimizers, matrices_apart
+from kws.optimizers import ScheduledOptimizer
 from kws.timing import Figure, Found, Samples, median, one_thread
 from kws.windows import Windows
 
 STREAMS, CLIPS, FRAMES = 32, 4, 199  # a batch of the recipes: 128 clips, four to a stream
 CLASSES = tuple(f"word_{i}" for i in range(10))
-# name: units, ranks of W and U, coefficients, rate of Muon
-NETWORKS = {"1 KB": (38, (8, 10), 16, 0.02), "5.5 KB": (123, (10, 31), 20, 0.0)}
-PARTS = ("forward", "loss", "backward", "optimizers")
+# name: units, ranks of W and U
+NETWORKS = {"1 KB": (38, (8, 9)), "5.5 KB": (123, (10, 31))}
+N_MFCC = 20
+PARTS = ("forward", "loss", "backward", "optimizer")
 
 
 class _Clock:
@@ -43,15 +44,13 @@ class _Clock:
 class _Batch:
     """One network with what trains it."""
 
-    def __init__(
-        self, hidden: int, ranks: tuple[int, int], n_mfcc: int, muon_rate: float, *, quantized: bool
-    ) -> None:
-        config = FeatureConfig(n_mfcc=n_mfcc, energy="delta")
-        noise = np.random.default_rng(0).normal(0, 900, (STREAMS, FRAMES, n_mfcc))
+    def __init__(self, hidden: int, ranks: tuple[int, int], *, quantized: bool) -> None:
+        config = FeatureConfig(n_mfcc=N_MFCC, energy="delta")
+        noise = np.random.default_rng(0).normal(0, 900, (STREAMS, FRAMES, N_MFCC))
         self.features, self.windows = noise.astype(np.int16), Windows(config, CLIPS)
         self.normalization = Normalization.of(self.features)
         self.labels = torch.randint(len(CLASSES), (STREAMS * CLIPS,))
-        self.network = Network(n_features=n_mfcc, hidden=hidden, classes=len(CLASSES), ranks=ranks)
+        self.network = Network(n_features=N_MFCC, hidden=hidden, classes=len(CLASSES), ranks=ranks)
         self.quantized = QuantizedNetwork(
             self.network,
             self.normalization,
@@ -62,13 +61,14 @@ class _Batch:
         )
         self.is_quantized = quantized
         trained: nn.Module = self.quantized if quantized else self.network
-        matrices, others = matrices_apart(list(trained.parameters()))
-        made: list[torch.optim.Optimizer] = []
-        if muon_rate and not quantized:
-            made.append(torch.optim.Muon(matrices, lr=muon_rate))
-            matrices = []
-        made.append(torch.optim.AdamW([*matrices, *others], lr=1e-3, fused=True))
-        self.optimizers = Optimizers(made, 1_000_000, "cosine")
+        self.optimizer = ScheduledOptimizer(
+            "soap",
+            [{"params": list(trained.parameters())}],
+            learning_rate=1e-3,
+            weight_decay=0.0,
+            steps=1_000_000,
+            annealing="cosine",
+        )
 
     def logits(self) -> Tensor:
         """What the stage differentiates."""
@@ -91,11 +91,11 @@ class _Batch:
             with clock("loss"):
                 loss = self.loss(logits)
             with clock("backward"):
-                self.optimizers.zero_grad()
+                self.optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-            with clock("optimizers"):
+            with clock("optimizer"):
                 nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-                self.optimizers.step()
+                self.optimizer.step()
         if self.is_quantized:
             model = model_file.parse(self.quantized.encode())
             with clock("engine"):

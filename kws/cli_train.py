@@ -81,8 +81,8 @@ def train_commands(
             min=0,
             max=16,
             help="Larger FastGRNNs to train first and to learn from; half as many DS-CNNs join "
-            "them. By default none up to 1.5 KB; above, models/commands_teacher, or 4 where it "
-            "lacks a word.",
+            "them. By default models/commands_teacher teaches; where it lacks a word 4, and none "
+            "up to 1.5 KB.",
         ),
     ] = None,
     seed: Seed = 0,

@@ -1,64 +1,71 @@
-"""The optimizers of a training stage with their schedules, as one.
-
-Muon (Jordan et al., 2024) takes an orthogonalised step in every matrix: a low-rank factor then
-learns in all its directions at once, and a recurrent network needs a third fewer epochs. Biases,
-scalars and the quantizers' steps are AdamW's.
-"""
+"""The optimizer of a training stage with its schedule, as one."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from torch import nn, optim
+from torch import optim
 
+from kws.soap import Soap
+
+OPTIMIZERS = ("adamw", "soap")
 WARM_UP_SHARE = 0.15  # of the one-cycle schedule
 
+Groups = list[dict[str, Any]]
 
-class Optimizers:
-    """One or two optimizers, each on its own course of learning rates."""
+
+class ScheduledOptimizer:
+    """An optimizer on its course of learning rates."""
 
     def __init__(
         self,
-        optimizers: Sequence[optim.Optimizer],
+        kind: str,
+        groups: Groups,
+        *,
+        learning_rate: float,
+        weight_decay: float,
         steps: int,
         annealing: str,
         drop_at: float = 1.0,
     ) -> None:
-        """`annealing` over `steps` steps: one-cycle, cosine, cosine-cubed or step.
+        """`kind`: adamw or soap; `groups`: parameters, as torch's optimizers take them.
 
-        Step: a tenth from the share `drop_at` on.
+        `annealing` over `steps` steps: one-cycle, cosine, cosine-cubed or step, which is a tenth
+        from the share `drop_at` on.
         """
-        self._optimizers = list(optimizers)
-        self._schedulers = [_schedule(each, steps + 1, annealing, drop_at) for each in optimizers]
+        self._optimizer: optim.Optimizer
+        if kind == "soap":
+            self._optimizer = Soap(groups, learning_rate, weight_decay=weight_decay)
+        else:
+            self._optimizer = optim.AdamW(
+                groups, lr=learning_rate, weight_decay=weight_decay, fused=True
+            )
+        self._scheduler = _schedule(self._optimizer, steps + 1, annealing, drop_at)
 
     def step(self) -> None:
-        """Move the parameters and the learning rates on."""
-        for each in (*self._optimizers, *self._schedulers):
-            each.step()
+        """Move the parameters and the learning rate on."""
+        self._optimizer.step()
+        self._scheduler.step()
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        for optimizer in self._optimizers:
-            optimizer.zero_grad()
+        self._optimizer.zero_grad()
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of AdamW, which is always the last."""
-        return float(self._schedulers[-1].get_last_lr()[0])
+        """The learning rate of the first group."""
+        return float(self._scheduler.get_last_lr()[0])
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
         return {
-            "optimizers": [each.state_dict() for each in self._optimizers],
-            "schedulers": [each.state_dict() for each in self._schedulers],
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        for scheduler, kept in zip(self._schedulers, state["schedulers"], strict=True):
-            scheduler.load_state_dict(kept)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
 
 
 def _schedule(optimizer: optim.Optimizer, steps: int, annealing: str, drop_at: float) -> Any:
@@ -79,12 +86,5 @@ def _schedule(optimizer: optim.Optimizer, steps: int, annealing: str, drop_at: f
         rates,
         total_steps=steps,
         pct_start=WARM_UP_SHARE,
-        cycle_momentum=not isinstance(optimizer, optim.Muon),  # it has no betas to cycle
+        cycle_momentum=not isinstance(optimizer, Soap),  # its betas stay
     )
-
-
-def matrices_apart(
-    parameters: Sequence[nn.Parameter],
-) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Return the matrices, and what is none."""
-    return [p for p in parameters if p.ndim == 2], [p for p in parameters if p.ndim != 2]

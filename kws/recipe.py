@@ -20,6 +20,7 @@ from kws.config import (
 )
 from kws.errors import ConfigError
 from kws.fastgrnn import NETWORKS
+from kws.optimizers import OPTIMIZERS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -69,11 +70,11 @@ class ScheduleConfig:
     and the quantized one is cosine or its third power, cosine-cubed.
     With "step", the paper's, it is constant and falls to a tenth after two thirds of the float
     stage, or where there are sparse stages, when the support is found.
-    `muon_learning_rate` above 0 gives the matrices to Muon in the float stage, the rest to AdamW.
+    `optimizer`: adamw, or soap, which turns the gradient of each matrix to its eigenvectors first.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     `dropout`: share of the units that the float stage hides from the classifier, others in every
-    clip. `quantized_muon_learning_rate` is Muon's in the quantized stage. `masked_frames` and
-    `masked_bands`: SpecAugment's widest masks in the float stage, 0 for none.
+    clip. `masked_frames` and `masked_bands`: SpecAugment's widest masks in the float stage, 0 for
+    none.
     """
 
     ANNEALINGS: ClassVar[tuple[str, ...]] = ("one-cycle", "cosine", "step")
@@ -84,11 +85,10 @@ class ScheduleConfig:
     fixed_support_epochs: int = 40
     quantized_epochs: int = 40
     batch_size: int = 128
+    optimizer: str = "adamw"
     learning_rate: float = 1e-2
-    muon_learning_rate: float = 0.0
     annealing: str = "one-cycle"
     quantized_learning_rate: float = 3e-3
-    quantized_muon_learning_rate: float = 0.0
     quantized_annealing: str = "cosine"
     weight_decay: float = 1e-4
     dropout: float = 0.0
@@ -104,11 +104,9 @@ class ScheduleConfig:
         for name in ("learning_rate", "quantized_learning_rate"):
             value = getattr(self, name)
             check(0 < value < math.inf, f"{name} is {value}; give a positive number.")
-        for name in ("muon_learning_rate", "quantized_muon_learning_rate"):
-            value = getattr(self, name)
-            check(0 <= value < math.inf, f"{name} is {value}; give 0 (AdamW alone) or more.")
         check(0 <= self.dropout < 1, f"dropout is {self.dropout}; choose 0 (none) to less than 1.")
         for name, known in (
+            ("optimizer", OPTIMIZERS),
             ("annealing", self.ANNEALINGS),
             ("quantized_annealing", self.QUANTIZED_ANNEALINGS),
         ):

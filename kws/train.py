@@ -56,8 +56,8 @@ def train_commands(
     corpus a class of its own, without unknown and silence (the 35-word task).
     negatives, noise: folders of other speech, which is unknown too, and of other sounds.
     teachers: how many larger FastGRNNs are trained first to teach it; half as many DS-CNNs join
-    them. By default none up to 1.5 KB; above, the network in models/commands_teacher teaches, and
-    where it does not know a word, 4 FastGRNNs.
+    them. By default the network in models/commands_teacher teaches; where it does not know a word,
+    4 FastGRNNs, and none up to 1.5 KB.
     """
     if words is None:
         words = COMMAND_WORDS_10

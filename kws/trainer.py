@@ -20,7 +20,7 @@ from kws.distributed import Group, device_of
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import FastCell, Network
 from kws.feature_store import FeatureStore
-from kws.optimizers import Optimizers, matrices_apart
+from kws.optimizers import Groups, ScheduledOptimizer
 from kws.progress import progress
 from kws.recipe import Recipe
 from kws.spec_augment import masked
@@ -104,14 +104,14 @@ class Trainer:
             self.best = {}
         if stage.quantized and self.quantized is None:
             self.quantized = self._quantizer()
-        optimizers = self._optimizers(stage)
+        optimizer = self._optimizer(stage)
         if kept is not None:
-            optimizers.load_state_dict(kept["optimizers"])
+            optimizer.load_state_dict(kept["optimizer"])
         for epoch in range(first, stage.epochs):
             if self._is_stalled(epoch):
                 break
             started = time.perf_counter()
-            loss = self._epoch(stage, len(self.history), optimizers)
+            loss = self._epoch(stage, len(self.history), optimizer)
             self.group.check_equal(self._parameters())
             figures = self.group.from_first(self._validate(stage) if self.group.is_first else None)
             self.seconds += time.perf_counter() - started
@@ -119,13 +119,13 @@ class Trainer:
                 "epoch": len(self.history) + 1,
                 "stage": stage.name,
                 "loss": loss,
-                "learning_rate": optimizers.learning_rate,
+                "learning_rate": optimizer.learning_rate,
                 **figures,
             }
             self.history.append(row)
             self._remember_best(epoch, figures)
             if self.group.is_first:
-                self._write_checkpoint(number, epoch, optimizers)
+                self._write_checkpoint(number, epoch, optimizer)
                 self.log(row)
             next(bar, None)
         self._state().load_state_dict(self.best["state"])
@@ -151,31 +151,29 @@ class Trainer:
     def _state(self) -> nn.Module:
         return self.quantized if self.quantized is not None else self.network
 
-    def _optimizers(self, stage: Stage) -> Optimizers:
+    def _optimizer(self, stage: Stage) -> ScheduledOptimizer:
         schedule, rate = self.recipe.schedule, stage.learning_rate
-        steps = stage.epochs * self.batches
         annealing = schedule.quantized_annealing if stage.quantized else "cosine"
-        if schedule.annealing == "step" and not stage.quantized:
-            annealing = "step"
-        matrices, others = matrices_apart(list(self.network.parameters()))
-        optimizers: list[torch.optim.Optimizer] = []
-        muon_rate = schedule.quantized_muon_learning_rate if stage.quantized else 0.0
         if stage.name == "float":
-            annealing, muon_rate = schedule.annealing, schedule.muon_learning_rate
-        if muon_rate:
-            optimizers.append(torch.optim.Muon(matrices, lr=muon_rate, weight_decay=0.0))
-            matrices = []
-        groups: list[dict[str, Any]] = [{"params": [*matrices, *others]}]
+            annealing = schedule.annealing
+        elif schedule.annealing == "step" and not stage.quantized:
+            annealing = "step"
+        groups: Groups = [{"params": list(self.network.parameters())}]
         if stage.quantized:
             assert self.quantized is not None
             log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
             groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
-        optimizers.append(
-            torch.optim.AdamW(groups, lr=rate, weight_decay=schedule.weight_decay, fused=True)
+        return ScheduledOptimizer(
+            schedule.optimizer,
+            groups,
+            learning_rate=rate,
+            weight_decay=schedule.weight_decay,
+            steps=stage.epochs * self.batches,
+            annealing=annealing,
+            drop_at=stage.drop_at,
         )
-        return Optimizers(optimizers, steps, annealing, stage.drop_at)
 
-    def _epoch(self, stage: Stage, epoch: int, optimizers: Optimizers) -> float:
+    def _epoch(self, stage: Stage, epoch: int, optimizer: ScheduledOptimizer) -> float:
         features, labels = self.versions(epoch)
         answers = None
         if self.teacher is not None:
@@ -187,7 +185,7 @@ class Trainer:
         total = 0.0
         for first in range(0, len(order) - size + 1, size):
             rows = self.group.share(np.sort(order[first : first + size]))
-            optimizers.zero_grad()
+            optimizer.zero_grad()
             if len(rows):
                 logits = self._logits(stage, features[rows])
                 loss = self.task.loss(logits, torch.from_numpy(labels[rows]).to(logits.device))
@@ -196,14 +194,14 @@ class Trainer:
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.item() * len(rows) / size
             self.group.sum_gradients(self._parameters(), len(rows) / size)
-            nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-            optimizers.step()
-            self._sparsify(stage)
             if not math.isfinite(total):
                 raise ConfigError(
                     f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
                     "lower learning_rate or quantized_learning_rate."
                 )
+            nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+            optimizer.step()
+            self._sparsify(stage)
         return self.group.sum(total) / max(1, len(order) // size)
 
     def _parameters(self) -> list[nn.Parameter]:
@@ -259,14 +257,14 @@ class Trainer:
     def _identity(self) -> dict[str, str]:
         return {"recipe": self.recipe.to_toml(), "examples": self.examples}
 
-    def _write_checkpoint(self, stage: int, epoch: int, optimizers: Optimizers) -> None:
+    def _write_checkpoint(self, stage: int, epoch: int, optimizer: ScheduledOptimizer) -> None:
         content = {
             **self._identity(),
             "stage": stage,
             "epoch": epoch,
             "is_quantized": self.quantized is not None,
             "state": self._state().state_dict(),
-            "optimizers": optimizers.state_dict(),
+            "optimizer": optimizer.state_dict(),
             "masks": self.masks,
             "best": self.best,
             "history": self.history,

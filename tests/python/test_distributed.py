@@ -62,9 +62,18 @@ def state(folder: Path) -> dict:
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
-@pytest.mark.parametrize("batch_size", [16, 3], ids=["even", "uneven"])
-def test_two_processes_take_the_steps_of_one(batch_size, corpus, tmp_path):
-    schedule = {"float_epochs": 2, "quantized_epochs": 1, "batch_size": batch_size}
+@pytest.mark.parametrize(
+    ("batch_size", "optimizer"),
+    [(16, "adamw"), (3, "adamw"), (16, "soap")],
+    ids=["even", "uneven", "SOAP"],
+)
+def test_two_processes_take_the_steps_of_one(batch_size, optimizer, corpus, tmp_path):
+    schedule = {
+        "float_epochs": 2,
+        "quantized_epochs": 1,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+    }
     for processes, out in ((1, "alone"), (2, "together")):
         done = run(processes, program(tmp_path, corpus, out, **schedule))
         assert done.returncode == 0, done.stderr

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from kws import frontier, frontier_picture, model_file, sizes, train
 from kws.cli import app
-from kws.command_defaults import SMALL_BYTES
 from kws.corpus import SILENCE, UNKNOWN
 from kws.errors import ConfigError, KwsError
 from kws.frontier import OURS, PEERS, PUBLISHED, RETRAINED, SHIPPED, Point
@@ -50,11 +49,10 @@ def test_each_size_is_filled_and_not_exceeded(size):
     classes = (*recipe.words, UNKNOWN, SILENCE)
     assert 0.93 * size <= sizes.file_bytes(recipe, recipe.network, classes) <= size
     assert (recipe.seed, recipe.data.corpus) == (3, "data")
-    small = size <= SMALL_BYTES
-    assert bool(recipe.schedule.muon_learning_rate) == small
+    assert recipe.schedule.optimizer == "soap"
     # All sizes learn from the same teachers, by the same features.
     assert recipe.features == template.features
-    assert recipe.distillation.total == (0 if size <= 1024 else 1)
+    assert recipe.distillation.total == 1
 
 
 def test_a_peer_has_its_own_features_and_our_clips():

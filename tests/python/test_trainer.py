@@ -20,6 +20,7 @@ from kws.compress import CompressionConfig
 from kws.config import FeatureConfig
 from kws.errors import ConfigError, CorpusError
 from kws.fastgrnn import Network
+from kws.optimizers import OPTIMIZERS
 from kws.recipe import NetworkConfig, Recipe, ScheduleConfig
 from kws.stages import stages_of
 from kws.trainer import CHECKPOINT, Trainer
@@ -331,16 +332,19 @@ def test_the_quantized_stage_cools_as_the_recipe_says(annealing, halfway, tmp_pa
     assert rates[-1] < 0.05
 
 
-def test_a_training_that_diverges_is_told_and_leaves_the_checkpoint(tmp_path):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_training_that_diverges_is_told_and_leaves_the_checkpoint(optimizer, tmp_path):
+    recipe = recipe_of(dataclasses.replace(SHORT, optimizer=optimizer))
+
     class Diverging(Toy):
         def loss(self, logits, labels):
             first_run = not (tmp_path / CHECKPOINT).exists()
             return super().loss(logits, labels) * (1.0 if first_run else math.nan)
 
     with pytest.raises(ConfigError, match=r"loss of epoch 2 .* lower learning_rate") as refusal:
-        make(recipe_of(), tmp_path, Diverging()).run()
+        make(recipe, tmp_path, Diverging()).run()
     assert "\n" not in str(refusal.value)
-    made = make(recipe_of(), tmp_path)
+    made = make(recipe, tmp_path)
     made.run()
     assert len(made.history) == 5
 
@@ -393,9 +397,12 @@ def test_fewer_clips_than_a_batch_are_one_batch(tmp_path):
 # Resuming
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("compression", [CompressionConfig(), SPARSE], ids=["dense", "sparse"])
-def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(compression, tmp_path):
-    recipe = recipe_of(compression=compression)
+def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
+    compression, optimizer, tmp_path
+):
+    recipe = recipe_of(dataclasses.replace(SHORT, optimizer=optimizer), compression)
     unbroken = make(recipe, tmp_path / "unbroken")
     data = unbroken.run()
     epochs = len(unbroken.history)

@@ -25,7 +25,8 @@ __all__ = [
     "training_curves",
 ]
 
-ACCURACY_SPAN = 25.0  # per cent below the last epoch's
+ACCURACY_SPAN = 10.0  # per cent below the last epoch's
+STEPS = [m * 10.0**e for e in range(-4, 5) for m in (1, 2, 5)]  # of a logarithmic axis
 LEAST_SHOWN = 0.5  # per cent: less would be written as 0
 
 
@@ -54,8 +55,11 @@ def training_curves(epochs: Sequence[Mapping[str, Any]], path: Path | str) -> No
                 # The first epochs' steep rise would press the part that matters into a line.
                 last = max(float(line.get_ydata()[-1]) for line in axis.lines)
                 axis.set_ylim(bottom=max(axis.get_ylim()[0], last - ACCURACY_SPAN))
-            if name == "learning rate":
-                axis.set_yscale("log")
+            if name == "loss":
+                axis.set_yscale("log", subs=[])  # it falls by half and half, and the end matters
+                low, high = axis.get_ylim()
+                ticks = [step for step in STEPS if low <= step <= high]
+                axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         _mark_stages(axes, epochs)
         axes[-1].set_xlabel("epoch")
         axes[-1].xaxis.get_major_locator().set_params(integer=True)
@@ -114,9 +118,8 @@ def detection_curve(evaluations: Mapping[str, Mapping[str, Any]], path: Path | s
         axis.set_xscale("symlog", linthresh=one_false_accept, linscale=0.6)
         axis.set_xlim(left=-0.05 * one_false_accept)
         axis.set_ylim(bottom=0.0)
-        steps = [m * 10.0**e for e in range(-4, 5) for m in (1, 2, 5)]
         limit = axis.get_xlim()[1]
-        ticks = [0.0, *(step for step in steps if 0.5 * one_false_accept <= step <= limit)]
+        ticks = [0.0, *(step for step in STEPS if 0.5 * one_false_accept <= step <= limit)]
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_xticks([], minor=True)
         axis.grid(True)

@@ -125,7 +125,7 @@ def test_training_curves_show_every_series_by_epoch(tmp_path, drawn):
     assert line(loss, "training") == (list(range(1, 7)), [2.0 / n for n in range(1, 7)])
     epochs, quantized = line(accuracy, "quantized, as shipped")
     assert epochs == [4, 5, 6] and quantized == pytest.approx([83.0, 84.0, 100 * (0.88 - 0.2 / 6)])
-    assert rate.get_yscale() == "log"
+    assert (loss.get_yscale(), rate.get_yscale()) == ("log", "linear")
     assert texts(loss) == ["float", "quantized"]
 
 

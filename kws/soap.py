@@ -2,8 +2,8 @@
 
 Adam scales each weight by itself. A low-rank factor's gradients point in few directions, none of
 which is a single weight: SOAP turns them to the eigenvectors of their own second moments, lets Adam
-take its step there and turns it back. After 60 epochs FastGRNN of 123 units has nearly the
-loss that AdamW leaves after 300.
+take its step there and turns it back. After 60 epochs FastGRNN of 123 units has nearly the loss
+that AdamW leaves after 300.
 
 Source: Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam", arXiv:2409.11321.
 """
@@ -36,7 +36,7 @@ class Soap(optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient; the first step only looks at it."""
+        """Move what has a gradient; a matrix from the second on, as the first gives its bases."""
         assert closure is None
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -59,19 +59,19 @@ class Soap(optim.Optimizer):
         mean = state["mean"]
         if is_matrix:
             left, right = state["left_basis"], state["right_basis"]
-            gradient_turned, mean = left.T @ gradient @ right, left.T @ mean @ right
-        else:
-            gradient_turned = gradient
-        state["square"].mul_(BETAS[1]).addcmul_(
-            gradient_turned, gradient_turned, value=1 - BETAS[1]
-        )
-        unbiased = [1 - beta ** state["steps"] for beta in BETAS]
-        move = (mean / unbiased[0]) / ((state["square"] / unbiased[1]).sqrt() + EPSILON)
-        if is_matrix:
-            move = left @ move @ right.T
-        parameter.mul_(1 - rate * decay).add_(move, alpha=-rate)
-        if is_matrix:
+            move = left @ _adam(state, left.T @ mean @ right, left.T @ gradient @ right) @ right.T
             _turn(state, gradient)
+        else:
+            move = _adam(state, mean, gradient)
+        parameter.mul_(1 - rate * decay).add_(move, alpha=-rate)
+
+
+def _adam(state: dict[str, Any], mean: Tensor, gradient: Tensor) -> Tensor:
+    """Adam's step by this mean of the gradients; `state` keeps that of their squares."""
+    state["square"].mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+    unbiased = [1 - beta ** state["steps"] for beta in BETAS]
+    step: Tensor = (mean / unbiased[0]) / ((state["square"] / unbiased[1]).sqrt() + EPSILON)
+    return step
 
 
 def _moments(gradient: Tensor) -> tuple[Tensor, Tensor]:

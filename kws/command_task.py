@@ -74,10 +74,8 @@ class CommandTask:
     @cached_property
     def identity(self) -> str:
         """Everything that decides what the versions hold."""
-        recipe = self.recipe
-        noise = find_audio(Path(recipe.data.corpus) / BACKGROUND_NOISE)
-        files = key_of([*self._draws.paths, *noise])
-        return repr((recipe.words, recipe.data, recipe.features, recipe.augment, files))
+        noise = find_audio(Path(self.recipe.data.corpus) / BACKGROUND_NOISE)
+        return self.recipe.identity_of_copies(key_of([*self._draws.paths, *noise]))
 
     def clips(self, index: int) -> Iterator[tuple[Samples, np.ndarray]]:
         """Draw a version's clips and augment them, in blocks of whole streams.

@@ -272,6 +272,15 @@ class Recipe:
             f"max_bytes is {self.max_bytes}; choose 200 to 65,535.",
         )
 
+    def identity_of_copies(self, files: object) -> str:
+        """Return everything that decides the augmented copies, `files` being what is read.
+
+        How they are judged is no part of it, so that recipes of other sizes, seeds and costs find
+        them in the cache.
+        """
+        data = replace(self.data, false_accept_cost=DataConfig.false_accept_cost)
+        return repr((self.words, data, self.features, self.augment, files))
+
     def to_toml(self) -> str:
         """Return the recipe as TOML text."""
         return tomli_w.dumps(_plain(asdict(self)))

@@ -73,10 +73,8 @@ class WakeTask:
     @property
     def identity(self) -> str:
         """Everything that decides what the versions hold."""
-        recipe = self.recipe
         files = [self.positives["train"], self.negatives["train"], self._noise_paths]
-        keys = [key_of(paths) for paths in files]
-        return repr((recipe.words, recipe.data, recipe.features, recipe.augment, keys))
+        return self.recipe.identity_of_copies([key_of(paths) for paths in files])
 
     def blocks(self, index: int) -> Iterator[Examples]:
         """Cut, mix, augment and featurize one set of windows.

@@ -282,3 +282,31 @@ def test_a_recipe_file_names_itself_in_its_complaints(tmp_path):
         load_recipe(path)
     path.write_text(UNUSUAL.to_toml(), "utf-8")
     assert load_recipe(path) == UNUSUAL
+
+
+def test_copies_do_not_depend_on_how_a_network_is_sized_or_judged():
+    judged = dataclasses.replace(
+        UNUSUAL,
+        name="another",
+        seed=5,
+        network=NetworkConfig(),
+        schedule=ScheduleConfig(),
+        detector=DetectorConfig(),
+        data=dataclasses.replace(UNUSUAL.data, false_accept_cost=0.5),
+    )
+    assert judged.identity_of_copies("files") == UNUSUAL.identity_of_copies("files")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"words": ("yes",)},
+        {"data": dataclasses.replace(UNUSUAL.data, garbled_share=0.5)},
+        {"features": FeatureConfig()},
+        {"augment": AugmentConfig()},
+    ],
+)
+def test_copies_depend_on_all_that_decides_their_samples(change):
+    changed = dataclasses.replace(UNUSUAL, **change)
+    assert changed.identity_of_copies("files") != UNUSUAL.identity_of_copies("files")
+    assert UNUSUAL.identity_of_copies("others") != UNUSUAL.identity_of_copies("files")

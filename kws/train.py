@@ -285,6 +285,8 @@ def _measure(
     floats = [row["accuracy_float"] for row in trainer.history if "accuracy_float" in row]
     if floats:
         metrics["float_accuracy"] = max(floats)
+    if "accuracy_quantized" in (last := trainer.history[-1]):
+        metrics["accuracy_last_epoch"] = last["accuracy_quantized"]
     if isinstance(task, CommandTask):
         evaluations = [
             {"name": name, **labelled_report(model_file.parse(data), clips)}

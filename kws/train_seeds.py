@@ -57,7 +57,8 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
     for name in (f"{recipe.name}.kws", *RESULTS):
         if (folder / name).exists():
             shutil.copyfile(folder / name, out / name)
-    card = report.model_card(metrics, card_config(recipe))
+    kept = dataclasses.replace(recipe, seed=metrics["seed"])
+    card = report.model_card(metrics, card_config(kept))
     for name, text in (("metrics.json", json.dumps(metrics, indent=1) + "\n"), ("README.md", card)):
         with replacing(out / name, KwsError) as file:
             file.write(text.encode())
@@ -81,8 +82,12 @@ def finished(folder: Path) -> dict[str, Any] | None:
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
     """The validation figures of one seed."""
     found = {"seed": metrics["seed"], **metrics["validation"]}
-    if "float_accuracy" in metrics:
-        found["accuracy_float"] = metrics["float_accuracy"]
+    for key, name in (
+        ("float_accuracy", "accuracy_float"),
+        ("accuracy_last_epoch", "accuracy_last_epoch"),
+    ):
+        if key in metrics:
+            found[name] = metrics[key]
     first = metrics["evaluations"][0]
     for key in ("accuracy", "accuracy_streaming", "accuracy_back_to_back"):
         if key in first:

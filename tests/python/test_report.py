@@ -255,6 +255,7 @@ METRICS = {
     "model_bytes": 1019,
     "parameters": 1500,
     "float_accuracy": 0.9512,
+    "accuracy_last_epoch": 0.9387,
     "evaluations": [
         {
             "name": "test clips",
@@ -282,6 +283,7 @@ def test_the_model_card_states_what_was_measured_and_how():
     assert "**0.50** (95 %: below 2.37) | stream, 2.00 hours of other sound |" in card
     assert "| median delay after the phrase's end | 120 ms | stream |" in card
     assert "float weights (not what ships) | 95.12 %" in card
+    assert "by the last epoch in place of the best one on validation | 93.87 % |" in card
     assert "\nkws evaluate models/hey_cortana --clips data/test\n" in card
     assert "| _unknown_ | 180 | 50.0 % | - |" in card
     assert "with seed 7" in card and "- features: hop_length 320, n_mfcc 13" in card

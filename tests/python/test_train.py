@@ -183,6 +183,7 @@ def test_command_words_get_accuracy_and_confusion_on_both_held_out_parts(words, 
     for evaluation in metrics["evaluations"]:
         assert evaluation["clips"] == 4 and 0 <= evaluation["accuracy"] <= 1
     assert metrics["validation"]["accuracy_quantized"] == metrics["evaluations"][0]["accuracy"]
+    assert metrics["accuracy_last_epoch"] == history(out)[-1]["accuracy_quantized"]
     model = model_file.load(out)
     assert model.classes == ("up", "down", "_unknown_", "_silence_")
     # `kws evaluate` on the same test clips says the same of each word.
@@ -471,17 +472,21 @@ def test_the_release_is_lowered_to_a_threshold_below_it(finished, tmp_path):
 
 def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_path):
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(command_recipe(words).to_toml())
+    recipe.write_text(command_recipe(words, seed=7).to_toml())
     out = tmp_path / "best"
     metrics = train_seeds(recipe, 3, out, say=lambda line: None)
     found = [each["accuracy"] for each in metrics["seeds"]]
     losses = [each["validation_loss"] for each in metrics["seeds"]]
-    assert [each["seed"] for each in metrics["seeds"]] == [0, 1, 2]
+    assert [each["seed"] for each in metrics["seeds"]] == [7, 8, 9]
     best = out / f"seed{metrics['seed']}"
-    assert losses[metrics["seed"]] == min(losses) < max(losses)
+    assert losses[metrics["seed"] - 7] == min(losses) < losses[0]  # not the recipe's own seed
     assert (out / "commands.kws").read_bytes() == (best / "commands.kws").read_bytes()
     assert json.loads((out / "metrics.json").read_text()) == metrics
-    assert f"{100 * sum(found) / 3:.2f} %" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert f"{100 * sum(found) / 3:.2f} %" in card
+    assert f"with seed {metrics['seed']};" in card
+    last = [100 * history(out / f"seed{n}")[-1]["accuracy_quantized"] for n in (7, 8, 9)]
+    assert f"{sum(last) / 3:.2f} % ({', '.join(f'{each:.2f}' for each in last)})" in card
     trained = (best / "metrics.json").stat().st_mtime_ns
     assert train_seeds(recipe, 3, out, say=lambda line: None) == metrics
     assert (best / "metrics.json").stat().st_mtime_ns == trained  # not once more

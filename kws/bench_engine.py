@@ -14,7 +14,8 @@ from kws.bench_inputs import speech_like, with_hop
 from kws.config import FeatureConfig
 from kws.frontend_spec import F_MAX_HZ, F_MIN_HZ, N_FFT, N_MELS, SAMPLE_RATE_HZ
 from kws.model_file import Model
-from kws.timing import Figure, Found, gain, measure, median, one_thread, version
+from kws.threads import one_thread
+from kws.timing import Figure, Found, gain, measure, median, version
 
 HOPS = (320, 160)
 SPEECH = Path("data/sample/stream/held_out.opus")

@@ -17,7 +17,8 @@ from kws.compress import CompressionConfig, Normalization, QuantizedNetwork
 from kws.config import FeatureConfig
 from kws.fastgrnn import Network
 from kws.optimizers import ScheduledOptimizer
-from kws.timing import Figure, Found, Samples, median, one_thread
+from kws.threads import one_thread
+from kws.timing import Figure, Found, Samples, median
 from kws.windows import Windows
 
 STREAMS, CLIPS, FRAMES = 32, 4, 199  # a batch of the recipes: 128 clips, four to a stream

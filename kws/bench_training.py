@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from kws.fastgrnn import FastCell, Network
-from kws.timing import Figure, Found, Samples, gain, measure, median, one_thread
+from kws.threads import one_thread
+from kws.timing import Figure, Found, Samples, gain, measure, median
 
 N_FEATURES = 32
 CLASSES = 12

@@ -10,10 +10,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 
 from kws.errors import ToolError
@@ -72,28 +71,6 @@ def gain(samples: Samples, name: str, over: str) -> float:
     """Return how many times less `name` takes than `over`: the median of the rounds' own ratios."""
     pairs = zip(samples[name], samples[over], strict=True)
     return statistics.median(theirs / ours for ours, theirs in pairs)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch and the BLAS of numpy work on one thread meanwhile.
-
-    CPU time is that of all threads: those of OpenBLAS, which wait in a loop for a while after each
-    product, would be counted with whatever is measured next.
-    """
-    import torch
-
-    try:
-        blas = import_module("threadpoolctl").threadpool_limits(1)  # comes with librosa
-    except ModuleNotFoundError:
-        blas = nullcontext()
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with blas:
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def program_cpu_s(command: Sequence[str]) -> float:

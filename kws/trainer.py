@@ -4,6 +4,7 @@ A task brings data, loss and validation; the loop neither knows words nor files.
 is drawn from (seed, epoch), so a run that was killed and resumed ends with the same bytes.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from kws.recipe import Recipe
 from kws.spec_augment import masked
 from kws.stages import Stage, stages_of
 from kws.task import Task, Teacher
+from kws.threads import one_thread
 from kws.versions import Versions
 
 CHECKPOINT = "checkpoint.pt"
@@ -86,11 +88,14 @@ class Trainer:
             bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
         for _ in range(len(self.history)):
             next(bar, None)
+        # FastGRNN's frames come one after another: a second thread takes its time for nothing.
+        is_ours = isinstance(self.network.cell, FastCell)
         try:
-            for number in range(position[0], len(stages)):
-                is_begun = kept is not None and number == position[0]
-                first = position[1] if is_begun else 0
-                self._stage(number, stages[number], first, kept if is_begun else None, bar)
+            with one_thread() if is_ours else contextlib.nullcontext():
+                for number in range(position[0], len(stages)):
+                    is_begun = kept is not None and number == position[0]
+                    first = position[1] if is_begun else 0
+                    self._stage(number, stages[number], first, kept if is_begun else None, bar)
         finally:
             self.versions.close()
         for _ in bar:

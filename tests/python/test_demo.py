@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from loudness_models import noise, wake_word
 from small_runs import RATE, hiss, sweep, wake_corpus
 
@@ -16,14 +15,6 @@ from kws.recipe import ScheduleConfig
 from kws.splits import split_folders
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def stream_of(folder: Path, bursts: list[tuple[float, float]], spoken: list[tuple[float, float]]):

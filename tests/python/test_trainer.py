@@ -37,15 +37,6 @@ SHORT = ScheduleConfig(
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only lose by a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Toy:
     """Two classes of random features that a network can tell apart; validation as told."""
 
@@ -75,6 +66,7 @@ class Toy:
 
     def validate(self, run, model):
         features, labels = self.version(99)
+        self.threads = torch.get_num_threads()
         logits = torch.from_numpy(run(features))
         self.validated.append(model)
         accuracy = (logits.amax(1).argmax(1).numpy() == labels).mean().item()
@@ -155,6 +147,21 @@ def test_a_sparse_network_is_thinned_in_between_and_keeps_its_densities(cell, de
     assert all((stage.density_w, stage.density_u) == densities for stage in stages[1:])
     rates = [stage.learning_rate for stage in stages[:3]]
     assert rates[0] > rates[1] > rates[2] > 0
+
+
+@pytest.mark.parametrize(("cell", "expected"), [("fastgrnn", 1), ("fastrnn", 1), ("gru", 3)])
+def test_our_cells_train_on_one_thread_and_leave_the_number_as_it_was(tmp_path, cell, expected):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        task = Toy()
+        schedule = dataclasses.replace(
+            SHORT, thresholding_epochs=0, fixed_support_epochs=0, quantized_epochs=0
+        )
+        make(recipe_of(schedule, cell=cell), tmp_path, task).run()
+        assert (task.threads, torch.get_num_threads()) == (expected, 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])

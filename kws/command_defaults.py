@@ -56,8 +56,8 @@ def teachers_for(
     """
     if teachers is None:
         if words and set(words) <= set(TAUGHT_WORDS):
-            return DistillationConfig(
-                networks=(TEACHER,), share=0.5 if max_bytes <= SMALL_BYTES else 1.0
-            )
+            if max_bytes <= SMALL_BYTES:  # no room for what the teacher thinks less likely
+                return DistillationConfig(networks=(TEACHER,), share=0.5, temperature=1.0)
+            return DistillationConfig(networks=(TEACHER,), share=1.0)
         teachers = TEACHERS if max_bytes > UNTAUGHT_BYTES else 0
     return DistillationConfig(teachers=teachers, convolutional=teachers // 2)

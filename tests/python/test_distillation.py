@@ -187,7 +187,8 @@ def test_command_words_are_taught_unless_told_otherwise(
     assert config.networks == networks
     # What is too small to do as it is told keeps the labels, too.
     if networks:
-        assert config.share == (1.0 if max_bytes > 2048 else 0.5)
+        expected = (1.0, 2.0) if max_bytes > 2048 else (0.5, 1.0)
+        assert (config.share, config.temperature) == expected
 
 
 def float_recipe(recipe: Recipe, **distillation) -> Recipe:

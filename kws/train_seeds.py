@@ -82,16 +82,12 @@ def finished(folder: Path) -> dict[str, Any] | None:
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
     """The validation figures of one seed."""
     found = {"seed": metrics["seed"], **metrics["validation"]}
-    for key, name in (
-        ("float_accuracy", "accuracy_float"),
-        ("accuracy_last_epoch", "accuracy_last_epoch"),
-    ):
-        if key in metrics:
-            found[name] = metrics[key]
-    first = metrics["evaluations"][0]
-    for key in ("accuracy", "accuracy_streaming", "accuracy_back_to_back"):
-        if key in first:
-            found[key] = first[key]
+    if "float_accuracy" in metrics:
+        found["accuracy_float"] = metrics["float_accuracy"]
+    measured = {**metrics, **metrics["evaluations"][0]}
+    for key in ("accuracy_last_epoch", "accuracy", "accuracy_streaming", "accuracy_back_to_back"):
+        if key in measured:
+            found[key] = measured[key]
     return found
 
 

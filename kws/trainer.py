@@ -90,14 +90,12 @@ class Trainer:
             next(bar, None)
         # FastGRNN's frames come one after another: a second thread takes its time for nothing.
         is_ours = isinstance(self.network.cell, FastCell)
-        try:
-            with one_thread() if is_ours else contextlib.nullcontext():
-                for number in range(position[0], len(stages)):
-                    is_begun = kept is not None and number == position[0]
-                    first = position[1] if is_begun else 0
-                    self._stage(number, stages[number], first, kept if is_begun else None, bar)
-        finally:
-            self.versions.close()
+        threads = one_thread() if is_ours else contextlib.nullcontext()
+        with threads, contextlib.closing(self.versions):
+            for number in range(position[0], len(stages)):
+                is_begun = kept is not None and number == position[0]
+                first = position[1] if is_begun else 0
+                self._stage(number, stages[number], first, kept if is_begun else None, bar)
         for _ in bar:
             pass
         return self.best.get("model")

@@ -140,9 +140,12 @@ test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, th
 	@$(MAKE) --no-print-directory fuzz-short
 	@$(MAKE) --no-print-directory test-python
 
-lint: setup ## ruff and mypy
+# .clang-format-ignore names what generators write.
+FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+lint: setup ## ruff, mypy and clang-format
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(FORMATTED)
 
 test-python: setup
 	$(BIN)/python -m pytest

@@ -1,6 +1,7 @@
-/* The loops that an AVR takes most of its time for, in assembly (kws_*_avr.S): the same integers in a
- * quarter of the cycles. Compiled in with -DKWS_AVR_ASSEMBLY and -DKWS_MAX_SAMPLE_RATE_HZ=8000; without
- * them the C runs on an AVR too. Beside each prototype stands what the C says in its place. */
+/* The loops that an AVR takes most of its time for, in assembly (kws_*_avr.S): the same integers in
+ * a quarter of the cycles. Compiled in with -DKWS_AVR_ASSEMBLY and -DKWS_MAX_SAMPLE_RATE_HZ=8000;
+ * without them the C runs on an AVR too. Beside each prototype stands what the C says in its
+ * place. */
 #ifndef KWS_AVR_H
 #define KWS_AVR_H
 
@@ -11,8 +12,8 @@
 #error "the AVR's assembly is for 8 kHz: compile with -DKWS_MAX_SAMPLE_RATE_HZ=8000"
 #endif
 
-/* kws_fft.c, stage(): 128 points, quarter 2, 8 or 32; unshift 2^(8 - shift), half 2^(shift - 1), shift 2
- * to 6. Returns the upper byte of the outputs' folded magnitudes. */
+/* kws_fft.c, stage(): 128 points, quarter 2, 8 or 32; unshift 2^(8 - shift), half 2^(shift - 1),
+ * shift 2 to 6. Returns the upper byte of the outputs' folded magnitudes. */
 uint8_t kws_avr_stage(int16_t *z, uint8_t quarter, uint8_t unshift, uint8_t half);
 
 /* reverse_digits_and_bit(). */
@@ -37,7 +38,8 @@ typedef struct {
 } kws_avr_mel;
 
 /* One interval of it: the energy's 16 bits below its first, and above them its number of bits. */
-uint32_t kws_avr_band(kws_avr_mel *mel, const uint32_t *power, const KWS_FLASH uint16_t *rise_q15, uint8_t bins);
+uint32_t kws_avr_band(kws_avr_mel *mel, const uint32_t *power, const KWS_FLASH uint16_t *rise_q15,
+                      uint8_t bins);
 
 /* What log2_q10() says of such an energy, less the exponent: saturated, q10. */
 int16_t kws_avr_log(uint32_t energy, uint8_t exponent);
@@ -46,7 +48,8 @@ int16_t kws_avr_log(uint32_t energy, uint8_t exponent);
 int32_t kws_avr_dct(const int16_t *log_q10, const KWS_FLASH int16_t *cosine_q11, uint8_t k);
 
 /* kws_matrix.c, kws_matrix_row() of an int4 row; scale is the shift above the multiplier. */
-int32_t kws_avr_row4(const KWS_FLASH uint8_t *weights, const int8_t *x, uint8_t cols, uint16_t scale);
+int32_t kws_avr_row4(const KWS_FLASH uint8_t *weights, const int8_t *x, uint8_t cols,
+                     uint16_t scale);
 
 /* kws_fastgrnn.c, sigmoid_q15(). */
 uint16_t kws_avr_sigmoid(int32_t x_q12);

@@ -19,7 +19,8 @@ static int32_t best_other(const int16_t *logits_q10, unsigned classes, unsigned 
     return best;
 }
 
-void kws_detector_smooth(kws_detector *detector, const kws_model *model, const int16_t *logits_q10) {
+void kws_detector_smooth(kws_detector *detector, const kws_model *model,
+                         const int16_t *logits_q10) {
     for (unsigned i = 0; i < model->classes; i++) {
         int32_t odds_q10 = kws_sat16(logits_q10[i] - best_other(logits_q10, model->classes, i));
         int32_t change = odds_q10 - detector->score_q10[i];
@@ -35,7 +36,8 @@ uint8_t kws_detector_decide(kws_detector *detector, const kws_model *model) {
     for (uint8_t i = 0; i < model->classes; i++) {
         int16_t score = detector->score_q10[i];
         if (score < settings->release_q10) detector->armed[i] = 1;
-        if (!detector->armed[i] || score < settings->threshold_q10 || !kws_model_is_word(model, i)) continue;
+        if (!detector->armed[i] || score < settings->threshold_q10 || !kws_model_is_word(model, i))
+            continue;
         if (fired == KWS_NO_WORD || score > detector->score_q10[fired]) fired = i;
     }
     if (fired == KWS_NO_WORD || waiting) return KWS_NO_WORD;

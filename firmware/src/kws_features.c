@@ -14,10 +14,11 @@
 #define LOG2_Q 10
 #define LANES KWS_LANES
 #define PLACED (KWS_FFT_DSP && KWS_LANES == 1) /* powers of 512 samples stand at kws_fft_places */
-#define WINDOWED_HERE (!PLACED || KWS_FFT_C)    /* or in kws_fft_dsp.c */
+#define WINDOWED_HERE (!PLACED || KWS_FFT_C)   /* or in kws_fft_dsp.c */
 #define LOG_FLOOR_EXPONENT (-23) /* added to every band: the noise of 16-bit rounding */
 
-/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides nothing. */
+/* sum * scale / 2^31 from two products of 32 bits: what is below 2^16 of the whole decides
+ * nothing. */
 static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
     uint32_t low = (uint32_t)(uint16_t)sum * (uint16_t)scale;
     int32_t high = (int32_t)(int16_t)kws_shift(sum, 16) * scale;
@@ -25,12 +26,17 @@ static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
 }
 
 /* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
-static int16_t to_natural_q7(int32_t log_q10) { return kws_sat16(kws_round_shift(log_q10 * 22713, 18)); }
+static int16_t to_natural_q7(int32_t log_q10) {
+    return kws_sat16(kws_round_shift(log_q10 * 22713, 18));
+}
 
 #ifndef KWS_AVR_ASSEMBLY
 #if WINDOWED_HERE
-/* The periodic Hann window, q15, at an angle / 512 of its length from its middle, on either side. */
-static inline int32_t window_q15(unsigned angle) { return (32768 + kws_sine_q15[angle + PERIOD / 4]) >> 1; }
+/* The periodic Hann window, q15, at an angle / 512 of its length from its middle, on either
+ * side. */
+static inline int32_t window_q15(unsigned angle) {
+    return (32768 + kws_sine_q15[angle + PERIOD / 4]) >> 1;
+}
 
 /* Magnitudes of all products of samples and weights. */
 static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *folded) {
@@ -46,8 +52,8 @@ static void fold_windowed(const int16_t *samples, unsigned length, uint32_t *fol
 #endif
 }
 
-/* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a quiet
- * recording loses nothing. Writes the shifts from q30. */
+/* Windows the frames in place, scaled so that the largest sample of each fills so many bits: a
+ * quiet recording loses nothing. Writes the shifts from q30. */
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
     unsigned step = PERIOD / length;
     int16_t *early = samples + length / 2 * LANES, *late = early;
@@ -61,7 +67,8 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
         early[l] = (int16_t)kws_shift(early[l] * window_q15(0) + half[l], shift[l]);
     }
 #if KWS_ARM_THUMB1 && KWS_LANES == 1
-    kws_thumb_window(late, kws_sine_q15 + PERIOD / 4 + step - 1, length, 2 * (step - 1), *shift, *half);
+    kws_thumb_window(late, kws_sine_q15 + PERIOD / 4 + step - 1, length, 2 * (step - 1), *shift,
+                     *half);
 #else
     for (unsigned angle = step; angle < PERIOD / 2; angle += step) {
         int32_t weight = window_q15(angle);
@@ -76,8 +83,8 @@ static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, 
 }
 #endif
 
-/* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table, 10
- * interpolate. */
+/* log2 of a number of so many bits, q10, from the 16 bits below its first: 6 of them index a table,
+ * 10 interpolate. */
 static inline int32_t log2_q10(unsigned bits, uint32_t mantissa) {
     const KWS_FLASH uint16_t *low = kws_log2_q15 + (mantissa >> 10);
     int32_t log_q15 = low[0] + kws_round_shift((low[1] - low[0]) * (int32_t)(mantissa & 1023), 10);
@@ -91,8 +98,8 @@ static inline int32_t log2_of(uint64_t value) {
     return log2_q10(bits + 32, (high << (32 - bits) | low >> bits) >> 15 & 0xffff);
 }
 
-/* What a bin of this power feeds: it rises into one band with a weight, and falls out of the one below with
- * the rest of it. */
+/* What a bin of this power feeds: it rises into one band with a weight, and falls out of the one
+ * below with the rest of it. */
 typedef struct {
     uint64_t rising, falling;
 } kws_mel_sums;
@@ -105,21 +112,24 @@ static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
 static inline uint64_t fallen(const kws_mel_sums *sums) { return sums->falling; }
 #else
 #if !KWS_ARM_THUMB1
-/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication; what falls is the
- * rest of all. */
+/* 32 by 16 bits in two steps, each one instruction on a chip without a long multiplication; what
+ * falls is the rest of all. */
 static inline void feed(kws_mel_sums *sums, uint32_t power, uint32_t weight) {
     sums->rising += ((uint64_t)((power >> 16) * weight) << 16) + (power & 0xffff) * weight;
     sums->falling += power;
 }
 #endif
-static inline uint64_t fallen(const kws_mel_sums *sums) { return (sums->falling << WEIGHT_Q) - sums->rising; }
+static inline uint64_t fallen(const kws_mel_sums *sums) {
+    return (sums->falling << WEIGHT_Q) - sums->rising;
+}
 #endif
 
 /* Power bins to log2 of the mel energies. Every bin lies between two band centres and feeds both:
  * it rises into the upper band with weight w and falls out of the lower with 1 - w. The energies
  * are the true ones (samples in [-1, 1)) times 2^exponent. Band m takes the place of half a power
  * long used up, samples[m]. */
-static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table,
+                    const unsigned *shift) {
     const KWS_FLASH uint8_t *edges = table->edges;
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     const uint32_t *power = frames->power + *edges * LANES;
@@ -132,7 +142,8 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
     uint64_t carried[LANES] = {0}, floor[LANES];
     int32_t exponent_q10[LANES];
     KWS_FOR_LANES(l) {
-        int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q, place = exponent + LOG_FLOOR_EXPONENT;
+        int exponent = 2 * (PRODUCT_Q - (int)shift[l]) + WEIGHT_Q,
+            place = exponent + LOG_FLOOR_EXPONENT;
         exponent_q10[l] = (int32_t)exponent * (1 << LOG2_Q);
         floor[l] = place >= 0 ? (uint64_t)1 << place : 0;
     }
@@ -150,7 +161,8 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
         KWS_FOR_LANES(l) sums[l].rising = sums[l].falling = 0;
 #if PLACED
         if (length == PERIOD) {
-            const uint8_t *place = kws_fft_places + (power - frames->power), *last = place + (end - power);
+            const uint8_t *place = kws_fft_places + (power - frames->power),
+                          *last = place + (end - power);
             for (; place < last; place++) feed(sums, frames->power[*place], *weight_q15++);
             power = end;
         }
@@ -163,7 +175,8 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
         if (interval) {
             KWS_FOR_LANES(l) {
                 uint64_t energy = carried[l] + fallen(&sums[l]);
-                /* no energy and no floor: a digital zero beside a loud band; one unit stands for it */
+                /* no energy and no floor: a digital zero beside a loud band; one unit stands for
+                 * it */
                 log_q10[l] = kws_sat16(log2_of(energy ? energy : 1) - exponent_q10[l]);
             }
             log_q10 += LANES;
@@ -175,7 +188,8 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
 #endif
 }
 
-/* Of n values those at m and n - 1 - m become their sum, at m, and their difference, half of n further. */
+/* Of n values those at m and n - 1 - m become their sum, at m, and their difference, half of n
+ * further. */
 static void fold_in_two(const int32_t *low, unsigned n, int32_t *sums) {
     const int32_t *high = low + (n - 1) * LANES;
     int32_t *differences = sums + n / 2 * LANES;
@@ -187,15 +201,17 @@ static void fold_in_two(const int32_t *low, unsigned n, int32_t *sums) {
     }
 }
 
-/* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign: an odd coefficient takes their
- * differences, an even one the sums, and of these again differences or sums. The sums are below 2^31 (q21):
- * 40 logarithms of at most 23 * 2^10, cosine q11. */
-static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+/* Orthonormal DCT-II. Bands m and n-1-m share a cosine up to its sign: an odd coefficient takes
+ * their differences, an even one the sums, and of these again differences or sums. The sums are
+ * below 2^31 (q21): 40 logarithms of at most 23 * 2^10, cosine q11. */
+static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc,
+                int16_t *mfcc_q7) {
     unsigned n = table->n_mels;
     int period = 4 * table->n_mels;
     const KWS_FLASH int16_t *end = table->cosine_q11 + period;
     int32_t *logs = (int32_t *)frames->power + LANES * KWS_MAX_MELS; /* beyond the logarithms */
-    int32_t *halves = logs + n * LANES, *quarters = halves + n * LANES, *eighths = quarters + n / 2 * LANES;
+    int32_t *halves = logs + n * LANES, *quarters = halves + n * LANES,
+            *eighths = quarters + n / 2 * LANES;
     for (unsigned i = 0; i < n * LANES; i++) logs[i] = frames->samples[i];
     fold_in_two(logs, n, halves);
     fold_in_two(halves, n / 2, quarters);
@@ -219,20 +235,23 @@ static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsign
 
 #else
 static void apply_window(int16_t *samples, unsigned length, unsigned magnitude, unsigned *shift) {
-    unsigned bits = kws_bits(kws_avr_window_bits(samples)), less = bits > magnitude ? bits - magnitude - 1 : 0;
+    unsigned bits = kws_bits(kws_avr_window_bits(samples)),
+             less = bits > magnitude ? bits - magnitude - 1 : 0;
     (void)length;
     *shift = bits > magnitude ? bits - magnitude : 0;
     kws_avr_window(samples, (uint8_t)(less / 8), (uint8_t)(*shift ? 128u >> less % 8 : 0));
 }
 
-static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table, const unsigned *shift) {
+static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel_table *table,
+                    const unsigned *shift) {
     int exponent = 2 * (PRODUCT_Q - (int)*shift) + WEIGHT_Q, floor = exponent + LOG_FLOOR_EXPONENT;
     (void)length;
     kws_avr_mel mel = {{0}, {0}};
     const KWS_FLASH uint16_t *weight_q15 = table->rise_q15;
     if (floor >= 0) mel.floor[floor / 8] = (uint8_t)(1u << floor % 8);
     for (uint8_t interval = 0; interval <= table->n_mels; interval++) {
-        uint8_t first = table->edges[interval], bins = (uint8_t)(table->edges[interval + 1] - first);
+        uint8_t first = table->edges[interval],
+                bins = (uint8_t)(table->edges[interval + 1] - first);
         uint32_t energy = kws_avr_band(&mel, frames->power + first, weight_q15, bins);
         weight_q15 += bins;
         if (interval == 0) continue;
@@ -240,14 +259,18 @@ static void log_mel(kws_frames *frames, unsigned length, const KWS_FLASH kws_mel
     }
 }
 
-static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc, int16_t *mfcc_q7) {
+static void dct(kws_frames *frames, const KWS_FLASH kws_mel_table *table, unsigned n_mfcc,
+                int16_t *mfcc_q7) {
     for (uint8_t k = 0; k < n_mfcc; k++)
-        mfcc_q7[k] = scaled_q7(kws_avr_dct(frames->samples, table->cosine_q11, k), k == 0 ? table->scale_first : table->scale_other);
+        mfcc_q7[k] = scaled_q7(kws_avr_dct(frames->samples, table->cosine_q11, k),
+                               k == 0 ? table->scale_first : table->scale_other);
 }
 #endif
 
-void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, int16_t *features_q7) {
-    const KWS_FLASH kws_mel_table *table = kws_mel_table_of(settings->frame_length, settings->n_mels);
+void kws_features_of(kws_frames *frames, const kws_feature_settings *settings,
+                     int16_t *features_q7) {
+    const
+        KWS_FLASH kws_mel_table *table = kws_mel_table_of(settings->frame_length, settings->n_mels);
     const int16_t *log_q10 = frames->samples;
     unsigned length = settings->frame_length;
     unsigned shift[LANES];
@@ -257,7 +280,8 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
 #endif
 #if WINDOWED_HERE
     if (!PLACED || length != PERIOD) {
-        unsigned magnitude = length == 512 ? 14 : 13; /* the pairs of 128 points take one bit more */
+        /* the pairs of 128 points take one bit more */
+        unsigned magnitude = length == 512 ? 14 : 13;
         apply_window(frames->samples, length, magnitude, shift);
         kws_fft_power(frames, length, magnitude, shift);
     }
@@ -266,6 +290,7 @@ void kws_features_of(kws_frames *frames, const kws_feature_settings *settings, i
     if (settings->n_mfcc) {
         dct(frames, table, settings->n_mfcc, features_q7);
     } else {
-        for (unsigned i = 0; i < table->n_mels * LANES; i++) features_q7[i] = to_natural_q7(log_q10[i]);
+        for (unsigned i = 0; i < table->n_mels * LANES; i++)
+            features_q7[i] = to_natural_q7(log_q10[i]);
     }
 }

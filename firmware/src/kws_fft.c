@@ -14,7 +14,7 @@
  * `z` points at one lane's value; the next value of that lane stands LANES further. */
 
 #if KWS_FFT_C || KWS_LANES > 1
-#define PERIOD KWS_SINE_PERIOD    /* of kws_sine_q15, 512: angle 2 pi i / 512 */
+#define PERIOD KWS_SINE_PERIOD /* of kws_sine_q15, 512: angle 2 pi i / 512 */
 #define LANES KWS_LANES
 #define POINT (2 * LANES) /* from a point to the next: all real parts, all imaginary parts */
 
@@ -35,7 +35,9 @@ static inline uint32_t word_of(const int16_t *z) {
     memcpy(&word, __builtin_assume_aligned(z, 4), sizeof word);
     return word;
 }
-static inline void put_word(int16_t *z, uint32_t word) { memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word); }
+static inline void put_word(int16_t *z, uint32_t word) {
+    memcpy(__builtin_assume_aligned(z, 4), &word, sizeof word);
+}
 static inline complex32 point(const int16_t *z) {
     uint32_t word = word_of(z);
     complex32 parts = {(int16_t)(uint16_t)word, kws_shift((int32_t)word, 16)};
@@ -64,8 +66,8 @@ static inline void exchange(int16_t *a, int16_t *b) {
 /* Two base-4 digits in reverse. */
 static unsigned swapped(unsigned digits) { return (digits & 3u) << 2 | digits >> 2; }
 
-/* 256 points: four base-4 digits in reverse. As a matrix of 16 by 16, place (row, column) takes what is at
- * (swapped column, swapped row). */
+/* 256 points: four base-4 digits in reverse. As a matrix of 16 by 16, place (row, column) takes
+ * what is at (swapped column, swapped row). */
 static void reverse_digits(int16_t *z) {
     for (unsigned row = 0; row < 15; row++) {
         int16_t *in_row = z + 16 * row * POINT, *in_column = z + swapped(row) * POINT;
@@ -88,8 +90,9 @@ static void reverse_digits_and_bit(int16_t *z) {
     }
 }
 
-/* Folded magnitudes from what put() returned. A bit that differs from the one below it stands one above
- * the highest of a folded magnitude; what falls from the lower half into the upper is shifted out. */
+/* Folded magnitudes from what put() returned. A bit that differs from the one below it stands one
+ * above the highest of a folded magnitude; what falls from the lower half into the upper is shifted
+ * out. */
 static inline uint32_t told(uint32_t magnitudes) {
 #if WORDS
     return (uint16_t)(magnitudes | magnitudes >> 16) >> 1;
@@ -98,22 +101,24 @@ static inline uint32_t told(uint32_t magnitudes) {
 #endif
 }
 
-#define TURNED_Q 13 /* the fractional bits that a product with a sine has more than a turned point */
+/* the fractional bits that a product with a sine has more than a turned point */
+#define TURNED_Q 13
 
 #if KWS_ARM_THUMB1 && WORDS
 /* What stage() below does, by hand. */
-static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift,
+                  uint32_t *folded) {
     const int16_t *end = z + points * POINT;
     uint32_t stride_bytes = quarter * POINT * (uint32_t)sizeof *z, step = PERIOD / 4 / quarter;
     uint32_t magnitudes = kws_thumb_plain(z, end, stride_bytes, *shift);
     if (quarter > 1)
-        magnitudes |= kws_thumb_turned(z, end, stride_bytes, step * (uint32_t)sizeof *kws_sine_q15, *shift + 2,
-                                       kws_half(*shift + 2), kws_sine_q15);
+        magnitudes |= kws_thumb_turned(z, end, stride_bytes, step * (uint32_t)sizeof *kws_sine_q15,
+                                       *shift + 2, kws_half(*shift + 2), kws_sine_q15);
     *folded = told(magnitudes);
 }
 #else
-/* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that rounding
- * each factor costs less than rounding the sum. */
+/* e^(-2 pi j angle / 512), q15, and points times it with two fractional bits more: enough that
+ * rounding each factor costs less than rounding the sum. */
 typedef struct {
     int32_t c, s;
 } turn;
@@ -128,7 +133,8 @@ static inline complex32 turned_q2(const int16_t *z, turn t) {
     return result;
 }
 
-/* Stores a point of which half a step has been added; returns its magnitudes, to be ORed and told. */
+/* Stores a point of which half a step has been added; returns its magnitudes, to be ORed and
+ * told. */
 static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
     re = kws_shift(re, shift);
     im = kws_shift(im, shift);
@@ -144,8 +150,8 @@ static inline uint32_t put(int16_t *z, int32_t re, int32_t im, unsigned shift) {
 }
 
 /* Radix 4: a of p0 and b, c, d of p1, p2, p3 become the four outputs / 2^shift. */
-static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, complex32 a, complex32 b,
-                                 complex32 c, complex32 d, unsigned shift) {
+static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, complex32 a,
+                                 complex32 b, complex32 c, complex32 d, unsigned shift) {
     complex32 sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
     complex32 even = {b.re + d.re, b.im + d.im}, odd = {b.re - d.re, b.im - d.im};
     return put(p0, sum.re + even.re, sum.im + even.im, shift) |
@@ -156,24 +162,27 @@ static inline uint32_t butterfly(int16_t *p0, int16_t *p1, int16_t *p2, int16_t 
 
 /* Every output has the first point in it once: half a step there rounds all four. */
 static inline complex32 with_half(complex32 a, unsigned factor, unsigned shift) {
-    complex32 result = {a.re * (int32_t)factor + kws_half(shift), a.im * (int32_t)factor + kws_half(shift)};
+    complex32 result = {a.re * (int32_t)factor + kws_half(shift),
+                        a.im * (int32_t)factor + kws_half(shift)};
     return result;
 }
 
 /* One butterfly a lane; ORs the magnitudes of the outputs. */
-static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const unsigned *restrict shift,
-                         uint32_t *restrict magnitudes) {
+static inline void plain(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3,
+                         const unsigned *restrict shift, uint32_t *restrict magnitudes) {
     KWS_FOR_LANES(l)
-        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, with_half(point(p0 + l), 1, shift[l]),
-                                   point(p1 + l), point(p2 + l), point(p3 + l), shift[l]);
+        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l,
+                                   with_half(point(p0 + l), 1, shift[l]), point(p1 + l),
+                                   point(p2 + l), point(p3 + l), shift[l]);
 }
 
 static inline void turned(int16_t *p0, int16_t *p1, int16_t *p2, int16_t *p3, const turn by[3],
                           const unsigned *restrict shift, uint32_t *restrict magnitudes) {
     KWS_FOR_LANES(l)
-        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l, with_half(point(p0 + l), 4, shift[l] + 2),
-                                   turned_q2(p1 + l, by[0]), turned_q2(p2 + l, by[1]), turned_q2(p3 + l, by[2]),
-                                   shift[l] + 2);
+        magnitudes[l] |= butterfly(p0 + l, p1 + l, p2 + l, p3 + l,
+                                   with_half(point(p0 + l), 4, shift[l] + 2),
+                                   turned_q2(p1 + l, by[0]), turned_q2(p2 + l, by[1]),
+                                   turned_q2(p3 + l, by[2]), shift[l] + 2);
 }
 
 static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride, unsigned step,
@@ -188,7 +197,8 @@ static inline void turned_stage(int16_t *z, const int16_t *end, unsigned stride,
 
 /* One stage over groups of 4 * quarter points; outputs scaled by 2^-shift. The first point of each
  * group needs no turning. Tells the outputs' folded magnitudes. */
-static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *to_shift, uint32_t *folded) {
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *to_shift,
+                  uint32_t *folded) {
     unsigned stride = quarter * POINT, step = PERIOD / 4 / quarter, shift[LANES];
     uint32_t magnitudes[LANES];
     KWS_FOR_LANES(l) {
@@ -196,7 +206,8 @@ static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned 
         magnitudes[l] = 0;
     }
     int16_t *end = z + points * POINT;
-    for (int16_t *p = z; p < end; p += 4 * stride) plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, magnitudes);
+    for (int16_t *p = z; p < end; p += 4 * stride)
+        plain(p, p + stride, p + 2 * stride, p + 3 * stride, shift, magnitudes);
     turned_stage(z, end, stride, step, shift, magnitudes);
     KWS_FOR_LANES(l) folded[l] = told(magnitudes[l]);
 }
@@ -218,7 +229,9 @@ static void pairs(int16_t *z, unsigned points, uint32_t *restrict folded) {
 }
 
 /* modulo 2^32, hence right for negative parts too */
-static inline uint32_t power(int32_t re, int32_t im) { return (uint32_t)re * (uint32_t)re + (uint32_t)im * (uint32_t)im; }
+static inline uint32_t power(int32_t re, int32_t im) {
+    return (uint32_t)re * (uint32_t)re + (uint32_t)im * (uint32_t)im;
+}
 
 /* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k. */
 static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shift) {
@@ -226,8 +239,10 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shi
     /* eight times the spectrum: both halves of the sum, and two fractional bits */
     KWS_FOR_LANES(l) shift[l] = to_shift[l] + 3;
     for (unsigned k = 1, angle = step; k <= points / 2; k++, angle += step) {
-        const int16_t *low = frames->samples + k * POINT, *high = frames->samples + (points - k) * POINT;
-        uint32_t power_low[LANES], power_high[LANES]; /* takes the points' place once all are read */
+        const int16_t *low = frames->samples + k * POINT,
+                      *high = frames->samples + (points - k) * POINT;
+        /* takes the points' place once all are read */
+        uint32_t power_low[LANES], power_high[LANES];
         int32_t c = cosine(angle), s = sine(angle);
         KWS_FOR_LANES(l) {
             complex32 a = point(low + l), b = point(high + l);
@@ -236,8 +251,10 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shi
             int32_t odd_re = a.im + b.im, odd_im = b.re - a.re; /* already divided by j */
             int32_t turned_re = kws_round_shift(odd_re * c + odd_im * s, TURNED_Q);
             int32_t turned_im = kws_round_shift(odd_im * c - odd_re * s, TURNED_Q) + half;
-            power_low[l] = power(kws_shift(even_re + turned_re, shift[l]), kws_shift(turned_im + even_im, shift[l]));
-            power_high[l] = power(kws_shift(even_re - turned_re, shift[l]), kws_shift(turned_im - even_im, shift[l]));
+            power_low[l] = power(kws_shift(even_re + turned_re, shift[l]),
+                                 kws_shift(turned_im + even_im, shift[l]));
+            power_high[l] = power(kws_shift(even_re - turned_re, shift[l]),
+                                  kws_shift(turned_im - even_im, shift[l]));
         }
         KWS_FOR_LANES(l) {
             frames->power[(points - k) * LANES + l] = power_high[l];
@@ -248,10 +265,13 @@ static void untangle(kws_frames *frames, unsigned points, const unsigned *to_shi
 
 #else
 /* The upper byte of the folded magnitudes says which of more than 8 bits is the highest. */
-static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift, uint32_t *folded) {
+static void stage(int16_t *z, unsigned points, unsigned quarter, const unsigned *shift,
+                  uint32_t *folded) {
     unsigned total = *shift + 2;
     (void)points;
-    *folded = (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total), (uint8_t)(1u << (total - 1))) << 8;
+    *folded = (uint32_t)kws_avr_stage(z, (uint8_t)quarter, (uint8_t)(256u >> total),
+                                      (uint8_t)(1u << (total - 1)))
+              << 8;
 }
 
 static void reverse_digits(int16_t *z) { (void)z; /* 256 points are not for it */ }
@@ -276,7 +296,8 @@ static void choose_shift(const uint32_t *folded, unsigned bits, unsigned *shift,
     }
 }
 
-static void stages(kws_frames *frames, unsigned points, unsigned quarter, uint32_t *folded, unsigned *total) {
+static void stages(kws_frames *frames, unsigned points, unsigned quarter, uint32_t *folded,
+                   unsigned *total) {
     unsigned shift[LANES];
     for (; quarter < points; quarter *= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */

@@ -26,13 +26,13 @@ typedef union { /* value i of a lane's frame stands at i * KWS_LANES + lane */
 
 /* In place: `length` real samples (int16), 512 or 256, become the power of bins 1..length / 2 - 1
  * (uint32, power[k] for bin k; power[0] is left undefined: the mel bands start above DC).
- * `magnitude` bounds the samples: all |samples| <= 2^magnitude, magnitude <= 15, with 256 samples 13.
- * Adds to each lane's shift s: |spectrum|^2 = power * 4^s, in units of the squared input. */
+ * `magnitude` bounds the samples: all |samples| <= 2^magnitude, magnitude <= 15, with 256 samples
+ * 13. Adds to each lane's shift s: |spectrum|^2 = power * 4^s, in units of the squared input. */
 void kws_fft_power(kws_frames *frames, unsigned length, unsigned magnitude, unsigned *shift);
 
 #if KWS_FFT_DSP && KWS_LANES == 1
-/* The same of 512 samples that are still to be windowed, with the window's own shift in *shift; but bin k is left
- * at power[kws_fft_places[k]]. */
+/* The same of 512 samples that are still to be windowed, with the window's own shift in *shift; but
+ * bin k is left at power[kws_fft_places[k]]. */
 void kws_fft_power_of_samples(kws_frames *frames, unsigned *shift);
 #endif
 

@@ -1,7 +1,7 @@
 /* 512 samples to powers on a core that multiplies halves of words in pairs: what apply_window() and
- * kws_fft_power() do, integer for integer, but the digits are never reversed. Point (d3 d2 d1 d0), base-4 digits,
- * stands where (d0 d1 d2 d3) would: so points of one angle follow each other, and a last butterfly is four words
- * in a row. Bin k is left at kws_fft_places[k]. */
+ * kws_fft_power() do, integer for integer, but the digits are never reversed. Point (d3 d2 d1 d0),
+ * base-4 digits, stands where (d0 d1 d2 d3) would: so points of one angle follow each other, and a
+ * last butterfly is four words in a row. Bin k is left at kws_fft_places[k]. */
 #include "kws_dsp.h"
 #include "kws_fft.h"
 #include "kws_tables.h"
@@ -9,8 +9,8 @@
 #if KWS_FFT_DSP
 #define POINTS 256
 
-/* These functions are whole ones in assembly: there are just as many registers as their loops need, and a compiler
- * takes more. */
+/* These functions are whole ones in assembly: there are just as many registers as their loops need,
+ * and a compiler takes more. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #else
@@ -18,7 +18,9 @@
 #endif
 #define BY_HAND static __attribute__((naked, noinline))
 
-/* Magnitudes of all products of samples and weights, eight at once: r2 folded, r3 end, r4 to r7 weights. */
+/* clang-format off */
+/* Magnitudes of all products of samples and weights, eight at once: r2 folded, r3 end, r4 to r7
+ * weights. */
 #define FOLD(weight)                 \
     "smulbb r9, r8, " weight "\n"    \
     "smultt r8, r8, " weight "\n"    \
@@ -47,15 +49,21 @@ BY_HAND uint32_t fold_products(const kws_two *z, const uint32_t *weights) {
         "pop {r4-r9}\n"
         "bx lr\n");
 }
+/* clang-format on */
 
-/* Magnitudes of a word's halves, to be ORed and told: a bit that differs from the one below it stands one above the
- * highest of kws_fold(); what falls from the lower half into the upper is shifted out. */
+/* Magnitudes of a word's halves, to be ORed and told: a bit that differs from the one below it
+ * stands one above the highest of kws_fold(); what falls from the lower half into the upper is
+ * shifted out. */
 static inline uint32_t magnitudes_of(uint32_t word) { return word ^ word << 1; }
-static inline uint32_t told_of_pairs(uint32_t magnitudes) { return (uint16_t)(magnitudes | magnitudes >> 16) >> 1; }
+static inline uint32_t told_of_pairs(uint32_t magnitudes) {
+    return (uint16_t)(magnitudes | magnitudes >> 16) >> 1;
+}
 
-/* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the window. Imaginary
- * parts are kept where they will stand in a word, 14 bits up. r0 z, r1 weights, r2 half a step, lr magnitudes, r12 the
- * shift and above it a counter; even and odd in r4 to r7, then sum and difference in r8, r9, r3, r11. */
+/* clang-format off */
+/* The first stage has no turns and always the shift of 2 that takes 14 bits to 12: it goes with the
+ * window. Imaginary parts are kept where they will stand in a word, 14 bits up. r0 z, r1 weights,
+ * r2 half a step, lr magnitudes, r12 the shift and above it a counter; even and odd in r4 to r7,
+ * then sum and difference in r8, r9, r3, r11. */
 #define WINDOWED(re, samples_then_im, weights)                        \
     "smlabb " re ", " samples_then_im ", " weights ", r2\n"           \
     "smlatt " samples_then_im ", " samples_then_im ", " weights ", r2\n" \
@@ -118,6 +126,7 @@ BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half, 
         "mov r0, lr\n"
         "pop {r4-r11, pc}\n");
 }
+/* clang-format on */
 
 static inline uint32_t put_point(kws_two *z, int32_t re, int32_t im, unsigned shift) {
     uint32_t word = kws_pair(kws_shift(re, shift), kws_shift(im, shift));
@@ -139,21 +148,23 @@ static __attribute__((noinline)) uint32_t plain_points(kws_two *z, unsigned coun
         magnitudes |= put_point(z, sum_re + even_re, sum_im + even_im, shift);
         magnitudes |= put_point(z + count, difference_re + odd_im, difference_im - odd_re, shift);
         magnitudes |= put_point(z + 2 * count, sum_re - even_re, sum_im - even_im, shift);
-        magnitudes |= put_point(z + 3 * count, difference_re - odd_im, difference_im + odd_re, shift);
+        magnitudes |=
+            put_point(z + 3 * count, difference_re - odd_im, difference_im + odd_re, shift);
     }
     return magnitudes;
 }
 
-/* The turned butterflies of a stage, `count` of each angle. r0 z, r1 turns, r2 4 and above it a counter, r3 half a
- * step, r12 shift, lr magnitudes. */
+/* clang-format off */
+/* The turned butterflies of a stage, `count` of each angle. r0 z, r1 turns, r2 4 and above it a
+ * counter, r3 half a step, r12 shift, lr magnitudes. */
 #define TURNED_STAGE(name) \
     BY_HAND uint32_t name(kws_two *z, const uint32_t *turns, uint32_t counter_and_4, \
-                                                          int32_t half, unsigned shift, const kws_two *end)
+                          int32_t half, unsigned shift, const kws_two *end)
 #define OPEN ".syntax unified\npush {r4-r11, lr}\nldr r12, [sp, #36]\nmov lr, #0\n"
 #define CLOSE "mov r0, lr\npop {r4-r11, pc}\n"
 
-/* Turned points, before 13 bits are shifted out: b in r9 and r10, d in r11 and r6, c in r8 and r5; r7 is half of
- * 2^13. */
+/* Turned points, before 13 bits are shifted out: b in r9 and r10, d in r11 and r6, c in r8 and r5;
+ * r7 is half of 2^13. */
 #define TURN_B                 \
     "mov r7, #4096\n"          \
     "smlad r9, r8, r4, r7\n"   \
@@ -212,7 +223,8 @@ static __attribute__((noinline)) uint32_t plain_points(kws_two *z, unsigned coun
     "subs r2, r2, #65536\n"          \
     "bcs 1b\n"
 
-/* Butterflies of one angle follow each other, their points `once`, `twice` and `thrice` as many bytes apart. */
+/* Butterflies of one angle follow each other, their points `once`, `twice` and `thrice` as many
+ * bytes apart. */
 #define SEVERAL_AN_ANGLE(once, twice, thrice, counts) \
     OPEN                           \
     "1: ldm r1, {r4, r5, r6}\n"    \
@@ -253,9 +265,10 @@ TURNED_STAGE(turned_alone) {
         CLOSE);
 }
 
-/* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k, as untangle() of
- * kws_fft.c: eight times the spectrum. r0 low, r1 high, r2 table, r3 4 and above it -4, r4 half a step, r12 r11 half of
- * 2^13, r12 the same and half a step above, lr the shift and above it a counter, r5 turn. */
+/* X[k] = (Z[k] + Z*[N-k]) / 2 + e^(-pi j k / N) (Z[k] - Z*[N-k]) / 2j, and the same for N - k, as
+ * untangle() of kws_fft.c: eight times the spectrum. r0 low, r1 high, r2 table, r3 4 and above it
+ * -4, r4 half a step, r12 r11 half of 2^13, r12 the same and half a step above, lr the shift and
+ * above it a counter, r5 turn. */
 #define UNTANGLE(low, low_at, high, high_at)   \
     "ldr r6, [" low ", #" low_at "]\n"     \
     "ldr r7, [" high ", #" high_at "]\n"    \
@@ -282,8 +295,9 @@ TURNED_STAGE(turned_alone) {
     "mla r10, r6, r6, r10\n"       \
     "str r10, [" high ", #" high_at "]\n"   \
     "str r7, [" low ", #" low_at "]\n"
-/* From one entry of the table to the next `low` and `high` move on by what its first word says. Bin 128 - k is where
- * the same entry finds it, its turn is the same with the parts exchanged. The last two entries are for one bin. */
+/* From one entry of the table to the next `low` and `high` move on by what its first word says. Bin
+ * 128 - k is where the same entry finds it, its turn is the same with the parts exchanged. The last
+ * two entries are for one bin. */
 BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift,
                              int32_t half, int32_t half_q13) {
     __asm__ volatile(
@@ -308,11 +322,13 @@ BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table,
         "bpl 1b\n"
         "pop {r4-r11, pc}\n");
 }
+/* clang-format on */
 
 void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
     kws_two *z = frames->power;
     unsigned shift = kws_excess(fold_products(z, kws_window_q15), 14);
-    uint32_t folded = told_of_pairs(first_stage(z, kws_window_q15, kws_half(shift), 63u << 8 | shift));
+    uint32_t folded =
+        told_of_pairs(first_stage(z, kws_window_q15, kws_half(shift), 63u << 8 | shift));
     *total = shift + 2;
     for (unsigned count = 16; count; count /= 4) {
         /* A component grows at most (1 + 3 sqrt 2) = 5.25 times: 12 bits and 5.25 fill 15. */
@@ -325,15 +341,15 @@ void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
             magnitudes |= turned_by_16(first, kws_turns_q15, 15u << 16 | 4, half, shift + 2, end);
         else if (count == 4)
             magnitudes |= turned_by_4(first, kws_turns_q15, 3u << 16 | 4, half, shift + 2, end);
-        else
-            magnitudes |= turned_alone(first, kws_turns_q15, 62u << 16 | 4, half, shift + 2, end);
+        else magnitudes |= turned_alone(first, kws_turns_q15, 62u << 16 | 4, half, shift + 2, end);
         folded = told_of_pairs(magnitudes);
     }
     /* |X| <= 2 sqrt 2 * 2^magnitude: with 14 bits |X|^2 < 2^31. */
     shift = kws_excess(folded, 14);
     *total += shift;
     shift += 3; /* eight times the spectrum: both halves of the sum, and two fractional bits */
-    untangle_places(z, z, kws_untangle, 63u << 8 | shift, kws_half(shift), 4096 + kws_half(shift + 13));
+    untangle_places(z, z, kws_untangle, 63u << 8 | shift, kws_half(shift),
+                    4096 + kws_half(shift + 13));
 }
 #else
 typedef int kws_fft_dsp_is_empty; /* as C wants a declaration */

@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
-/* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no number. */
-#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+/* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no
+ * number. */
+#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && \
+    defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
 #define KWS_ARM_DSP 1 /* kws_dsp.h has the rest */
 #else
 #define KWS_ARM_DSP 0
@@ -23,7 +25,9 @@
 static inline int32_t kws_shift(int32_t value, unsigned shift) { return value >> shift; }
 
 /* value / 2^shift, to nearest, halves up. */
-static inline int32_t kws_half(unsigned shift) { return shift == 0 ? 0 : (int32_t)1 << (shift - 1); }
+static inline int32_t kws_half(unsigned shift) {
+    return shift == 0 ? 0 : (int32_t)1 << (shift - 1);
+}
 static inline int32_t kws_round_shift(int32_t value, unsigned shift) {
     return kws_shift(value + kws_half(shift), shift);
 }
@@ -42,8 +46,12 @@ static inline int8_t kws_sat8(int32_t value) {
     return (int8_t)value;
 }
 #else
-static inline int16_t kws_sat16(int32_t value) { return (int16_t)kws_clamp(value, INT16_MIN, INT16_MAX); }
-static inline int8_t kws_sat8(int32_t value) { return (int8_t)kws_clamp(value, INT8_MIN, INT8_MAX); }
+static inline int16_t kws_sat16(int32_t value) {
+    return (int16_t)kws_clamp(value, INT16_MIN, INT16_MAX);
+}
+static inline int8_t kws_sat8(int32_t value) {
+    return (int8_t)kws_clamp(value, INT8_MIN, INT8_MAX);
+}
 #endif
 
 /* Magnitudes of many values fold together by OR: where the result has b bits, all of them lie in
@@ -56,10 +64,22 @@ static inline unsigned kws_bits(uint32_t value) {
     return value ? 32u - (unsigned)__builtin_clz(value) : 0; /* where that is an instruction */
 #else
     unsigned bits = 0;
-    if (value >> 16) { bits = 16; value >>= 16; }
-    if (value >> 8) { bits += 8; value >>= 8; }
-    if (value >> 4) { bits += 4; value >>= 4; }
-    if (value >> 2) { bits += 2; value >>= 2; }
+    if (value >> 16) {
+        bits = 16;
+        value >>= 16;
+    }
+    if (value >> 8) {
+        bits += 8;
+        value >>= 8;
+    }
+    if (value >> 4) {
+        bits += 4;
+        value >>= 4;
+    }
+    if (value >> 2) {
+        bits += 2;
+        value >>= 2;
+    }
     return bits + (value > 1 ? 2u : (unsigned)value);
 #endif
 }

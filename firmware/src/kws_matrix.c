@@ -21,7 +21,8 @@ static size_t sparse_bytes(const kws_matrix *matrix, size_t available) {
     for (unsigned row = 0; row < matrix->rows; row++) {
         if (bitmap > available - total) return 0;
         const KWS_FLASH uint8_t *map = matrix->data + total;
-        if (spare && map[bitmap - 1] >> (8 - spare)) return 0; /* names a column that is not there */
+        /* names a column that is not there */
+        if (spare && map[bitmap - 1] >> (8 - spare)) return 0;
         total += bitmap;
         for (size_t i = 0; i < bitmap; i++) {
             unsigned weights = bits_set(map[i]);
@@ -41,7 +42,8 @@ size_t kws_matrix_bytes(const kws_matrix *matrix, size_t available) {
 }
 
 #if KWS_ARM_DSP
-#define EIGHTH(i) (((i) & ~7u) | ((i) & 3u) << 1 | ((i) >> 2 & 1u)) /* where value i of a closed operand stands */
+/* where value i of a closed operand stands */
+#define EIGHTH(i) (((i) & ~7u) | ((i) & 3u) << 1 | ((i) >> 2 & 1u))
 
 void kws_operand_close(kws_operand *x, unsigned cols) {
     unsigned group = (cols + 7) / 8;
@@ -50,8 +52,10 @@ void kws_operand_close(kws_operand *x, unsigned cols) {
         uint32_t a, b, words[4];
         memcpy(&a, __builtin_assume_aligned(x + 4 * group, 4), sizeof a);
         memcpy(&b, __builtin_assume_aligned(x + 4 * group + 2, 4), sizeof b);
-        uint32_t a_even = (uint32_t)__sxtb16((int8x4_t)a), a_odd = (uint32_t)__sxtb16((int8x4_t)(a >> 8));
-        uint32_t b_even = (uint32_t)__sxtb16((int8x4_t)b), b_odd = (uint32_t)__sxtb16((int8x4_t)(b >> 8));
+        uint32_t a_even = (uint32_t)__sxtb16((int8x4_t)a),
+                 a_odd = (uint32_t)__sxtb16((int8x4_t)(a >> 8));
+        uint32_t b_even = (uint32_t)__sxtb16((int8x4_t)b),
+                 b_odd = (uint32_t)__sxtb16((int8x4_t)(b >> 8));
         words[0] = (a_even & 0xffffu) | b_even << 16;
         words[1] = (a_odd & 0xffffu) | b_odd << 16;
         words[2] = a_even >> 16 | (b_even & 0xffff0000u);
@@ -65,14 +69,16 @@ void kws_operand_close(kws_operand *x, unsigned cols) {
 
 /* Reads the bytes as signed: with a conversion of each instead, GCC 12 for x86 with VNNI takes its
  * unsigned dot product and the wrong sums (-O3 -march=native). */
-static int32_t dot8(const KWS_FLASH int8_t *restrict weights, const kws_operand *restrict x, unsigned cols) {
+static int32_t dot8(const KWS_FLASH int8_t *restrict weights, const kws_operand *restrict x,
+                    unsigned cols) {
     int32_t sum = 0;
     for (unsigned i = 0; i < cols; i++) sum += weights[i] * x[EIGHTH(i)];
     return sum;
 }
 
-/* Two weights a byte, the even column in the low half, each in two's complement. They are used where
- * they stand, in the upper half of a byte or of a half word, and count sixteen or 4096 times until the end. */
+/* Two weights a byte, the even column in the low half, each in two's complement. They are used
+ * where they stand, in the upper half of a byte or of a half word, and count sixteen or 4096 times
+ * until the end. */
 #if KWS_ARM_DSP
 typedef struct {
     int32_t multiplier, half;
@@ -85,8 +91,9 @@ typedef struct {
 #else
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
 #endif
-/* At least one row, not clamped. r0 weights, r4 eight of them, r1 x, r10 where in it, r9 its end, r5 to r8 eight of
- * its values, lr sum, r12 the uppermost four bits of two halves. */
+/* clang-format off */
+/* At least one row, not clamped. r0 weights, r4 eight of them, r1 x, r10 where in it, r9 its end,
+ * r5 to r8 eight of its values, lr sum, r12 the uppermost four bits of two halves. */
 static __attribute__((naked, noinline)) void rows4(const uint8_t *weights, const kws_operand *x, int32_t *out,
                                                    unsigned count, const scaling *by) {
     __asm__ volatile(
@@ -120,9 +127,11 @@ static __attribute__((naked, noinline)) void rows4(const uint8_t *weights, const
         "bne 1b\n"
         "pop {r4-r11, pc}\n");
 }
+/* clang-format on */
 #else
 #ifndef KWS_AVR_ASSEMBLY /* which has it in kws_avr_row4() */
-static int32_t dot4(const KWS_FLASH uint8_t *restrict bytes, const int8_t *restrict x, unsigned cols) {
+static int32_t dot4(const KWS_FLASH uint8_t *restrict bytes, const int8_t *restrict x,
+                    unsigned cols) {
     const KWS_FLASH int8_t *weights = (const KWS_FLASH int8_t *)bytes;
     int32_t sum = 0;
     unsigned pairs = cols / 2;
@@ -147,10 +156,12 @@ static int32_t dot_sparse8(const KWS_FLASH uint8_t **row, const kws_operand *x, 
 
 /* The clamp is for hostile scales alone: it lets callers add two results and a bias. */
 static inline int32_t scaled(const kws_matrix *matrix, int32_t sum) {
-    return kws_clamp(kws_round_shift(sum * matrix->multiplier, matrix->shift), -ROW_LIMIT, ROW_LIMIT);
+    return kws_clamp(kws_round_shift(sum * matrix->multiplier, matrix->shift), -ROW_LIMIT,
+                     ROW_LIMIT);
 }
 
-static int32_t other_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x) {
+static int32_t other_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row,
+                         const kws_operand *x) {
     if (matrix->kind == KWS_MATRIX_SPARSE8) return dot_sparse8(row, x, bitmap_bytes(matrix));
     const KWS_FLASH int8_t *weights = (const KWS_FLASH int8_t *)*row;
     *row += matrix->cols;
@@ -158,7 +169,8 @@ static int32_t other_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row
 }
 
 #ifdef KWS_AVR_ASSEMBLY
-static __attribute__((noinline)) int32_t slow_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const int8_t *x) {
+static __attribute__((noinline)) int32_t slow_row(const kws_matrix *matrix,
+                                                  const KWS_FLASH uint8_t **row, const int8_t *x) {
     return scaled(matrix, other_row(matrix, row, x));
 }
 
@@ -167,11 +179,12 @@ int32_t kws_matrix_row(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, 
     const KWS_FLASH uint8_t *weights = *row;
     if (matrix->kind != KWS_MATRIX_INT4) return slow_row(matrix, row, x);
     *row = weights + (uint8_t)(matrix->cols / 2 + (matrix->cols & 1));
-    return kws_avr_row4(weights, x, matrix->cols, (uint16_t)(matrix->shift << 8 | matrix->multiplier));
+    return kws_avr_row4(weights, x, matrix->cols,
+                        (uint16_t)(matrix->shift << 8 | matrix->multiplier));
 }
 #else
-void kws_matrix_rows(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x, unsigned count,
-                     int32_t *out) {
+void kws_matrix_rows(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, const kws_operand *x,
+                     unsigned count, int32_t *out) {
     if (matrix->kind != KWS_MATRIX_INT4) {
         for (; count; count--) *out++ = scaled(matrix, other_row(matrix, row, x));
         return;
@@ -181,9 +194,11 @@ void kws_matrix_rows(const kws_matrix *matrix, const KWS_FLASH uint8_t **row, co
     *row = weights + count * bytes;
 #if KWS_ARM_DSP
     unsigned words = (matrix->cols + 7u) / 8u;
-    scaling by = {matrix->multiplier, kws_half(matrix->shift), matrix->shift, 4 * words - bytes, x + 8 * words};
+    scaling by = {matrix->multiplier, kws_half(matrix->shift), matrix->shift, 4 * words - bytes,
+                  x + 8 * words};
     rows4(weights, x, out, count, &by);
-    if ((matrix->cols * 1024 * by.multiplier + by.half) >> by.shift > ROW_LIMIT) /* |weight x| <= 1024 */
+    /* |weight x| <= 1024 */
+    if ((matrix->cols * 1024 * by.multiplier + by.half) >> by.shift > ROW_LIMIT)
         for (; count; count--, out++) *out = kws_clamp(*out, -ROW_LIMIT, ROW_LIMIT);
 #else
     const kws_matrix same = *matrix; /* in registers: no result can change it */

@@ -20,7 +20,8 @@ size_t kws_mfcc_fill(kws_mfcc *mfcc, const int16_t *samples, size_t count) {
     return used;
 }
 
-void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings, int16_t *features_q7) {
+void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings,
+                           int16_t *features_q7) {
     unsigned carriers = settings->n_mfcc ? 1 : settings->n_features;
     int32_t level = 0;
     for (unsigned i = 0; i < carriers; i++) level += features_q7[i];
@@ -33,7 +34,8 @@ void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings,
 
 void kws_mfcc_compute(kws_mfcc *mfcc, const kws_feature_settings *settings, int16_t *features_q7) {
     unsigned overlap = (unsigned)(mfcc->length - settings->hop_length);
-    memcpy(mfcc->overlap, mfcc->frame.samples + settings->hop_length, overlap * sizeof *mfcc->overlap);
+    memcpy(mfcc->overlap, mfcc->frame.samples + settings->hop_length,
+           overlap * sizeof *mfcc->overlap);
     kws_features_of(&mfcc->frame, settings, features_q7);
     memcpy(mfcc->frame.samples, mfcc->overlap, overlap * sizeof *mfcc->overlap);
     mfcc->filled = (uint16_t)overlap;

@@ -11,7 +11,9 @@ void kws_mfcc_reset(kws_mfcc *mfcc, const kws_feature_settings *settings);
 size_t kws_mfcc_fill(kws_mfcc *mfcc, const int16_t *samples, size_t count);
 
 /* Samples until the frame is full; never 0 between calls of kws_mfcc_compute. */
-static inline size_t kws_mfcc_lacking(const kws_mfcc *mfcc) { return (size_t)(mfcc->length - mfcc->filled); }
+static inline size_t kws_mfcc_lacking(const kws_mfcc *mfcc) {
+    return (size_t)(mfcc->length - mfcc->filled);
+}
 
 /* The full frame's features (natural log, orthonormal DCT-II, q7), n_features of them; then keeps
  * the overlap and waits for the next hop_length samples. */
@@ -19,7 +21,9 @@ void kws_mfcc_compute(kws_mfcc *mfcc, const kws_feature_settings *settings, int1
 
 /* For KWS_ENERGY_DELTA, the last step of kws_mfcc_compute: takes the previous frame's level out of
  * this one's, out of coefficient 0, which alone carries it, or out of every band. What is left does
- * not change when the whole recording gets louder; the first frame counts as its own predecessor. */
-void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings, int16_t *features_q7);
+ * not change when the whole recording gets louder; the first frame counts as its own
+ * predecessor. */
+void kws_mfcc_remove_level(kws_mfcc *mfcc, const kws_feature_settings *settings,
+                           int16_t *features_q7);
 
 #endif

@@ -27,7 +27,8 @@ size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t 
     detection->frame = 0;
     while (used < count) {
         /* after a detection, only what cannot complete another frame */
-        if (detection->word != KWS_NO_WORD && count - used >= kws_mfcc_lacking(&spotter->mfcc)) break;
+        if (detection->word != KWS_NO_WORD && count - used >= kws_mfcc_lacking(&spotter->mfcc))
+            break;
         used += kws_mfcc_fill(&spotter->mfcc, samples + used, count - used);
         if (kws_mfcc_lacking(&spotter->mfcc)) break;
         kws_mfcc_compute(&spotter->mfcc, &spotter->model.features, features_q7);
@@ -36,7 +37,8 @@ size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t 
         detection->word = kws_detector_decide(&spotter->detector, &spotter->model);
         detection->frame = spotter->frames++;
     }
-    detection->score_q10 = detection->word == KWS_NO_WORD ? 0 : spotter->detector.score_q10[detection->word];
+    detection->score_q10 =
+        detection->word == KWS_NO_WORD ? 0 : spotter->detector.score_q10[detection->word];
     return used;
 }
 

@@ -9,6 +9,7 @@
 #endif
 #define BY_HAND __attribute__((naked))
 
+/* clang-format off */
 /* r0 middle, r1 cosine, r2 to the right, r3 to the left, r4 folded; r12 bytes, lr skip, r8 32768 */
 BY_HAND uint32_t kws_thumb_fold(const int16_t *middle, const int16_t *cosine, uint32_t bytes, uint32_t skip) {
     __asm__ volatile(
@@ -48,7 +49,8 @@ BY_HAND uint32_t kws_thumb_fold(const int16_t *middle, const int16_t *cosine, ui
         "pop {r4-r7, pc}\n");
 }
 
-/* r0 middle, r1 cosine, r2 to the right, r3 to the left, r7 shift; r12 bytes, lr skip, r8 32768, r9 half */
+/* r0 middle, r1 cosine, r2 to the right, r3 to the left, r7 shift; r12 bytes, lr skip, r8 32768, r9
+ * half */
 BY_HAND void kws_thumb_window(int16_t *middle, const int16_t *cosine, uint32_t bytes, uint32_t skip, uint32_t shift,
                               int32_t half) {
     __asm__ volatile(
@@ -131,9 +133,10 @@ BY_HAND void kws_thumb_feed(const uint32_t *power, const uint32_t *end, const ui
         "stmia r3!, {r4-r7}\n"
         "pop {r4-r7, pc}\n");
 }
-/* A stage of kws_fft.c. Both loops leave a butterfly's sum in r6 and r4, its difference in r2 and r1 (real and
- * imaginary part), even in r8 and r9, odd in r10 and r11; r0 is p0, lr the stride, r7 the shift. This stores the
- * four points, ORs their magnitudes to the word at sp, and takes r0 to the next group. */
+/* A stage of kws_fft.c. Both loops leave a butterfly's sum in r6 and r4, its difference in r2 and
+ * r1 (real and imaginary part), even in r8 and r9, odd in r10 and r11; r0 is p0, lr the stride, r7
+ * the shift. This stores the four points, ORs their magnitudes to the word at sp, and takes r0 to
+ * the next group. */
 #define OUTPUTS          \
     "mov r3, r8\n"       \
     "subs r6, r6, r3\n"  \
@@ -266,7 +269,8 @@ BY_HAND uint32_t kws_thumb_plain(int16_t *z, const int16_t *end, uint32_t stride
     RESTORE);
 }
 
-/* From the word in r1 to its turned point in r5 and r3, with two fractional bits more; r12 is 2^12. */
+/* From the word in r1 to its turned point in r5 and r3, with two fractional bits more; r12 is
+ * 2^12. */
 #define TURNED(c, s)         \
     "sxth r2, r1\n"          \
     "asrs r1, #16\n"         \
@@ -284,8 +288,8 @@ BY_HAND uint32_t kws_thumb_plain(int16_t *z, const int16_t *end, uint32_t stride
     "add r3, r12\n"          \
     "asrs r3, #13\n"
 
-/* sp + 4 to 24 cosines and sines, + 28 half a step, + 32 end, + 36 angle and + 40 its step in bytes of the table,
- * + 44 first point, + 48 table */
+/* sp + 4 to 24 cosines and sines, + 28 half a step, + 32 end, + 36 angle and + 40 its step in bytes
+ * of the table, + 44 first point, + 48 table */
 BY_HAND uint32_t kws_thumb_turned(int16_t *z, const int16_t *end, uint32_t stride_bytes, uint32_t step_bytes,
                                   uint32_t shift, int32_t half, const int16_t *sine) {
     __asm__ volatile(
@@ -379,6 +383,7 @@ BY_HAND uint32_t kws_thumb_turned(int16_t *z, const int16_t *end, uint32_t strid
     "add sp, #52\n"
     RESTORE);
 }
+/* clang-format on */
 #else
 typedef int kws_thumb_is_empty; /* as C wants a declaration */
 #endif

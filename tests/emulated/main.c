@@ -78,7 +78,8 @@ static int play(void (*to)(const int16_t *samples, size_t count)) {
     int sound = kws_open("recording.raw");
     if (sound < 0) return 1;
     kws_spotter_reset(&spotter);
-    for (size_t bytes; (bytes = kws_read(sound, samples, sizeof samples)) != 0;) to(samples, bytes / sizeof *samples);
+    for (size_t bytes; (bytes = kws_read(sound, samples, sizeof samples)) != 0;)
+        to(samples, bytes / sizeof *samples);
     return 0;
 }
 

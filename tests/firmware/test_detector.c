@@ -7,7 +7,8 @@ static const KWS_FLASH char noise_you[] = "_noise\0you";
 static kws_detector detector;
 static kws_model model;
 
-static void with(const KWS_FLASH char *names, uint8_t classes, uint8_t smoothing_shift, uint8_t refractory_frames) {
+static void with(const KWS_FLASH char *names, uint8_t classes, uint8_t smoothing_shift,
+                 uint8_t refractory_frames) {
     model.names = names;
     model.classes = classes;
     model.detector.threshold_q10 = 1000;
@@ -24,7 +25,8 @@ static uint8_t decide(int16_t first, int16_t second) {
 }
 
 void test_detector_smooths_as_by_hand(void) {
-    static const int16_t one[] = {1024}, three[] = {1000, -500, 200}, far[] = {32767, -32768, -32768};
+    static const int16_t one[] = {1024}, three[] = {1000, -500, 200},
+                         far[] = {32767, -32768, -32768};
     with(hey, 1, 1, 0); /* halfway to the logit itself, from certain silence */
     kws_detector_smooth(&detector, &model, one);
     CHECK_EQUAL(detector.score_q10[0], -15872);

@@ -26,7 +26,9 @@ static unsigned power_shift(unsigned length, unsigned magnitude) {
 }
 
 /* |X[k]|^2 in units of the squared input. */
-static uint64_t power_of(unsigned bin, unsigned shift) { return (uint64_t)mfcc.frame.power[bin] << 2 * shift; }
+static uint64_t power_of(unsigned bin, unsigned shift) {
+    return (uint64_t)mfcc.frame.power[bin] << 2 * shift;
+}
 
 static uint64_t square_root(uint64_t value) {
     uint64_t root = 0;
@@ -63,7 +65,8 @@ void test_fft_of_an_impulse_is_flat(void) {
 static void check_cosine(unsigned length, unsigned at) {
     unsigned step = KWS_SINE_PERIOD / length;
     for (unsigned n = 0; n < length; n++)
-        mfcc.frame.samples[n] = (int16_t)(kws_sine_q15[(at * n * step + KWS_SINE_PERIOD / 4) % KWS_SINE_PERIOD] / 4);
+        mfcc.frame.samples[n] =
+            (int16_t)(kws_sine_q15[(at * n * step + KWS_SINE_PERIOD / 4) % KWS_SINE_PERIOD] / 4);
     unsigned shift = power_shift(length, 13);
     uint64_t amplitude = (uint64_t)length / 2 * 8192, expected = amplitude * amplitude;
     for (unsigned bin = 1; bin < length / 2; bin++) {
@@ -124,7 +127,8 @@ void test_fft_keeps_the_energy(void) {
 void test_fft_is_60_db_true(void) {
     for (unsigned i = 0; i < TRANSFORMS * KWS_FFT_VECTORS; i++) {
         unsigned length = transforms[i / KWS_FFT_VECTORS].length, vector = i % KWS_FFT_VECTORS;
-        const KWS_FLASH uint32_t *amplitude = length == 512 ? kws_fft_amplitude_q4[vector] : kws_fft_short_amplitude_q4[vector];
+        const KWS_FLASH uint32_t *amplitude = length == 512 ? kws_fft_amplitude_q4[vector]
+                                                            : kws_fft_short_amplitude_q4[vector];
         uint64_t signal = 0, noise = 0;
         load_vector(length, vector);
         unsigned shift = power_shift(length, length == 512 ? 14 : 13);

@@ -16,7 +16,8 @@
 static kws_mfcc mfcc;
 static int16_t features[KWS_MAX_FEATURES];
 
-static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings, unsigned samples) {
+static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings,
+                 unsigned samples) {
     kws_mfcc_reset(&mfcc, settings);
     for (unsigned n = 0; n < samples; n++) {
         int16_t x = sample(n);
@@ -49,9 +50,9 @@ void test_mfcc_at_8_khz_is_that_of_half_the_spectrum(void) {
     for (unsigned i = 1; i < 16; i++) CHECK_EQUAL(features[i], 0);
     settings.n_mfcc = 0;
     settings.n_features = 24;
-    /* 500 Hz is bin 16, next to the centre of band 5, which is at 15.6; by hand, as below: its power
-     * (4 / pi * 64)^2 = 6640 and two neighbours of 1660 make ln 7800 = 8.96 there, ln 1780 = 7.48 in
-     * band 6 */
+    /* 500 Hz is bin 16, next to the centre of band 5, which is at 15.6; by hand, as below: its
+     * power (4 / pi * 64)^2 = 6640 and two neighbours of 1660 make ln 7800 = 8.96 there, ln 1780 =
+     * 7.48 in band 6 */
     feed(tone, &settings, 576);
     CHECK(features[5] > 1147 - 20 && features[5] < 1147 + 20);
     CHECK(features[6] > 958 - 20 && features[6] < 958 + 20);
@@ -69,8 +70,9 @@ void test_mfcc_of_full_scale_stays_in_range(void) {
         }
     }
 #if KWS_FRAME_LENGTH == 512
-    /* 1 kHz is bin 32, between the centres of bands 12 and 13 (edges_40); by hand, the square wave's
-     * fundamental has the amplitude 4 / pi, hence ln((4 / pi * 128)^2 + its two neighbours) = 10.6 */
+    /* 1 kHz is bin 32, between the centres of bands 12 and 13 (edges_40); by hand, the square
+     * wave's fundamental has the amplitude 4 / pi, hence ln((4 / pi * 128)^2 + its two neighbours)
+     * = 10.6 */
     CHECK(features[12] > 1200 && features[12] < 1360);
     CHECK(features[13] > 1200 && features[13] < 1360);
     CHECK(features[11] < 700);
@@ -83,8 +85,9 @@ void test_mfcc_of_32_bands(void) {
     kws_feature_settings settings = {160, 32, 0, 32, KWS_ENERGY_ABSOLUTE, 512};
     feed(silence, &settings, 832);
     for (unsigned i = 0; i < 32; i++) CHECK_EQUAL(features[i], -2041); /* ln(2^-23) * 128 */
-    /* bin 32 lies between the centres of bands 9 and 10, near the upper. By hand, with the fundamental
-     * of above, (4 / pi * 128)^2: band 9 gets 0.23 of it, ln = 8.72, and band 10 1.23, ln = 10.39 */
+    /* bin 32 lies between the centres of bands 9 and 10, near the upper. By hand, with the
+     * fundamental of above, (4 / pi * 128)^2: band 9 gets 0.23 of it, ln = 8.72, and band 10 1.23,
+     * ln = 10.39 */
     feed(tone, &settings, 1152);
     CHECK(features[9] > 1080 && features[9] < 1160);
     CHECK(features[10] > 1300 && features[10] < 1360);
@@ -111,7 +114,8 @@ void test_mfcc_delta_ignores_the_gain(void) {
     feed(quiet, &settings, 1152);
     for (unsigned i = 0; i < 13; i++) {
         int32_t difference = first[i] - features[i];
-        CHECK(difference >= -10 && difference <= 10); /* 0.08 nat, of which 16-bit rounding makes most */
+        /* 0.08 nat, of which 16-bit rounding makes most */
+        CHECK(difference >= -10 && difference <= 10);
     }
     /* whereas the absolute level is there without delta */
     settings.energy = KWS_ENERGY_ABSOLUTE;

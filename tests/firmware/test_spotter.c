@@ -32,7 +32,8 @@ void test_spotter_gives_the_same_integers_everywhere(void) {
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         const kws_test_model *vector = &kws_test_models[i];
         int16_t features[KWS_MAX_FEATURES], logits[KWS_MAX_CLASSES];
-        uint32_t digests[5] = {DIGEST_START, DIGEST_START, DIGEST_START, DIGEST_START, DIGEST_START};
+        uint32_t digests[5] = {DIGEST_START, DIGEST_START, DIGEST_START, DIGEST_START,
+                               DIGEST_START};
         signal_source source = SIGNAL_START;
         if (!ready(vector)) continue;
         for (uint32_t n = 0, frame = 0; n < KWS_SIGNAL_SAMPLES; n++) {
@@ -48,7 +49,8 @@ void test_spotter_gives_the_same_integers_everywhere(void) {
             digests[3] = add_all(digests[3], spotter.detector.score_q10, spotter.model.classes);
             uint8_t word = kws_detector_decide(&spotter.detector, &spotter.model);
             if (word != KWS_NO_WORD)
-                digests[4] = add_detection(digests[4], frame, word, spotter.detector.score_q10[word]);
+                digests[4] =
+                    add_detection(digests[4], frame, word, spotter.detector.score_q10[word]);
             frame++;
         }
         CHECK_EQUAL(digests[0], vector->features_digest);
@@ -87,7 +89,8 @@ static void check_chunks(const kws_test_model *vector, unsigned length) {
     CHECK_EQUAL(digest, vector->detections_digest);
     CHECK_EQUAL(detections, vector->detections);
     CHECK_EQUAL(spotter.frames, vector->frames);
-    CHECK_EQUAL(add_all(DIGEST_START, spotter.fastgrnn.hidden_q15, spotter.model.hidden), vector->last_hidden_digest);
+    CHECK_EQUAL(add_all(DIGEST_START, spotter.fastgrnn.hidden_q15, spotter.model.hidden),
+                vector->last_hidden_digest);
 }
 
 void test_spotter_chunks_do_not_matter(void) {
@@ -95,7 +98,8 @@ void test_spotter_chunks_do_not_matter(void) {
     unsigned most = 0;
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         if (!ready(&kws_test_models[i])) continue;
-        for (unsigned length = i; length < i + 3; length++) { /* three lengths a model, all in all */
+        /* three lengths a model, all in all */
+        for (unsigned length = i; length < i + 3; length++) {
             kws_spotter_reset(&spotter);
             check_chunks(&kws_test_models[i], lengths[length % (sizeof lengths / sizeof *lengths)]);
         }
@@ -126,7 +130,8 @@ void test_spotter_uses_all_samples_up_to_a_hop(void) {
         if (!ready(vector)) continue;
         for (uint32_t n = 0; n < KWS_SIGNAL_SAMPLES;) {
             kws_detection detection;
-            size_t count = vector->hop_length - (size_t)(n / 97 % 50); /* at most a hop, at any place in it */
+            /* at most a hop, at any place in it */
+            size_t count = vector->hop_length - (size_t)(n / 97 % 50);
             if (count > KWS_SIGNAL_SAMPLES - n) count = (size_t)(KWS_SIGNAL_SAMPLES - n);
             for (size_t k = 0; k < count; k++) chunk[k] = signal_next(&source);
             CHECK_EQUAL(kws_spotter_process(&spotter, chunk, count, &detection), count);

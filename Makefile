@@ -9,11 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILD := build
 
-ENGINE := $(wildcard firmware/include/*.h firmware/src/*.[ch])
-NATIVE := $(ENGINE) $(wildcard kws/native/*.[ch] kws/kernels/*.[ch]) \
+ENGINE := firmware/src
+include $(ENGINE)/sources.mk
+NATIVE := $(ENGINE_C) $(ENGINE_H) $(wildcard kws/native/*.[ch] kws/kernels/*.[ch]) \
           kws/native/build.py kws/kernels/build.py
-TEST_SOURCES := $(wildcard firmware/src/*.c tests/firmware/*.c)
-TEST_HEADERS := $(wildcard firmware/*/*.h tests/firmware/*.h tests/fuzz/*.h)
+TEST_SOURCES := $(ENGINE_C) $(wildcard tests/firmware/*.c)
+TEST_HEADERS := $(ENGINE_H) $(wildcard firmware/app/*.h tests/firmware/*.h tests/fuzz/*.h)
 
 STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef \
           -pedantic -Werror
@@ -90,7 +91,7 @@ firmware: ## the engine as a library, for this machine and each cross compiler t
 define library
 @if command -v $(2)gcc >/dev/null; then \
     mkdir -p $(BUILD)/firmware/$(1) && cd $(BUILD)/firmware/$(1) && rm -f libkws.a && \
-    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(CURDIR)/firmware/src/*.c && \
+    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(ENGINE_C:%=$(CURDIR)/%) && \
     $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
@@ -173,21 +174,21 @@ $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 
 # The host's batches: front end and network again, with 16 lanes.
 $(BUILD)/tests/lanes_baseline: FLAGS := -O3
-$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes*.[ch]) $(wildcard firmware/src/*.c) \
+$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes*.[ch]) $(ENGINE_C) \
                 tests/firmware/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
 	    $(filter %.c,$^) -o $@
 
 # The application of the boards, on a board that is all in memory.
-$(APP_TESTS): $(wildcard tests/app/*.[ch] firmware/app/*.[ch] firmware/src/*.c) $(TEST_HEADERS) \
+$(APP_TESTS): $(wildcard tests/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \
               tests/firmware/runner.c tests/firmware/run_host.c tests/firmware/vectors.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/app -Ifirmware/app \
 	    -include tests/app/app_tests.h $(filter %.c,$^) -o $@
 
 FUZZED := model stream
-FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/firmware/vectors.c
+FUZZ_SOURCES := $(ENGINE_C) tests/firmware/vectors.c
 fuzz-short: $(FUZZED:%=$(BUILD)/tests/mutate_%)
 	$(BUILD)/tests/mutate_model 20000
 	$(BUILD)/tests/mutate_stream 1000

@@ -167,7 +167,7 @@ typedef struct {
     uint16_t filled;                                 /* samples in the frame so far */
     int16_t level_q7;                                /* of the last frame, for KWS_ENERGY_DELTA */
     uint8_t level_is_known;                          /* 0 until the first frame */
-} kws_mfcc;
+} kws_framing;
 
 typedef struct {
     int16_t hidden_q15[KWS_MAX_HIDDEN];
@@ -181,7 +181,7 @@ typedef struct {
 
 typedef struct {
     kws_model model;
-    kws_mfcc mfcc;
+    kws_framing framing;
     kws_fastgrnn fastgrnn;
     kws_detector detector;
     uint32_t frames; /* analysed since the reset */

@@ -2,11 +2,8 @@
 
 #include <string.h>
 
-#include "kws_avr.h"
-#include "kws_dsp.h"
-#include "kws_fixed.h"
+#include "kws_kernels.h"
 #include "kws_matrix.h"
-#include "kws_tables.h"
 
 /* Kusupati et al., NeurIPS 2018, equations 2 and 4, in integers:
  *     pre = W x + U h                       q12, W = w1 w2 and U = u1 u2 where low-rank
@@ -22,27 +19,21 @@
 
 void kws_fastgrnn_reset(kws_fastgrnn *cell) { memset(cell, 0, sizeof *cell); }
 
-/* sigmoid: q12 in, q15 out, by linear interpolation between table entries 1/8 apart. */
+#include "avr/kws_fastgrnn_avr.h"
+
+#include "cortex_m4/kws_sigmoid_m4.h"
+
+#ifndef KWS_OWN_SIGMOID
+static kws_sigmoid_kernel sigmoid_q15;
 static int32_t sigmoid_q15(int32_t x_q12) {
-#ifdef KWS_AVR_ASSEMBLY
-    return kws_avr_sigmoid(x_q12);
-#else
     int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
-#if KWS_ARM_DSP
-    uint32_t within = __usat(magnitude, 15), fraction = within & 511,
-             parts = 512 - fraction + (fraction << 16);
-    const void *low_and_high = kws_sigmoid_q15 + (within >> 9);
-    int32_t y = kws_shift(
-        __smlad((int16x2_t) * (const kws_near_two *)low_and_high, (int16x2_t)parts, 256), 9);
-#else
     magnitude = kws_sat16(magnitude); /* 8: the table's end */
     unsigned index = (unsigned)magnitude >> 9;
     int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
     int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
-#endif
     return x_q12 < 0 ? ONE_Q15 - y : y;
-#endif
 }
+#endif
 
 /* tanh(x) = 2 sigmoid(2x) - 1 */
 static int32_t tanh_q15(int32_t x_q12) { return 2 * sigmoid_q15(2 * x_q12) - ONE_Q15; }
@@ -88,13 +79,16 @@ static int32_t candidate_q15(const kws_model *model, int32_t x_q12) {
     return model->hard ? clip(8 * x_q12, -ONE_Q15, ONE_Q15) : tanh_q15(x_q12);
 }
 
-static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
-#ifdef KWS_AVR_ASSEMBLY
-    if (model->cell == KWS_FASTGRNN && !model->hard)
-        return kws_avr_update(pre_q12,
-                              (uint16_t)(model->bias_update[unit] << 8 | model->bias_gate[unit]),
-                              (uint16_t)(model->nu_q8 << 8 | model->zeta_q8), (int16_t)h_q15);
+#include "avr/kws_update_avr.h"
+
+#ifndef KWS_OWN_UPDATE
+#define KWS_OWN_UPDATE(model) 0
+#define update_by_hand(model, unit, pre_q12, h_q15) 0
 #endif
+
+static kws_update_kernel update;
+static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
+    if (KWS_OWN_UPDATE(model)) return update_by_hand(model, unit, pre_q12, h_q15);
     int32_t c = candidate_q15(model, pre_q12 + bias_q12(model->bias_update, unit));
     int32_t keep, write; /* q15, write up to twice 1: h' = keep h + write c */
     if (model->cell == KWS_FASTGRNN) {
@@ -108,41 +102,27 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
 }
 
+#include "cortex_m4/kws_update_m4.h"
+
+#ifndef KWS_OWN_UPDATE_UNITS
 /* The new state of so many units from W x and U h. */
+static kws_update_units_kernel update_units;
 static void update_units(kws_fastgrnn *cell, const kws_model *model, unsigned first, unsigned count,
                          const int32_t *w_q12, const int32_t *u_q12) {
     int16_t *h_q15 = cell->hidden_q15 + first;
-#if KWS_ARM_DSP
-    /* update() with all that a model says in registers */
-    if (model->cell == KWS_FASTGRNN && !model->hard) {
-        const uint8_t *bias_update = model->bias_update + first,
-                      *bias_gate = model->bias_gate + first;
-        int32_t zeta_q8 = model->zeta_q8, nu_q16 = model->nu_q8 * 32768 + 128; /* and half a step */
-        for (const int16_t *end = h_q15 + count; h_q15 < end; h_q15++) {
-            int32_t pre_q12 = *w_q12++ + *u_q12++;
-            int32_t c = tanh_q15(pre_q12 + bias_q12(bias_update++, 0));
-            int32_t keep = sigmoid_q15(pre_q12 + bias_q12(bias_gate++, 0));
-            int32_t half_write = kws_shift((ONE_Q15 - keep) * zeta_q8 + nu_q16, 9);
-            *h_q15 =
-                kws_sat16(kws_round_shift(keep * *h_q15, 15) + kws_round_shift(half_write * c, 14));
-        }
-        return;
-    }
-#endif
     for (unsigned i = 0; i < count; i++)
         h_q15[i] = update(model, first + i, w_q12[i] + u_q12[i], h_q15[i]);
 }
+#endif
+
+#ifndef KWS_OWN_STATE_TO_INT8
+KWS_PART kws_state_to_int8_kernel state_to_int8;
+KWS_PART int8_t state_to_int8(int16_t h_q15) { return kws_sat8(kws_round_shift(h_q15, 8)); }
+#endif
 
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, kws_operand *h) {
     for (unsigned i = 0; i < hidden; i++) {
-#ifdef KWS_AVR_ASSEMBLY
-        /* the same, in 16 bits: only 127.5 and more saturate */
-        uint16_t bits = (uint16_t)cell->hidden_q15[i];
-        uint8_t high = (uint8_t)(bits >> 8);
-        kws_operand_values(h)[i] = (int8_t)(bits & 0x80 && high != 0x7f ? high + 1 : high);
-#else
-        kws_operand_values(h)[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
-#endif
+        kws_operand_values(h)[i] = state_to_int8(cell->hidden_q15[i]);
     }
     kws_operand_close(h, hidden);
 }

@@ -1,4 +1,4 @@
-/* What one frame becomes, whatever came before it: window, spectrum, mel bands, logarithm, DCT. */
+/* What one frame becomes, whatever came before it: window, fft, mel, cepstrum. */
 #ifndef KWS_FEATURES_H
 #define KWS_FEATURES_H
 

@@ -5,7 +5,7 @@
 
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "kws_model.h"
 #include "lanes.h"
 
@@ -22,7 +22,7 @@ void kws_batch_features(const kws_feature_settings *settings, const int16_t *cli
                         size_t clip_count, size_t samples, int16_t *features_q7) {
     size_t per_clip = kws_batch_frames(samples, settings), n_features = settings->n_features;
     size_t total = clip_count * per_clip, clip = 0, frame = 0;
-    kws_mfcc mfcc;
+    kws_framing framing;
     for (size_t first = 0; first < total; first += KWS_LANES_AT_ONCE) {
         const int16_t *frames[KWS_LANES_AT_ONCE];
         int16_t features[KWS_MAX_FEATURES * KWS_LANES_AT_ONCE];
@@ -37,8 +37,8 @@ void kws_batch_features(const kws_feature_settings *settings, const int16_t *cli
             for (size_t i = 0; i < n_features; i++)
                 features_q7[i] = features[i * KWS_LANES_AT_ONCE + lane];
             if (settings->energy != KWS_ENERGY_DELTA) continue;
-            if ((first + lane) % per_clip == 0) kws_mfcc_reset(&mfcc, settings);
-            kws_mfcc_remove_level(&mfcc, settings, features_q7);
+            if ((first + lane) % per_clip == 0) kws_framing_reset(&framing, settings);
+            kws_framing_remove_level(&framing, settings, features_q7);
         }
     }
 }

@@ -1,9 +1,9 @@
 /* No second implementation: the engine's own sources, compiled with 16 lanes. */
 #include "lanes.h"
+#include "lanes_frames.h"
 
 #include <string.h>
 
-#define KWS_LANES KWS_LANES_AT_ONCE
 #define kws_fft_power kws_lanes_fft_power
 #define kws_features_of kws_lanes_features_of
 
@@ -14,8 +14,7 @@
 #pragma GCC visibility push(hidden) /* may be inlined, also into a shared library's functions */
 #endif
 #include "kws_fft.c"
-#undef PERIOD
-#undef LANES
+
 #include "kws_features.c"
 #if defined(__GNUC__)
 #pragma GCC visibility pop

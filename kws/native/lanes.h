@@ -13,7 +13,7 @@
 #define KWS_FOR_EACH_PROCESSOR
 #endif
 
-/* Features of 16 frames, the same integers as kws_mfcc_compute's for each, before the level is
+/* Features of 16 frames, the same integers as kws_framing_features's for each, before the level is
  * taken out. frames: frame_length samples each -> features_q7: int16 [n_features][16]. */
 void kws_lanes_features(const kws_feature_settings *settings,
                         const int16_t *const frames[KWS_LANES_AT_ONCE], int16_t *features_q7);

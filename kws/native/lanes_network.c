@@ -2,14 +2,14 @@
  * products are sums of floats, which hold them exactly: |row| <= 255 * 128 * 128 < 2^22, and floats
  * count to 2^24. */
 #include "lanes.h"
+#include "lanes_frames.h"
 
-#define KWS_LANES KWS_LANES_AT_ONCE
 #define kws_fastgrnn_reset kws_lanes_fastgrnn_reset
 #define kws_fastgrnn_step kws_lanes_fastgrnn_step
 
 #include <string.h>
 
-#include "kws_fft.h" /* KWS_FOR_LANES */
+#include "kws_fft.h"
 #include "kws_tables.h"
 
 #if defined(__GNUC__)

@@ -1,7 +1,7 @@
 #include "check.h"
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "limits.h"
 #include "signal.h"
 #include "vectors.h"
@@ -38,9 +38,9 @@ void test_spotter_gives_the_same_integers_everywhere(void) {
         if (!ready(vector)) continue;
         for (uint32_t n = 0, frame = 0; n < KWS_SIGNAL_SAMPLES; n++) {
             int16_t sample = signal_next(&source);
-            (void)kws_mfcc_fill(&spotter.mfcc, &sample, 1);
-            if (kws_mfcc_lacking(&spotter.mfcc)) continue;
-            kws_mfcc_compute(&spotter.mfcc, &spotter.model.features, features);
+            (void)kws_framing_fill(&spotter.framing, &sample, 1);
+            if (kws_framing_lacking(&spotter.framing)) continue;
+            kws_framing_features(&spotter.framing, &spotter.model.features, features);
             digests[0] = add_all(digests[0], features, spotter.model.features.n_features);
             kws_fastgrnn_step(&spotter.fastgrnn, &spotter.model, features, logits);
             digests[1] = add_all(digests[1], spotter.fastgrnn.hidden_q15, spotter.model.hidden);

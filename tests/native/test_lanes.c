@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kws_fastgrnn.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "kws_model.h"
 #include "lanes.h"
 #include "vectors.h"
@@ -45,7 +45,7 @@ static void compare_features(void) {
 #endif
     };
     static int16_t samples[LANES][KWS_FRAME_LENGTH];
-    static kws_mfcc mfcc;
+    static kws_framing framing;
     const int16_t *frames[LANES];
     for (unsigned round = 0; round < 1000; round++) {
         const kws_feature_settings *use = settings + round % (sizeof settings / sizeof *settings);
@@ -59,9 +59,9 @@ static void compare_features(void) {
         }
         kws_lanes_features(use, frames, together);
         for (unsigned lane = 0; lane < LANES; lane++) {
-            kws_mfcc_reset(&mfcc, use);
-            (void)kws_mfcc_fill(&mfcc, samples[lane], use->frame_length);
-            kws_mfcc_compute(&mfcc, use, alone);
+            kws_framing_reset(&framing, use);
+            (void)kws_framing_fill(&framing, samples[lane], use->frame_length);
+            kws_framing_features(&framing, use, alone);
             for (unsigned i = 0; i < use->n_features; i++, compared++)
                 failed += together[i * LANES + lane] != alone[i];
         }

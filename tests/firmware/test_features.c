@@ -1,5 +1,5 @@
 #include "check.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "kws_tables.h"
 #include "signal.h"
 
@@ -13,16 +13,16 @@
 #define LEVEL_OF_16 3477 /* ln(16^2) sqrt(24) * 128 */
 #endif
 
-static kws_mfcc mfcc;
+static kws_framing framing;
 static int16_t features[KWS_MAX_FEATURES];
 
 static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings,
                  unsigned samples) {
-    kws_mfcc_reset(&mfcc, settings);
+    kws_framing_reset(&framing, settings);
     for (unsigned n = 0; n < samples; n++) {
         int16_t x = sample(n);
-        CHECK_EQUAL(kws_mfcc_fill(&mfcc, &x, 1), 1);
-        if (kws_mfcc_lacking(&mfcc) == 0) kws_mfcc_compute(&mfcc, settings, features);
+        CHECK_EQUAL(kws_framing_fill(&framing, &x, 1), 1);
+        if (kws_framing_lacking(&framing) == 0) kws_framing_features(&framing, settings, features);
     }
 }
 

@@ -1,22 +1,14 @@
-/* 512 samples to powers on a core that multiplies halves of words in pairs: what apply_window() and
+/* 512 samples to powers on a core that multiplies halves of words in pairs: what kws_window() and
  * kws_fft_power() do, integer for integer, but the digits are never reversed. Point (d3 d2 d1 d0),
  * base-4 digits, stands where (d0 d1 d2 d3) would: so points of one angle follow each other, and a
  * last butterfly is four words in a row. Bin k is left at kws_fft_places[k]. */
-#include "kws_dsp.h"
-#include "kws_fft.h"
-#include "kws_tables.h"
+#include "../kws_kernels.h"
 
-#if KWS_FFT_DSP
+#if KWS_FFT_M4
+#include "../kws_by_hand.h"
+#include "kws_pairs_m4.h"
+
 #define POINTS 256
-
-/* These functions are whole ones in assembly: there are just as many registers as their loops need,
- * and a compiler takes more. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wunused-parameter"
-#else
-#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are in registers */
-#endif
-#define BY_HAND static __attribute__((naked, noinline))
 
 /* clang-format off */
 /* Magnitudes of all products of samples and weights, eight at once: r2 folded, r3 end, r4 to r7
@@ -28,7 +20,7 @@
     "eor r8, r8, r8, asr #31\n"  \
     "orr r2, r2, r9\n"           \
     "orr r2, r2, r8\n"
-BY_HAND uint32_t fold_products(const kws_two *z, const uint32_t *weights) {
+static KWS_BY_HAND uint32_t fold_products(const kws_two *z, const uint32_t *weights) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r9}\n"
@@ -69,7 +61,7 @@ static inline uint32_t told_of_pairs(uint32_t magnitudes) {
     "smlatt " samples_then_im ", " samples_then_im ", " weights ", r2\n" \
     "asr " re ", " re ", r12\n"                                       \
     "asr " samples_then_im ", " samples_then_im ", r12\n"
-BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half, unsigned counter_and_shift) {
+static KWS_BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half, unsigned counter_and_shift) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r11, lr}\n"
@@ -158,7 +150,7 @@ static __attribute__((noinline)) uint32_t plain_points(kws_two *z, unsigned coun
 /* The turned butterflies of a stage, `count` of each angle. r0 z, r1 turns, r2 4 and above it a
  * counter, r3 half a step, r12 shift, lr magnitudes. */
 #define TURNED_STAGE(name) \
-    BY_HAND uint32_t name(kws_two *z, const uint32_t *turns, uint32_t counter_and_4, \
+    static KWS_BY_HAND uint32_t name(kws_two *z, const uint32_t *turns, uint32_t counter_and_4, \
                           int32_t half, unsigned shift, const kws_two *end)
 #define OPEN ".syntax unified\npush {r4-r11, lr}\nldr r12, [sp, #36]\nmov lr, #0\n"
 #define CLOSE "mov r0, lr\npop {r4-r11, pc}\n"
@@ -298,7 +290,7 @@ TURNED_STAGE(turned_alone) {
 /* From one entry of the table to the next `low` and `high` move on by what its first word says. Bin
  * 128 - k is where the same entry finds it, its turn is the same with the parts exchanged. The last
  * two entries are for one bin. */
-BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift,
+static KWS_BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift,
                              int32_t half, int32_t half_q13) {
     __asm__ volatile(
         ".syntax unified\n"
@@ -352,5 +344,5 @@ void kws_fft_power_of_samples(kws_frames *frames, unsigned *total) {
                     4096 + kws_half(shift + 13));
 }
 #else
-typedef int kws_fft_dsp_is_empty; /* as C wants a declaration */
+typedef int kws_fft_m4_is_empty; /* as C wants a declaration */
 #endif

@@ -6,7 +6,7 @@
 #define KWS_AVR_H
 
 #if defined(KWS_AVR_ASSEMBLY)
-#include "kws.h"
+#include "../kws_kernels.h"
 
 #if KWS_MAX_SAMPLE_RATE_HZ != 8000
 #error "the AVR's assembly is for 8 kHz: compile with -DKWS_MAX_SAMPLE_RATE_HZ=8000"

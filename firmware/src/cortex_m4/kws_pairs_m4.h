@@ -1,10 +1,10 @@
-/* Two halves of a word at once, on a Cortex-M4 and above (KWS_ARM_DSP): what its loops share. */
-#ifndef KWS_DSP_H
-#define KWS_DSP_H
+/* Two halves of a word at once, on a Cortex-M4 and above (KWS_CORTEX_M4): what its loops share. */
+#ifndef KWS_PAIRS_M4_H
+#define KWS_PAIRS_M4_H
 
-#include "kws_fixed.h"
+#include "../kws_fixed.h"
 
-#if KWS_ARM_DSP
+#if KWS_CORTEX_M4
 #include <arm_acle.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 """How command words are trained where no recipe says otherwise, by the size of the model.
 
-EXPERIMENTS.md has the measurements behind each of these.
+docs/experiments has the measurements behind each of these.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 One training says little of a recipe: two seeds of a small network differ by half a point. The best
 is chosen on validation, and its card gives the mean beside it. Of command words that is the one of
 the least loss there: it tells how a seed fares on other recordings, which its accuracy does not
-(EXPERIMENTS.md).
+(docs/experiments/choosing.md).
 """
 
 import dataclasses

@@ -11,15 +11,15 @@ BUILD := build
 
 ENGINE := firmware/src
 include $(ENGINE)/sources.mk
-NATIVE := $(ENGINE_C) $(ENGINE_H) $(wildcard kws/native/*.[ch] kws/kernels/*.[ch]) \
-          kws/native/build.py kws/kernels/build.py
-TEST_SOURCES := $(ENGINE_C) $(wildcard tests/firmware/*.c)
-TEST_HEADERS := $(ENGINE_H) $(wildcard firmware/app/*.h tests/firmware/*.h tests/fuzz/*.h)
+NATIVE := $(ENGINE_C) $(ENGINE_H) $(wildcard kws/engine/native/*.[ch] kws/network/scan/*.[ch]) \
+          kws/engine/native/build.py kws/network/scan/build.py
+TEST_SOURCES := $(ENGINE_C) $(wildcard tests/c/engine/*.c)
+TEST_HEADERS := $(ENGINE_H) $(wildcard firmware/app/*.h tests/c/engine/*.h tests/c/fuzz/*.h)
 
 STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef \
           -pedantic -Werror
 SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
-INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
+INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
@@ -62,7 +62,7 @@ $(VENV)/.engine: $(NATIVE) $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools
 	$(BIN)/python setup.py -q build_ext --force --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp 2>/dev/null \
 	    || $(BIN)/python setup.py -q build_ext --force --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp
-	@for so in $(BUILD)/lib/kws/*/*.so; do \
+	@for so in $(BUILD)/lib/kws/*/*/*.so; do \
 	    cp "$$so" "kws/$${so#$(BUILD)/lib/kws/}.new" && \
 	    mv "kws/$${so#$(BUILD)/lib/kws/}.new" "kws/$${so#$(BUILD)/lib/kws/}" || exit 1; done
 	@touch $@
@@ -70,7 +70,7 @@ $(VENV)/.engine: $(NATIVE) $(VENV)/.installed
 # ---- using it -------------------------------------------------------------------------------
 
 demo: setup ## train "hey cortana" on data/sample and find it in a recording
-	$(BIN)/python -m kws.demo
+	$(BIN)/python -m kws.cli.demo
 
 train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
 	$(BIN)/kws train $(RECIPE)
@@ -113,7 +113,7 @@ emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55, RISC-V 
 	    models/athena_8k/athena_8k.kws data/sample/stream/held_out.opus
 
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
-	$(BIN)/python -m pytest tests/uno -rs
+	$(BIN)/python -m pytest tests/boards/uno -rs
 
 size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
 	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
@@ -131,7 +131,7 @@ emulate-pico: setup ## the Pico's image in rp2040js, against this machine
 	    exit 0; }; done; \
 	test -d $(BUILD)/npm/node_modules/rp2040js || { mkdir -p $(BUILD)/npm && \
 	    npm install --silent --no-fund --no-audit --prefix $(BUILD)/npm rp2040js@1.4.1; } && \
-	$(BIN)/python -m pytest tests/boards -rs
+	$(BIN)/python -m pytest tests/boards --ignore tests/boards/uno -rs
 
 # ---- testing --------------------------------------------------------------------------------
 
@@ -174,35 +174,35 @@ $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 
 # The host's batches: front end and network again, with 16 lanes.
 $(BUILD)/tests/lanes_baseline: FLAGS := -O3
-$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes*.[ch]) $(ENGINE_C) \
-                tests/firmware/vectors.c $(TEST_HEADERS) Makefile
+$(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(ENGINE_C) \
+                tests/c/engine/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
+	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/engine/native \
 	    $(filter %.c,$^) -o $@
 
 # The application of the boards, on a board that is all in memory.
-$(APP_TESTS): $(wildcard tests/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \
-              tests/firmware/runner.c tests/firmware/run_host.c tests/firmware/vectors.c Makefile
+$(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \
+              tests/c/engine/runner.c tests/c/engine/run_host.c tests/c/engine/vectors.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/app -Ifirmware/app \
-	    -include tests/app/app_tests.h $(filter %.c,$^) -o $@
+	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/c/app -Ifirmware/app \
+	    -include tests/c/app/app_tests.h $(filter %.c,$^) -o $@
 
 FUZZED := model stream
-FUZZ_SOURCES := $(ENGINE_C) tests/firmware/vectors.c
+FUZZ_SOURCES := $(ENGINE_C) tests/c/engine/vectors.c
 fuzz-short: $(FUZZED:%=$(BUILD)/tests/mutate_%)
 	$(BUILD)/tests/mutate_model 20000
 	$(BUILD)/tests/mutate_stream 1000
 
-$(BUILD)/tests/mutate_%: tests/fuzz/fuzz_%.c tests/fuzz/mutate.c $(FUZZ_SOURCES) $(TEST_HEADERS) Makefile
+$(BUILD)/tests/mutate_%: tests/c/fuzz/fuzz_%.c tests/c/fuzz/mutate.c $(FUZZ_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(SANITIZE) $(CFLAGS) $(INCLUDES) $(FUZZ_SOURCES) tests/fuzz/mutate.c $< -o $@
+	$(CC) $(STRICT) $(SANITIZE) $(CFLAGS) $(INCLUDES) $(FUZZ_SOURCES) tests/c/fuzz/mutate.c $< -o $@
 
 # libFuzzer where clang has it, which learns from what it covers; else more of the mutations.
 fuzz: $(FUZZED:%=$(BUILD)/tests/mutate_%) ## fuzz model files and chunks, FUZZ_SECONDS each
 	@for part in $(FUZZED); do \
 	    fuzzer=$(BUILD)/tests/libfuzzer_$$part; corpus=$(BUILD)/fuzz/$$part; mkdir -p $$corpus; \
 	    if clang $(STRICT) $(SANITIZE) -fsanitize=fuzzer $(INCLUDES) $(FUZZ_SOURCES) \
-	        tests/fuzz/fuzz_$$part.c -o $$fuzzer 2>$$fuzzer.log; then \
+	        tests/c/fuzz/fuzz_$$part.c -o $$fuzzer 2>$$fuzzer.log; then \
 	        $(BUILD)/tests/mutate_$$part --seeds $$corpus && \
 	        $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -print_final_stats=1 \
 	            -artifact_prefix=$$corpus- $$corpus 2>&1 | tail -n 8 && \

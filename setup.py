@@ -46,7 +46,7 @@ class BuildPackage(build_py):
 
 
 setup(
-    cffi_modules=["kws/native/build.py:ffi", "kws/kernels/build.py:ffi"],
+    cffi_modules=["kws/engine/native/build.py:ffi", "kws/network/scan/build.py:ffi"],
     cmdclass={"build_ext": BuildEngine, "build_py": BuildPackage},
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
 )

@@ -11,15 +11,16 @@ from collections import Counter
 from pathlib import Path
 
 from bill.check import compare, together
-from bill.instructions import Samples, frames_in
+from bill.instructions import frames_in
 from bill.measure import Bill, Table, bill_of
 from bill.page import README_LINE, marked, readme_line, report
 from bill.stack import UnboundedStackError
 from bill.targets import FIRMWARE, RECORDING, ROOT, TARGETS, Target
-from kws.audio import read_audio
+from kws.audio.files import read_audio
+from kws.audio.samples import Samples
 from kws.errors import KwsError
-from kws.files import replacing
-from kws.text import table as aligned
+from kws.support.files import replacing
+from kws.support.text import table as aligned
 
 TABLE = FIRMWARE / "bill.json"
 PAGE = FIRMWARE / "BILL.md"

@@ -15,13 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bill.build import BILL, build_counter, compile_engine, compile_sources, limits_flags, link
 from bill.targets import FIRMWARE, Machine, Target
+from kws.audio.samples import Samples
 
-Samples = NDArray[np.int16]
 # The plugin's: shared routines count for their caller, the harness for nobody.
 SHARED, NOBODY, MARK, FIRST = range(4)
 MARK_FUNCTION = "kws_frame_done"

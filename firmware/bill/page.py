@@ -8,7 +8,7 @@ from bill.board import CYCLES_A_FRAME, SECONDS
 from bill.instructions import STAGES
 from bill.measure import Core, Table
 from bill.targets import FAST, SMALL, TARGETS
-from kws.text import markdown_table
+from kws.support.text import markdown_table
 
 Rows = list[list[str]]
 Writer = Callable[[Sequence[str], Sequence[Sequence[object]]], str]

@@ -9,7 +9,7 @@
 #include "kws_tables.h"
 
 /* A lane is one of several frames side by side. A chip has one. The host's batches compile the same
- * source for sixteen: kws/native/lanes_frames.h says so before this header, and the loops over
+ * source for sixteen: kws/engine/native/lanes_frames.h says so before this header, and the loops over
  * lanes become vector instructions. No number depends on it. */
 #ifndef KWS_LANES
 #define KWS_LANES 1

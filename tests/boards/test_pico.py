@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kws import deploy, engine, model_file
-from kws.audio import read_audio
-from kws.board_image import Part, uf2
+from kws.audio.files import read_audio
+from kws.device import deploy
+from kws.device.board_image import Part, uf2
+from kws.engine import batch, model_file
 
 ROOT = Path(__file__).parents[2]
 PORT = ROOT / "firmware/ports/raspberry_pi_pico"
@@ -109,13 +110,13 @@ def speech(seconds: float, start: float = 4.0) -> np.ndarray:
 
 def assert_equals_host(result: Run, model: model_file.Model, heard: np.ndarray) -> int:
     """Every frame's scores and every detection, integer for integer; returns the detections."""
-    frames = len(engine.scores(model, heard))
-    scores = engine.scores(model, np.append(heard, np.zeros(16_000, np.int16)))  # then silence
+    frames = len(batch.scores(model, heard))
+    scores = batch.scores(model, np.append(heard, np.zeros(16_000, np.int16)))  # then silence
     rows = result.integers("s")
     assert [row[0] for row in rows] == list(range(len(rows)))
     assert np.array_equal([row[1:] for row in rows], scores[: len(rows)])
     found = [tuple(row) for row in result.integers("d")]
-    assert found == [hit for hit in engine.detect(model, scores) if hit[0] < len(rows)]
+    assert found == [hit for hit in batch.detect(model, scores) if hit[0] < len(rows)]
     assert len(rows) >= frames - 2  # the last block of the recording may be under way
     return len(found)
 
@@ -185,7 +186,7 @@ def test_the_usb_cable_carries_the_line_while_a_program_has_it_open(run):
     assert start % 256 == 0
     assert np.array_equal(heard[: len(sound) - start], twelve_bits(sound)[start:][: len(heard)])
     rows = np.array(result.integers("s"))
-    wanted = engine.scores(MODEL, np.append(twelve_bits(sound)[start:], np.zeros(4000, np.int16)))
+    wanted = batch.scores(MODEL, np.append(twelve_bits(sound)[start:], np.zeros(4000, np.int16)))
     assert np.array_equal(rows[:, 1:], wanted[: len(rows)])
     assert list(rows[:, 0]) == list(range(len(rows))) and len(rows) > 120
     assert "o 0 0" in result.said("o ") and len(set(result.said("o "))) == 1
@@ -221,7 +222,7 @@ def test_the_second_model_is_selected_on_the_line(run):
     starts = range(7500, 9500, 4)
     blocks = [start for start in starts if start % 256 == 0]
     equal = [
-        np.array_equal(engine.scores(other, twelve_bits(sound)[start:])[: len(given)], given)
+        np.array_equal(batch.scores(other, twelve_bits(sound)[start:])[: len(given)], given)
         for start in blocks
     ]
     assert equal.count(True) == 1

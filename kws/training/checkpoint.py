@@ -1,0 +1,59 @@
+"""What a training run must know to go on after a kill, in one file that is whole or not there."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kws.errors import ConfigError
+from kws.support.files import replacing
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """Return a hash of a training set, by which its checkpoint is known."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Save tensors, numbers and text in place of the checkpoint before; ConfigError on failure."""
+    buffer = io.BytesIO()  # torch.save itself reports a full disk as a fault of its format
+    torch.save(content, buffer)
+    with replacing(path, ConfigError) as file:
+        file.write(buffer.getbuffer())
+
+
+def tensors_of(data: bytes) -> Any:
+    """Return what torch saved, on the processor wherever it lay; damaged data raises anything."""
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+
+def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | None:
+    """Return the content of a checkpoint, None where there is none.
+
+    expected: the entries `recipe` and `examples` that it must have. ConfigError where they differ
+    (to go on with other settings or clips would give a model of neither) and on a damaged file.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        content: dict[str, Any] = tensors_of(data)
+        found = {key: content[key] for key in expected}
+    except Exception:  # torch raises whatever the damaged file makes it raise
+        raise ConfigError(f"{path} is damaged; delete it to train anew.") from None
+    for key, what in (("recipe", "other settings"), ("examples", "other clips")):
+        if found[key] != expected[key]:
+            raise ConfigError(
+                f"{path.parent} holds a training with {what}; choose another --out, "
+                f"or delete {path} to train anew."
+            )
+    return content

@@ -1,0 +1,104 @@
+"""Augmented copies of a training set, on disk and mapped into memory.
+
+A copy is made once, in blocks, so that neither making nor reading it takes memory in proportion to
+the corpus; runs with other seeds or networks find it again.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from kws.errors import CorpusError
+from kws.support.files import replacing
+
+LAYOUT_VERSION = 1  # part of every key: a change of features or layout makes old copies unused
+CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features, teachers; safe to delete
+KEPT_BYTES = 8 * 2**30  # of all copies of all training sets, the latest used
+IN_USE_S = 3600.0  # what was used within the hour may be another training's, and stays
+FEATURES, LABELS = "features", "labels"
+
+# Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.
+Examples = tuple[np.ndarray, np.ndarray]
+Blocks = Callable[[int], Iterator[Examples]]
+
+
+class FeatureStore:
+    """Copies of one training set: folder/key/<index>.features.npy and .labels.npy."""
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        """`identity` names everything that decides what the copies hold."""
+        digest = hashlib.sha256(f"{LAYOUT_VERSION}\n{identity}".encode()).hexdigest()[:24]
+        self._root, self.folder = folder, folder / f"features-{digest}"
+
+    def __call__(self, index: int, blocks: Blocks) -> Examples:
+        """Map a copy into memory; made first where it is not there, or not whole.
+
+        CorpusError where it cannot be written (a full disk).
+        """
+        kept = self.open(index)
+        if kept is None:
+            with contextlib.suppress(FileNotFoundError):  # another training is making room
+                self._make_room()
+            self._write(index, blocks(index))
+            kept = self.open(index)
+        if kept is None:
+            raise CorpusError(
+                f"cannot read back {self._path(index, FEATURES)}: delete {self.folder}"
+            )
+        return kept
+
+    def open(self, index: int) -> Examples | None:
+        """Map a copy into memory; None where it is not there, or not whole."""
+        try:
+            labels = np.load(self._path(index, LABELS))
+            features = np.load(self._path(index, FEATURES), mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return None
+        with contextlib.suppress(OSError):  # a cache that may only be read
+            os.utime(self.folder)
+        is_whole = features.dtype == np.int16 and features.ndim == 3
+        return (features, labels) if is_whole and len(features) == len(labels) else None
+
+    def _path(self, index: int, part: str) -> Path:
+        return self.folder / f"{index:04d}.{part}.npy"
+
+    def _write(self, index: int, blocks: Iterator[Examples]) -> None:
+        """Write block by block; the labels come last, and without them there is no copy."""
+        labels: list[np.ndarray] = []
+        with replacing(self._path(index, FEATURES), CorpusError) as file:
+            shape: tuple[int, ...] = ()
+            for features, block_labels in blocks:
+                if not labels:
+                    shape = features.shape[1:]
+                    _header(file, (0, *shape))
+                # Plain writes: a full disk is then an error and not, as in a map, a SIGBUS.
+                file.write(np.ascontiguousarray(features, "<i2").data)
+                labels.append(block_labels)
+            file.seek(0)
+            rows = sum(map(len, labels))
+            _header(file, (rows, *(shape or (0, 0))))
+        with replacing(self._path(index, LABELS), CorpusError) as file:
+            np.save(file, np.concatenate(labels) if labels else np.empty(0, np.int64))
+
+    def _make_room(self) -> None:
+        """Drop the training sets that were used longest ago, once there are too many bytes."""
+        used = {store: store.stat().st_mtime for store in self._root.glob("features-*")}
+        size = {store: sum(f.stat().st_size for f in store.glob("*.npy")) for store in used}
+        for store in sorted(used, key=used.__getitem__):
+            if sum(size.values()) <= KEPT_BYTES or used[store] > time.time() - IN_USE_S:
+                return
+            size.pop(store)
+            if store != self.folder:
+                shutil.rmtree(store, ignore_errors=True)
+
+
+def _header(file: object, shape: tuple[int, ...]) -> None:
+    """Write the header of a .npy file; it has room for any number of rows."""
+    header = {"descr": "<i2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]

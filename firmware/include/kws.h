@@ -66,6 +66,7 @@ extern "C" {
 /* logits and scores: natural log-odds; posterior = sigmoid(score / 1024) */
 #define KWS_LOGIT_Q 10
 #define KWS_NO_WORD 255
+#define KWS_REST_FRAMES 100 /* of silence, by which the state at rest is computed */
 
 /* Every status but KWS_OK refuses the model; `kws_status_text` says why in a sentence. */
 typedef enum {
@@ -165,8 +166,7 @@ typedef struct {
     int16_t overlap[KWS_FRAME_LENGTH - KWS_MIN_HOP]; /* what the next window needs again */
     uint16_t length;                                 /* samples of a frame, at the model's rate */
     uint16_t filled;                                 /* samples in the frame so far */
-    int16_t level_q7;                                /* of the last frame, for KWS_ENERGY_DELTA */
-    uint8_t level_is_known;                          /* 0 until the first frame */
+    int16_t level_q7;                                /* of the frame before, for KWS_ENERGY_DELTA */
 } kws_framing;
 
 typedef struct {
@@ -200,7 +200,8 @@ typedef struct {
 KWS_MUST_USE kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model,
                                          size_t size);
 
-/* Back to silence: as after init. Cannot fail. */
+/* At rest, as after init: the state that silence leads to, so that a stream may open with a word.
+ * It takes the time of KWS_REST_FRAMES frames of the network. Cannot fail. */
 void kws_spotter_reset(kws_spotter *spotter);
 
 /* Takes samples until one more could complete a second detection; returns how many were used.

@@ -163,3 +163,10 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
         logits_q10[i] = kws_sat16(kws_matrix_row(&model->classifier, &row, h) + bias);
     }
 }
+
+void kws_fastgrnn_rest(kws_fastgrnn *cell, const kws_model *model, const int16_t *silence_q7,
+                       int16_t *logits_q10) {
+    kws_fastgrnn_reset(cell);
+    for (unsigned frame = 0; frame < KWS_REST_FRAMES; frame++)
+        kws_fastgrnn_step(cell, model, silence_q7, logits_q10);
+}

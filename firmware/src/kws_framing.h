@@ -4,8 +4,9 @@
 
 #include "kws.h"
 
-/* Silence, and frames of the length that the settings have. */
-void kws_framing_reset(kws_framing *framing, const kws_feature_settings *settings);
+/* As if silence (zeros) had gone before. silence_q7: what a frame of it is, n_features. */
+void kws_framing_reset(kws_framing *framing, const kws_feature_settings *settings,
+                       int16_t *silence_q7);
 
 /* Takes at most as many samples as the frame still lacks; returns how many. */
 size_t kws_framing_fill(kws_framing *framing, const int16_t *samples, size_t count);
@@ -22,8 +23,7 @@ void kws_framing_features(kws_framing *framing, const kws_feature_settings *sett
 
 /* For KWS_ENERGY_DELTA, the last step of kws_framing_features: takes the previous frame's level out
  * of this one's, out of coefficient 0, which alone carries it, or out of every band. What is left
- * does not change when the whole recording gets louder; the first frame counts as its own
- * predecessor. */
+ * does not change when the whole recording gets louder; silence goes before the first frame. */
 void kws_framing_remove_level(kws_framing *framing, const kws_feature_settings *settings,
                               int16_t *features_q7);
 

@@ -13,9 +13,10 @@ kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model, s
 }
 
 void kws_spotter_reset(kws_spotter *spotter) {
-    kws_framing_reset(&spotter->framing, &spotter->model.features);
-    kws_fastgrnn_reset(&spotter->fastgrnn);
-    kws_detector_reset(&spotter->detector);
+    int16_t silence_q7[KWS_MAX_FEATURES], logits_q10[KWS_MAX_CLASSES];
+    kws_framing_reset(&spotter->framing, &spotter->model.features, silence_q7);
+    kws_fastgrnn_rest(&spotter->fastgrnn, &spotter->model, silence_q7, logits_q10);
+    kws_detector_reset(&spotter->detector, &spotter->model, logits_q10);
     spotter->frames = 0;
 }
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kws.corpus.listing import UNKNOWN
+from kws.engine import batch
 from kws.errors import CorpusError
 from kws.network.network import Network
 from kws.network.quantized import Normalization
@@ -55,7 +56,10 @@ class TrainedTeacher:
 
     @cached_property
     def _normalize(self) -> Normalization:
-        return Normalization.of(self._copies(0)[0])
+        normalize = Normalization.of(self._copies(0)[0])
+        silence = batch.silence(self._task.recipe.features)
+        self._network.begin_at_rest(normalize(silence, self._device))
+        return normalize
 
     def logits(self, index: int) -> np.ndarray:
         """Return (clips, classes) float16 for copy `index`, kept from the first time on.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kws.engine import batch
 from kws.errors import ConfigError, CorpusError
 from kws.network.fastgrnn import FastCell
 from kws.network.network import Network
@@ -71,6 +72,7 @@ class Trainer:
         self.batches = len(labels) // self.batch_size
         self.examples = fingerprint(first_features, labels)
         self.normalization = Normalization.of(first_features)
+        network.begin_at_rest(self.normalization(batch.silence(recipe.features)))
         self.calibration = first_features[:: max(1, len(first_features) // 512)]
         self.quantized: QuantizedNetwork | None = None
         self.masks: dict[str, Tensor] = {}

@@ -22,11 +22,12 @@ void kws_lanes_features(const kws_feature_settings *settings,
 size_t kws_lanes_weights(const kws_model *model);
 void kws_lanes_unpack(const kws_model *model, float *weights);
 
-/* States and logits of 1 to 16 clips, the same integers as kws_fastgrnn_step's from a reset state
- * for each. weights: of kws_lanes_unpack; features_q7: int16 [clips][frames][n_features] ->
- * hidden_q15: NULL, or int16 [clips][frames][hidden]; logits_q10: int16
+/* States and logits of 1 to 16 clips, the same integers as kws_fastgrnn_step's from rest_q15, int16
+ * [hidden], for each. weights: of kws_lanes_unpack; features_q7: int16 [clips][frames][n_features]
+ * -> hidden_q15: NULL, or int16 [clips][frames][hidden]; logits_q10: int16
  * [clips][frames][classes]. */
-void kws_lanes_network(const kws_model *model, const float *weights, const int16_t *features_q7,
-                       size_t clips, size_t frames, int16_t *hidden_q15, int16_t *logits_q10);
+void kws_lanes_network(const kws_model *model, const float *weights, const int16_t *rest_q15,
+                       const int16_t *features_q7, size_t clips, size_t frames, int16_t *hidden_q15,
+                       int16_t *logits_q10);
 
 #endif

@@ -5,6 +5,7 @@
 #include "lanes_frames.h"
 
 #define kws_fastgrnn_reset kws_lanes_fastgrnn_reset
+#define kws_fastgrnn_rest kws_lanes_fastgrnn_rest
 #define kws_fastgrnn_step kws_lanes_fastgrnn_step
 
 #include <string.h>
@@ -194,15 +195,16 @@ INLINE void classify_lanes(const kws_model *model, const float *weights, const f
 }
 
 KWS_FOR_EACH_PROCESSOR
-void kws_lanes_network(const kws_model *model, const float *weights, const int16_t *features_q7,
-                       size_t clips, size_t frames, int16_t *hidden_q15, int16_t *logits_q10) {
+void kws_lanes_network(const kws_model *model, const float *weights, const int16_t *rest_q15,
+                       const int16_t *features_q7, size_t clips, size_t frames, int16_t *hidden_q15,
+                       int16_t *logits_q10) {
     int16_t h_q15[KWS_MAX_HIDDEN * KWS_LANES], logits[KWS_MAX_CLASSES * KWS_LANES];
     int32_t pre_q12[KWS_MAX_HIDDEN * KWS_LANES];
     float x[KWS_MAX_FEATURES * KWS_LANES], h[KWS_MAX_HIDDEN * KWS_LANES],
         low[KWS_MAX_RANK * KWS_LANES];
     unsigned states = model->hidden * KWS_LANES;
-    memset(h_q15, 0, sizeof *h_q15 * states);
-    memset(h, 0, sizeof *h * states);
+    for (unsigned i = 0; i < states; i++) h_q15[i] = rest_q15[i / KWS_LANES];
+    for (unsigned i = 0; i < states; i++) h[i] = kws_sat8(kws_round_shift(h_q15[i], 8));
     for (size_t frame = 0; frame < frames; frame++) {
         /* lanes without a clip repeat the first one, and write the same once more */
         size_t at[KWS_LANES];

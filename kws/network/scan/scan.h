@@ -30,6 +30,7 @@ typedef struct {
     float zeta, nu, bound;
     const float *x;           /* [clips][frames][inputs] */
     const float *given;       /* NULL, or states to go along in place of the float ones */
+    const float *initial;     /* NULL for zeros, or the state before the first frame, [units] */
     float *states;            /* [clips][frames][units] */
     float *kept;              /* kws_scan_kept() floats, for the way back; NULL: forward alone */
     const float *state_grads; /* [clips][frames][units] */

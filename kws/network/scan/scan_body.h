@@ -274,6 +274,12 @@ static void SCAN(advance)(const kws_scan *s, const float *skews, const V *a, con
     else SCAN(advance_as)(0, s, skews, a, before, h);
 }
 
+/* The state before the first frame, the same for all clips. */
+static void SCAN(begin)(const kws_scan *s, V *h) {
+    for (size_t j = 0; j < (size_t)s->units; j++)
+        h[2 * j] = h[2 * j + 1] = (s->initial ? s->initial[j] : 0.0f) + (V){0};
+}
+
 static void SCAN(forward)(const kws_scan *s) {
     size_t units = (size_t)s->units, frames = (size_t)s->frames, inputs = (size_t)s->inputs;
     size_t width = WIDTH(s->rank);
@@ -285,7 +291,7 @@ static void SCAN(forward)(const kws_scan *s) {
     for (int clip = s->first; clip < s->last; clip += GROUP) {
         int clips = s->last - clip < GROUP ? s->last - clip : GROUP;
         float *kept = s->kept ? s->kept + (size_t)clip * frames * (units + width) : NULL;
-        memset(h, 0, sizeof(V) * 2 * units);
+        SCAN(begin)(s, h);
         for (int t = 0; t < s->frames; t += CHUNK) {
             int count = s->frames - t < CHUNK ? s->frames - t : CHUNK;
             size_t at = (size_t)clip * frames + (size_t)t;
@@ -420,7 +426,7 @@ static void SCAN(backward)(const kws_scan *s) {
         for (int t = (s->frames - 1) / CHUNK * CHUNK; t >= 0; t -= CHUNK) {
             int count = s->frames - t < CHUNK ? s->frames - t : CHUNK;
             size_t start = (size_t)clip * frames + (size_t)t;
-            memset(h, 0, sizeof(V) * 2 * units);
+            SCAN(begin)(s, h);
             SCAN(load)(h + (t ? 0 : 2 * units), s->states + (start - (t > 0)) * units,
                        frames * units, (count + (t > 0)) * s->units, clips);
             SCAN(load)(grads, s->state_grads + start * units, frames * units, count * s->units,
@@ -434,8 +440,11 @@ static void SCAN(backward)(const kws_scan *s) {
                     SCAN(store)(s->sum_grads + at * units, frames * units, da, s->units, clips);
                 SCAN(copy)(x_rows, s->x + at * inputs, frames * inputs, inputs, clips);
                 SCAN(outer)(totals.w, WIDTH(inputs), da, x_rows, s->units);
-                if (t + k == 0) break;
-                SCAN(copy)(before_rows, s->states + (at - 1) * units, frames * units, units, clips);
+                if (t + k > 0)
+                    SCAN(copy)(before_rows, s->states + (at - 1) * units, frames * units, units,
+                               clips);
+                else if (!s->initial) break;
+                else SCAN(copy)(before_rows, s->initial, 0, units, clips);
                 if (s->rank) {
                     memset(dmiddle, 0, sizeof(V) * 2 * (size_t)s->rank);
                     SCAN(multiply)(dmiddle, s->u, da, s->units, s->rank);

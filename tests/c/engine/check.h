@@ -61,6 +61,7 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
     KWS_TEST(hard_cell_is_piecewise_linear)              \
     KWS_TEST(cell_state_is_bounded_and_forgets)          \
     KWS_TEST(detector_smooths_as_by_hand)                \
+    KWS_TEST(detector_at_rest_is_where_smoothing_ends)   \
     KWS_TEST(detector_needs_release_between_hits)        \
     KWS_TEST(detector_waits_the_refractory_frames)       \
     KWS_TEST(detector_prefers_the_best_word)             \
@@ -71,6 +72,7 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
     KWS_TEST(spotter_gives_the_same_integers_everywhere) \
     KWS_TEST(spotter_chunks_do_not_matter)               \
     KWS_TEST(spotter_reset_forgets_everything)           \
+    KWS_TEST(spotter_at_rest_is_where_silence_leads)     \
     KWS_TEST(spotter_uses_all_samples_up_to_a_hop)       \
     KWS_TEST(spotter_threshold_keeps_the_release_below)
 #endif

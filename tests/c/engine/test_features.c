@@ -18,7 +18,7 @@ static int16_t features[KWS_MAX_FEATURES];
 
 static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings,
                  unsigned samples) {
-    kws_framing_reset(&framing, settings);
+    kws_framing_reset(&framing, settings, features);
     for (unsigned n = 0; n < samples; n++) {
         int16_t x = sample(n);
         CHECK_EQUAL(kws_framing_fill(&framing, &x, 1), 1);

@@ -59,7 +59,7 @@ static void compare_features(void) {
         }
         kws_lanes_features(use, frames, together);
         for (unsigned lane = 0; lane < LANES; lane++) {
-            kws_framing_reset(&framing, use);
+            kws_framing_reset(&framing, use, alone);
             (void)kws_framing_fill(&framing, samples[lane], use->frame_length);
             kws_framing_features(&framing, use, alone);
             for (unsigned i = 0; i < use->n_features; i++, compared++)
@@ -88,12 +88,15 @@ static void compare_network(const kws_model *model, unsigned clips, int with_hid
         features[i] = feature(i / (FRAMES * model->features.n_features));
     logits[clips * FRAMES * model->classes] = 12345;
     kws_lanes_unpack(model, weights);
-    kws_lanes_network(model, weights, features, clips, FRAMES, with_hidden ? hidden : NULL, logits);
+    int16_t rest[KWS_MAX_HIDDEN];
+    for (unsigned i = 0; i < model->hidden; i++) rest[i] = (int16_t)noise();
+    kws_lanes_network(model, weights, rest, features, clips, FRAMES, with_hidden ? hidden : NULL,
+                      logits);
     free(weights);
     failed += logits[clips * FRAMES * model->classes] != 12345; /* wrote beyond the last clip */
     for (unsigned clip = 0, at = 0; clip < clips; clip++) {
         kws_fastgrnn cell;
-        kws_fastgrnn_reset(&cell);
+        memcpy(cell.hidden_q15, rest, model->hidden * sizeof *rest);
         for (unsigned frame = 0; frame < FRAMES; frame++, at++) {
             int16_t alone[KWS_MAX_CLASSES];
             kws_fastgrnn_step(&cell, model, features + at * model->features.n_features, alone);

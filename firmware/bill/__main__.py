@@ -22,7 +22,7 @@ from kws.files import replacing
 from kws.text import table as aligned
 
 TABLE = FIRMWARE / "bill.json"
-PAGE = FIRMWARE / "BILL.md"
+PAGE = FIRMWARE / "docs" / "BILL.md"
 README = ROOT / "README.md"
 
 

@@ -1,4 +1,4 @@
-"""The line of a board as firmware/docs/PROTOCOL.md describes it: what it says, and what it is told."""
+"""The line of a board as firmware/docs/PROTOCOL.md describes it: what it says and is told."""
 
 import base64
 import binascii

@@ -3,9 +3,9 @@
  * README.md has the same as a table.
  *
  * A kernel is a static function in the file of its only caller; its type here is its prototype, and
- * every variant is declared with it (`static kws_fft_stage_kernel kws_fft_stage;`), so that a compiler
- * compares them. What is called from more than one file has an ordinary prototype, in the header
- * that is named. kws_arch.h says which processor has which variants; a chip's header defines
+ * every variant is declared with it (`static kws_fft_stage_kernel kws_fft_stage;`), so that a
+ * compiler compares them. What is called from more than one file has an ordinary prototype, in the
+ * header that is named. kws_arch.h says which processor has which variants; a chip's header defines
  * KWS_OWN_... where it brings its own, and the portable C then leaves its own out.
  *
  * `samples`, `z`, `folded`, `shift` and `half` are one value a lane, KWS_LANES of them side by side
@@ -81,7 +81,8 @@ typedef struct {
 /* The loop over one interval is statements within kws_mel(): they sum the powers from `power` up to
  * `end`, at least one, times `weight_q15`, exactly, to `sums`, and move `power` to `end` and
  * `weight_q15` to the next interval's weights.
- * KWS_OWN_MEL_FEED. Variants: kws_mel.c, cortex_m0/kws_mel_m0.h, cortex_m4/kws_mel_m4.h. */
+ * KWS_OWN_MEL_FEED, KWS_OWN_MEL_FALLEN. Variants: kws_mel.c, cortex_m0/kws_mel_m0.h,
+ * cortex_m4/kws_mel_m4.h. */
 
 /* Powers, in units of 4^shift of the windowed samples' square, to log2 of every band's energy, q10,
  * into the frames' samples.

@@ -1,7 +1,7 @@
-/* The loops that an AVR takes most of its time for, in assembly (*.S in this folder): the same integers in
- * a quarter of the cycles. Compiled in with -DKWS_AVR_ASSEMBLY and -DKWS_MAX_SAMPLE_RATE_HZ=8000;
- * without them the C runs on an AVR too. Beside each prototype stands what the C says in its
- * place. */
+/* The loops that an AVR takes most of its time for, in assembly (*.S in this folder): the same
+ * integers in a quarter of the cycles. Compiled in with -DKWS_AVR_ASSEMBLY and
+ * -DKWS_MAX_SAMPLE_RATE_HZ=8000; without them the C runs on an AVR too. Beside each prototype
+ * stands what the C says in its place. */
 #ifndef KWS_AVR_H
 #define KWS_AVR_H
 

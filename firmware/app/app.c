@@ -1,4 +1,4 @@
-/* The application of every board: samples in, lines out. firmware/PROTOCOL.md describes the
+/* The application of every board: samples in, lines out. firmware/docs/PROTOCOL.md describes the
  * lines. */
 #include "app.h"
 

@@ -29,6 +29,7 @@ STAGE_OF_FUNCTION = {
     "fold_products": "window",
     "first_stage": "window",
     "log2_of": "log",
+    "log2_q10": "log",
     "kws_natural_q7": "log",
     "kws_fft_untangle": "power",
     "untangle_places": "power",

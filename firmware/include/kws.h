@@ -18,7 +18,7 @@
  * are read in place (flash will do) and must outlive it. No heap, no floating point, of libc only
  * memcpy and memset. The integers are the same on every machine and for every split into chunks.
  *
- * `_qN` in a name means N fractional bits. Formats: firmware/FORMAT.md (file), DESIGN.md
+ * `_qN` in a name means N fractional bits. Formats: firmware/docs/FORMAT.md (file), DESIGN.md
  * (numbers). */
 #ifndef KWS_H
 #define KWS_H

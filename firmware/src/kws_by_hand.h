@@ -3,6 +3,9 @@
 #ifndef KWS_BY_HAND_H
 #define KWS_BY_HAND_H
 
+#include "kws_arch.h"
+
+#if KWS_ARM
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #else
@@ -10,5 +13,6 @@
 #pragma GCC diagnostic ignored "-Wreturn-type"
 #endif
 #define KWS_BY_HAND __attribute__((naked, noinline))
+#endif
 
 #endif

@@ -1,4 +1,4 @@
-/* Stage 3: logits to detections: smoothing, threshold, hysteresis, refractory time. */
+/* Stage "detector": logits to detections: smoothing, threshold, hysteresis, refractory time. */
 #ifndef KWS_DETECTOR_H
 #define KWS_DETECTOR_H
 

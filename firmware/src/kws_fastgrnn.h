@@ -1,4 +1,4 @@
-/* Stage 2: a feature frame into the hidden state, the hidden state into logits. */
+/* Stage "fastgrnn": a feature frame into the hidden state, the hidden state into logits. */
 #ifndef KWS_FASTGRNN_H
 #define KWS_FASTGRNN_H
 

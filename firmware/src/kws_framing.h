@@ -1,4 +1,4 @@
-/* Stage 1: samples to MFCC (or log-mel) frames, streaming. */
+/* Stage "framing": a stream of samples to frames that overlap, each to its features. */
 #ifndef KWS_FRAMING_H
 #define KWS_FRAMING_H
 

@@ -2,10 +2,10 @@
  * contract of each, which every variant keeps to the last bit, and where the variants are.
  * README.md has the same as a table.
  *
- * A kernel is a static function beside its only caller; its type here is its prototype, and every
- * variant is declared with it (`static kws_fft_stage_kernel kws_fft_stage;`), so that a compiler
- * compares them. What is called from more than one file has an ordinary prototype, in the header
- * that is named. kws_arch.h says which processor has which variants; a chip's header defines
+ * A kernel is a static function in the file of its only caller; its type here is its prototype, and
+ * every variant is declared with it (`static kws_fft_stage_kernel kws_fft_stage;`), so that a
+ * compiler compares them. What is called from more than one file has an ordinary prototype, in the
+ * header that is named. kws_arch.h says which processor has which variants; a chip's header defines
  * KWS_OWN_... where it brings its own, and the portable C then leaves its own out.
  *
  * `samples`, `z`, `folded`, `shift` and `half` are one value a lane, KWS_LANES of them side by side
@@ -71,19 +71,18 @@ typedef void kws_fft_untangle_kernel(kws_frames *frames, unsigned points, const 
 
 /* ---- mel: kws_mel.c ------------------------------------------------------------------------- */
 
-/* What the bins of one interval feed: they rise into one band, each with a weight, and fall out of
- * the one below with the rest of it. kws_mel_fallen() reads the second from `falling`, which is the
- * variant's own. */
+/* What the bins of one interval feed: they rise into one band, each with a weight q15, and fall out
+ * of the one below with the rest of it. kws_mel_fallen() reads the second from `falling`, which is
+ * the variant's own. */
 typedef struct {
     uint64_t rising, falling;
 } kws_mel_sums;
 
-/* Sums the powers from *power up to `end`, at least one, with their weights q15, exactly; moves
- * *power to `end` and *weight_q15 to the next interval's weights. length: samples of a frame.
- * KWS_OWN_MEL_FEED. Variants: kws_mel.c, cortex_m0/kws_mel_m0.h, cortex_m4/kws_mel_m4.h. */
-typedef void kws_mel_feed_kernel(const kws_frames *frames, unsigned length, const uint32_t **power,
-                                 const uint32_t *end, const KWS_FLASH uint16_t **weight_q15,
-                                 kws_mel_sums *sums);
+/* The loop over one interval is statements within kws_mel(): they sum the powers from `power` up to
+ * `end`, at least one, times `weight_q15`, exactly, to `sums`, and move `power` to `end` and
+ * `weight_q15` to the next interval's weights.
+ * KWS_OWN_MEL_FEED, KWS_OWN_MEL_FALLEN. Variants: kws_mel.c, cortex_m0/kws_mel_m0.h,
+ * cortex_m4/kws_mel_m4.h. */
 
 /* Powers, in units of 4^shift of the windowed samples' square, to log2 of every band's energy, q10,
  * into the frames' samples.

@@ -1,4 +1,4 @@
-"""The line of a board as firmware/PROTOCOL.md describes it: what it says, and what it is told."""
+"""The line of a board as firmware/docs/PROTOCOL.md describes it: what it says and is told."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
 @dataclass
 class Board:
-    """What a board said of itself; the numbers are those of firmware/PROTOCOL.md."""
+    """What a board said of itself; the numbers are those of firmware/docs/PROTOCOL.md."""
 
     name: str = ""
     sample_rate_hz: int = 16_000

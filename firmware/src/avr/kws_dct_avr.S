@@ -1,4 +1,4 @@
-/* The DCT of kws_features.c for an AVR. */
+/* The DCT of kws_cepstrum.c for an AVR. */
 
 #define ZERO r2
 #define A3 r15

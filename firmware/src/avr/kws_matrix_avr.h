@@ -1,5 +1,4 @@
-/* Rows on an AVR, for kws_matrix.c: one at a time; kws_network_avr.S has the instructions of int4.
- */
+/* Rows on an AVR, for kws_matrix.c: one at a time; kws_network_avr.S has the instructions. */
 #if defined(KWS_AVR_ASSEMBLY)
 #include "kws_avr.h"
 

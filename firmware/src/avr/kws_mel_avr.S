@@ -1,4 +1,4 @@
-/* The loops of kws_features.c for an AVR: mel bands and their logarithm. */
+/* The loops of kws_mel.c for an AVR: mel bands and their logarithm. */
 
 .macro push_all
         .irp    r, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15, r16, r17, r28, r29

@@ -1,4 +1,4 @@
-/* The loops of kws_features.c for an AVR: the window. */
+/* The loops of kws_window.c for an AVR: the window. */
 
 #define ZERO r2
 #define A3 r27

@@ -1,10 +1,9 @@
 /* The butterflies on a Cortex-M0. Only eight registers can do everything: what does not fit stands
  * in the others, or on the stack. */
+#include "../kws_by_hand.h"
 #include "kws_loops_m0.h"
 
 #if KWS_CORTEX_M0
-#include "../kws_by_hand.h"
-
 /* clang-format off */
 /* A stage of kws_fft.c. Both loops leave a butterfly's sum in r6 and r4, its difference in r2 and
  * r1 (real and imaginary part), even in r8 and r9, odd in r10 and r11; r0 is p0, lr the stride, r7

@@ -1,9 +1,8 @@
 /* The mel bands on a Cortex-M0: 32 by 16 bits in two multiplications, into sums of 64 bits. */
+#include "../kws_by_hand.h"
 #include "kws_loops_m0.h"
 
 #if KWS_CORTEX_M0
-#include "../kws_by_hand.h"
-
 /* clang-format off */
 /* r0 power, r2 weights, r4 and r5 what rises, r6 and r8 all; r12 end, lr 1 */
 KWS_BY_HAND void kws_m0_feed(const uint32_t *power, const uint32_t *end, const uint16_t *weight_q15, uint32_t sums[4]) {

@@ -1,9 +1,8 @@
 /* The window on a Cortex-M0. Samples on both sides of the middle share a weight. */
+#include "../kws_by_hand.h"
 #include "kws_loops_m0.h"
 
 #if KWS_CORTEX_M0
-#include "../kws_by_hand.h"
-
 /* clang-format off */
 /* r0 middle, r1 cosine, r2 to the right, r3 to the left, r4 folded; r12 bytes, lr skip, r8 32768 */
 KWS_BY_HAND uint32_t kws_m0_fold(const int16_t *middle, const int16_t *cosine, uint32_t bytes, uint32_t skip) {

@@ -2,12 +2,11 @@
  * kws_fft_power() do, integer for integer, but the digits are never reversed. Point (d3 d2 d1 d0),
  * base-4 digits, stands where (d0 d1 d2 d3) would: so points of one angle follow each other, and a
  * last butterfly is four words in a row. Bin k is left at kws_fft_places[k]. */
-#include "../kws_kernels.h"
-
-#if KWS_FFT_M4
 #include "../kws_by_hand.h"
+#include "../kws_kernels.h"
 #include "kws_pairs_m4.h"
 
+#if KWS_FFT_M4
 #define POINTS 256
 
 /* clang-format off */

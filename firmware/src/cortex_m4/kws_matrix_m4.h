@@ -1,9 +1,8 @@
-/* Rows of int4 weights on a Cortex-M4, for kws_matrix.c: four weights of a word, where they stand.
- */
-#if KWS_CORTEX_M4
+/* Rows of int4 weights on a Cortex-M4, for kws_matrix.c: four weights of a word at a time. */
 #include "../kws_by_hand.h"
 #include "kws_pairs_m4.h"
 
+#if KWS_CORTEX_M4
 #define KWS_OWN_ROWS4
 
 void kws_operand_close(kws_operand *x, unsigned cols) {

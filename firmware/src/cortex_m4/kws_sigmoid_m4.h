@@ -1,7 +1,7 @@
 /* Sigmoid on a Cortex-M4, for kws_fastgrnn.c: low (512 - f) + high f + 256 over 512, one SMLAD. */
-#if KWS_CORTEX_M4
 #include "kws_pairs_m4.h"
 
+#if KWS_CORTEX_M4
 #define KWS_OWN_SIGMOID
 
 static kws_sigmoid_kernel sigmoid_q15;

@@ -1,4 +1,4 @@
-/* Files that lie. The offsets are those of firmware/FORMAT.md. */
+/* Files that lie. The offsets are those of firmware/docs/FORMAT.md. */
 #include <string.h>
 
 #include "check.h"

@@ -7,7 +7,6 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from kws.corpus.listing import SILENCE, UNKNOWN
 from kws.errors import ConfigError, KwsError
@@ -22,8 +21,10 @@ from kws.settings.schedule import DistillationConfig, ScheduleConfig
 from kws.settings.toml import load_recipe
 from kws.support.files import replacing
 from kws.training.commands import CommandTask
-from kws.training.comparison import compare, finished
+from kws.training.comparison import compare
 from kws.training.feature_store import CACHE
+from kws.training.metrics import Metrics
+from kws.training.run_folder import RunFolder
 from kws.training.train import train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
@@ -156,7 +157,7 @@ def train_missing(
         for seed in range(seeds):
             recipe = recipe_of(name, template, seed, epochs_scale)
             place = folder / name / f"seed{seed}"
-            if finished(recipe, place) is not None:
+            if RunFolder(place).finished_or_free(recipe) is not None:
                 continue
             if name in PEERS:
                 compare(recipe, CommandTask(recipe, CACHE), place)
@@ -185,23 +186,20 @@ def points_of(runs: Sequence[Path]) -> list[Point]:
     """Return the one point of runs that differ in their seeds; none of no runs."""
     if not runs:
         return []
-    accuracies, largest, metrics = [], 0, {}
-    for run in runs:
-        metrics = _metrics(run)
-        ours = "evaluations" in metrics
-        accuracy = metrics["evaluations"][0]["accuracy"] if ours else metrics[SPLIT]
+    found = [_metrics(run) for run in runs]
+    accuracies: list[float] = []
+    for metrics in found:
         # Of a shipped model all its seeds, of which it is the best.
-        accuracies += [seed["accuracy"] for seed in metrics.get("seeds", ())] or [accuracy]
-        size = metrics["model_bytes"] if "model_bytes" in metrics else metrics["bytes_int8"]
-        largest = max(largest, size)
+        each = metrics.seeds or [metrics.evaluation(SPLIT)]
+        accuracies += [float(figures["accuracy"]) for figures in each]
     recipe = load_recipe(runs[0] / "config.toml")
-    is_bytes = "model_bytes" in metrics
+    is_bytes = found[-1].model_bytes is not None
     return [
         Point(
             name=recipe.name,
             label=PEERS[recipe.name].label if recipe.name in PEERS else recipe.name,
             group=OURS if is_bytes else RETRAINED,
-            bytes=largest,
+            bytes=max(metrics.model_bytes or metrics.bytes_int8 or 0 for metrics in found),
             accuracies=tuple(accuracies),
             task=f"{len(recipe.words) + 2} classes, {SPLIT}",
             measured="integers of the whole file, C engine"
@@ -211,11 +209,10 @@ def points_of(runs: Sequence[Path]) -> list[Point]:
     ]
 
 
-def _metrics(run: Path) -> dict[str, Any]:
-    try:
-        metrics: dict[str, Any] = json.loads((run / "metrics.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{run / 'metrics.json'} cannot be read: {error}; train anew.") from None
+def _metrics(run: Path) -> Metrics:
+    metrics = RunFolder(run).metrics()
+    if metrics is None:
+        raise ConfigError(f"{run} holds no finished run; train anew.")
     return metrics
 
 

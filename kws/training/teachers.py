@@ -34,8 +34,9 @@ from kws.settings.stages import stages_of
 from kws.settings.toml import load_recipe
 from kws.support.progress import progress
 from kws.training.commands import CommandTask
-from kws.training.comparison import CONFIG, NETWORK, compare, network_of
+from kws.training.comparison import compare, network_of
 from kws.training.feature_store import Examples, FeatureStore
+from kws.training.run_folder import CONFIG, NETWORK, RunFolder
 from kws.training.teacher_answers import Copies, TrainedTeacher
 
 LARGEST_BYTES = 65_535
@@ -97,7 +98,7 @@ def find_network(name: str) -> Path:
 
 def _folders(name: str) -> Iterator[Path]:
     for folder in (Path(name), *(models / name for models in MODELS)):
-        if (folder / NETWORK).is_file() and (folder / CONFIG).is_file():
+        if RunFolder(folder).has_network:
             yield folder
 
 
@@ -181,8 +182,8 @@ class Teachers:
         figures = compare(own, task, folder, cache=self._cache)
         self._say(
             f"Teacher {index + 1} of {self.config.trained}: {own.network.cell} with "
-            f"{figures['parameters']:,} parameters, "
-            f"{100 * figures['validation']:.2f} % of validation."
+            f"{figures.parameters:,} parameters, "
+            f"{100 * figures.accuracy('validation'):.2f} % of validation."
         )
         network = network_of(own, len(task.classes), folder)
         return TrainedTeacher(network, task, self._stored(task), folder, task.classes)

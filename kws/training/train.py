@@ -2,19 +2,18 @@
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kws.corpus.labelled import COMMAND_WORDS_10
 from kws.engine import model_file
-from kws.errors import ConfigError, KwsError, ModelError
+from kws.errors import ConfigError, ModelError
 from kws.evaluation.clips import labelled_report
 from kws.evaluation.stream import evaluate_stream
 from kws.network import fit
 from kws.network.network import parameters
-from kws.report import model_card, training
+from kws.report import training
 from kws.settings.augment import AugmentConfig
 from kws.settings.checks import check
 from kws.settings.command_defaults import (
@@ -29,11 +28,19 @@ from kws.settings.model import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig
 from kws.settings.recipe import Recipe
 from kws.settings.stages import stages_of
 from kws.settings.toml import load_recipe
-from kws.support.files import replacing
 from kws.training.commands import CommandTask
-from kws.training.comparison import NETWORK, compare
+from kws.training.comparison import compare
 from kws.training.distributed import Group
 from kws.training.feature_store import CACHE, FeatureStore
+from kws.training.metrics import Metrics
+from kws.training.run_folder import (
+    CONFUSION,
+    CURVES,
+    DETECTION,
+    NETWORK,
+    TENSORBOARD,
+    RunFolder,
+)
 from kws.training.teachers import Teachers, is_network
 from kws.training.trainer import Trainer
 from kws.training.wake import WakeTask
@@ -61,7 +68,7 @@ def train_commands(
     teachers: int | None = None,
     seed: int = 0,
     say: Say = print,
-) -> dict[str, Any]:
+) -> Metrics | None:
     """Train a keyword classifier on Speech Commands.
 
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
@@ -103,7 +110,7 @@ def train_wake(
     max_bytes: int = WAKE_WORD_BYTES,
     seed: int = 0,
     say: Say = print,
-) -> dict[str, Any]:
+) -> Metrics | None:
     """Train a wake word on folders of clips with the phrase and without it."""
     recipe = Recipe(
         task="wake",
@@ -123,17 +130,18 @@ def train_wake(
 
 def train_recipe(
     path: Path | str, out: Path | str | None = None, *, say: Say = print
-) -> dict[str, Any]:
+) -> Metrics | None:
     """Train from a recipe file, into its own folder unless another is named."""
     recipe = load_recipe(path)
     return train(recipe, Path(out) if out else Path(path).parent, say=say)
 
 
-def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
+def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
     """Train, choose the threshold, measure, and write everything; returns the metrics.
 
-    A run that was killed goes on where it was. Errors leave the last checkpoint in place. Of
-    several processes (torchrun) only the first has metrics to return.
+    A run that was killed goes on where it was. Errors leave the last checkpoint in place. A
+    finished run of another recipe gives way to this one, which is said; one that is not finished
+    is refused. Of several processes (torchrun) only the first has metrics to return.
     """
     ships = is_shipped(recipe)
     check(
@@ -141,11 +149,12 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         "The recipe has no quantized stage, so there would be no model to ship; choose the cell "
         "fastgrnn or fastrnn and quantized_epochs above 0.",
     )
-    _make_folder(out)
+    run = RunFolder(out)
+    run.make()
     group = Group()
     say = say if group.is_first else _say_nothing
     if not ships:
-        return _train_float(recipe, out, group, say)
+        return _train_float(recipe, run, group, say)
     task: CommandTask | WakeTask
     with group.local_first():
         task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
@@ -159,6 +168,8 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
         f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
     )
+    if group.is_first:
+        run.make_way(sized, say)
     with _TensorBoard(out) if group.is_first else contextlib.nullcontext() as board:
         trainer = Trainer(
             sized,
@@ -173,7 +184,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
         data = trainer.run()
     group.leave()
     if not group.is_first:
-        return {}  # the first process measures and writes
+        return None  # the first process measures and writes
     assert data is not None  # there was a quantized stage
     detector = _choose_detector(recipe, task, data)
     data = _with_detector(trainer, detector)
@@ -182,9 +193,9 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
             f"The model takes {len(data)} bytes, more than max_bytes {recipe.max_bytes}; "
             "lower the densities or sizes."
         )
-    model_file.save(out / f"{recipe.name}.kws", data)
-    metrics = _measure(sized, task, trainer, out / f"{recipe.name}.kws")
-    _write_results(sized, trainer, metrics, out)
+    run.write_model(sized, data)
+    metrics = _measure(sized, task, trainer, run.model(sized))
+    _write_results(sized, trainer, metrics, run)
     say(f"Wrote {out / recipe.name}.kws: {len(data)} bytes.")
     return metrics
 
@@ -194,7 +205,7 @@ def is_shipped(recipe: Recipe) -> bool:
     return any(stage.quantized for stage in stages_of(recipe))
 
 
-def _train_float(recipe: Recipe, out: Path, group: Group, say: Say) -> dict[str, Any]:
+def _train_float(recipe: Recipe, run: RunFolder, group: Group, say: Say) -> Metrics:
     """Train a network that ships no bytes, but can teach: out/network.pt."""
     check(
         group.size == 1,
@@ -203,23 +214,18 @@ def _train_float(recipe: Recipe, out: Path, group: Group, say: Say) -> dict[str,
     )
     task = CommandTask(recipe, CACHE)
     teachers = Teachers(recipe, task, CACHE, say=say) if recipe.distillation.total else None
-    metrics = compare(recipe, task, out, cache=CACHE, teacher=teachers)
+    run.make_way(recipe, say)
+    metrics = compare(recipe, task, run.path, cache=CACHE, teacher=teachers)
     say(
-        f"Wrote {out / NETWORK}: {recipe.network.cell}, {metrics['parameters']:,} parameters in "
-        f"float, {100 * metrics['validation']:.2f} % of validation; it can teach (networks)."
+        f"Wrote {run.path / NETWORK}: {recipe.network.cell}, {metrics.parameters:,} parameters in "
+        f"float, {100 * metrics.accuracy('validation'):.2f} % of validation; it can teach "
+        "(networks)."
     )
     return metrics
 
 
 def _say_nothing(_: str) -> None:
     """What all processes but the first say."""
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"The folder {out} cannot be made: {error.strerror}.") from None
 
 
 class _TensorBoard:
@@ -231,7 +237,7 @@ class _TensorBoard:
     def __init__(self, out: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        folder = out / "tensorboard"
+        folder = out / TENSORBOARD
         try:
             self._writer = SummaryWriter(str(folder))
         except OSError as error:
@@ -279,26 +285,10 @@ def _with_detector(trainer: Trainer, detector: Any) -> bytes:
     return trainer.quantized.encode()
 
 
-def _measure(
-    recipe: Recipe, task: CommandTask | WakeTask, trainer: Trainer, path: Path
-) -> dict[str, Any]:
+def _measure(recipe: Recipe, task: CommandTask | WakeTask, trainer: Trainer, path: Path) -> Metrics:
     """Return the figures of the shipped bytes, through the C engine."""
     data = path.read_bytes()
-    best = trainer.best["figures"]
-    metrics: dict[str, Any] = {
-        "model_bytes": len(data),
-        "parameters": parameters(trainer.network),
-        "seed": recipe.seed,
-        "training_seconds": round(trainer.seconds),
-        "seconds_waiting_for_features": round(trainer.versions.waited_s),
-        "validation": {key: value for key, value in best.items() if key != "score"},
-        "epochs": len(trainer.history),
-    }
-    floats = [row["accuracy_float"] for row in trainer.history if "accuracy_float" in row]
-    if floats:
-        metrics["float_accuracy"] = max(floats)
-    if "accuracy_quantized" in (last := trainer.history[-1]):
-        metrics["accuracy_last_epoch"] = last["accuracy_quantized"]
+    evaluations: list[dict[str, Any]]
     if isinstance(task, CommandTask):
         evaluations = [
             {"name": name, **labelled_report(model_file.parse(data), clips)}
@@ -307,29 +297,28 @@ def _measure(
     else:
         figures = evaluate_stream(path, task.positives["testing"], task.negatives["testing"])
         evaluations = [{"name": "held-out clips", **figures}]
-    metrics["evaluations"] = evaluations
-    return metrics
+    floats = [row["accuracy_float"] for row in trainer.history if "accuracy_float" in row]
+    return Metrics(
+        model_bytes=len(data),
+        parameters=parameters(trainer.network),
+        seed=recipe.seed,
+        training_seconds=round(trainer.seconds),
+        seconds_waiting_for_features=round(trainer.versions.waited_s),
+        validation=trainer.best_figures,
+        epochs=len(trainer.history),
+        float_accuracy=max(floats, default=None),
+        accuracy_last_epoch=trainer.history[-1].get("accuracy_quantized"),
+        evaluations=tuple(evaluations),
+    )
 
 
-def card_config(recipe: Recipe) -> dict[str, Any]:
-    """What the model card wants to know of a recipe."""
-    phrase = recipe.words[0] if recipe.task == "wake" else ""
-    return {**dataclasses.asdict(recipe), "phrase": phrase}
-
-
-def _write_results(recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path) -> None:
-    config = recipe.to_toml()
-    for name, text in {
-        "config.toml": config,
-        "metrics.json": json.dumps(metrics, indent=1) + "\n",
-        "README.md": model_card.model_card(metrics, card_config(recipe)),
-    }.items():
-        with replacing(out / name, KwsError) as file:
-            file.write(text.encode())
-    training.training_curves(trainer.history, out / "training.png")
+def _write_results(recipe: Recipe, trainer: Trainer, metrics: Metrics, run: RunFolder) -> None:
+    training.training_curves(trainer.history, run.path / CURVES)
+    evaluation = metrics.evaluations[0]
     if recipe.task == "commands":
-        validation = metrics["evaluations"][0]
-        classes = list(validation["per_class"])
-        training.confusion_matrix(validation["confusion"], classes, out / "confusion.png")
+        classes = list(evaluation["per_class"])
+        training.confusion_matrix(evaluation["confusion"], classes, run.path / CONFUSION)
     else:
-        training.detection_curve({recipe.name: metrics["evaluations"][0]}, out / "detection.png")
+        training.detection_curve({recipe.name: evaluation}, run.path / DETECTION)
+    run.write_card(recipe, metrics)
+    run.write_results(recipe, metrics)

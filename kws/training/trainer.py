@@ -23,15 +23,15 @@ from kws.settings.recipe import Recipe
 from kws.settings.stages import Stage, stages_of
 from kws.support.progress import progress
 from kws.support.threads import one_thread
-from kws.training.checkpoint import fingerprint, read_checkpoint, write_checkpoint
+from kws.training.checkpoint import fingerprint, is_stalled, read_checkpoint, write_checkpoint
 from kws.training.copies import Versions
 from kws.training.distributed import Group, device_of
 from kws.training.feature_store import FeatureStore
 from kws.training.optimizers import Groups, ScheduledOptimizer
+from kws.training.run_folder import CHECKPOINT
 from kws.training.spec_augment import masked
 from kws.training.task import Task, Teacher
 
-CHECKPOINT = "checkpoint.pt"
 GRADIENT_NORM = 1.0
 STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
 
@@ -112,7 +112,7 @@ class Trainer:
         if kept is not None:
             optimizer.load_state_dict(kept["optimizer"])
         for epoch in range(first, stage.epochs):
-            if self._is_stalled(epoch):
+            if is_stalled(self.recipe, self.best, epoch):
                 break
             started = time.perf_counter()
             loss = self._epoch(stage, len(self.history), optimizer)
@@ -135,10 +135,6 @@ class Trainer:
         self._state().load_state_dict(self.best["state"])
         if stage.name == "thresholding":
             self._sparsify(stage)  # the best epoch has a support of its own
-
-    def _is_stalled(self, epoch: int) -> bool:
-        patience = self.recipe.schedule.patience
-        return bool(patience and self.best and epoch - self.best["epoch"] > patience)
 
     def _quantizer(self) -> QuantizedNetwork:
         quantized = QuantizedNetwork(
@@ -257,6 +253,11 @@ class Trainer:
             state = {k: v.detach().clone() for k, v in self._state().state_dict().items()}
             model = self.quantized.encode() if self.quantized is not None else None
             self.best = {"epoch": epoch, "figures": figures, "state": state, "model": model}
+
+    @property
+    def best_figures(self) -> dict[str, float]:
+        """What the epoch that was chosen reached on validation."""
+        return {key: value for key, value in self.best["figures"].items() if key != "score"}
 
     def _identity(self) -> dict[str, str]:
         return {"recipe": self.recipe.to_toml(), "examples": self.examples}

@@ -28,7 +28,8 @@ from kws.settings.stages import stages_of
 from kws.support import files
 from kws.training import trainer
 from kws.training.copies import Versions
-from kws.training.trainer import CHECKPOINT, Trainer
+from kws.training.run_folder import CHECKPOINT
+from kws.training.trainer import Trainer
 
 SPARSE = CompressionConfig(w="sparse8", u="sparse8", density_w=0.4, density_u=0.3)
 SHORT = ScheduleConfig(

@@ -17,18 +17,18 @@ from kws.network.network import Network
 from kws.settings.model import LOGIT_ONE
 from kws.settings.recipe import Recipe
 from kws.settings.stages import stages_of
-from kws.training.commands import CommandTask
 from kws.training.distributed import Group
 from kws.training.feature_store import CACHE, FeatureStore
 from kws.training.metrics import FLOAT, INTEGERS, SPLITS, Metrics
+from kws.training.pieces import run_in_pieces
 from kws.training.run_folder import RunFolder
-from kws.training.task import Run, Teacher
-from kws.training.trainer import Trainer, pieces
+from kws.training.task import ClipTask, Run, Teacher
+from kws.training.trainer import Trainer
 
 
 def compare(
     recipe: Recipe,
-    task: CommandTask,
+    task: ClipTask,
     folder: Path,
     *,
     start: Path | None = None,
@@ -74,21 +74,21 @@ def network_of(recipe: Recipe, classes: int, start: Path | None) -> Network:
     return network
 
 
-def _measured(task: CommandTask, trainer: Trainer, data: bytes | None) -> Metrics:
+def _measured(task: ClipTask, trainer: Trainer, data: bytes | None) -> Metrics:
     recipe, network = trainer.recipe, trainer.network
     spent = costs(network, recipe.features)
     return Metrics(
         seed=recipe.seed,
         model_bytes=None if data is None else len(data),
         measured=FLOAT if data is None else INTEGERS,
-        validation=trainer.best_figures,
+        validation=trainer.state.best_figures,
         evaluations=_evaluations(task, _runner(network, trainer, data)),
         parameters=spent["parameters"],
         bytes_float32=spent["bytes_float32"],
         bytes_int8=spent["bytes_int8"],
         macs_per_second=spent["macs_per_second"],
-        epochs=len(trainer.history),
-        training_seconds=round(trainer.seconds, 1),
+        epochs=len(trainer.state.history),
+        training_seconds=round(trainer.state.seconds, 1),
         seconds_waiting_for_features=round(trainer.versions.waited_s, 1),
     )
 
@@ -101,14 +101,12 @@ def _runner(network: Network, trainer: Trainer, data: bytes | None) -> Run:
 
     def in_float(features: np.ndarray) -> np.ndarray:
         network.eval()
-        with torch.no_grad():
-            parts = np.array_split(features, pieces(features))
-            return torch.cat([network(trainer.normalization(part)) for part in parts]).numpy()
+        return run_in_pieces(lambda part: network(trainer.normalization(part)), features)
 
     return in_float if data is None else through_the_engine
 
 
-def _evaluations(task: CommandTask, run: Run) -> tuple[dict[str, Any], ...]:
+def _evaluations(task: ClipTask, run: Run) -> tuple[dict[str, Any], ...]:
     """Accuracy and clips of both held-out parts; the best epoch was chosen on validation."""
     found = []
     for split, clips in zip(SPLITS, (task.validation, task.testing), strict=True):

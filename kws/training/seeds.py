@@ -13,10 +13,11 @@ from typing import Any
 
 from kws.settings.checks import check
 from kws.settings.recipe import Recipe
+from kws.settings.stages import is_shipped
 from kws.settings.toml import load_recipe
 from kws.training.metrics import Metrics
 from kws.training.run_folder import RunFolder
-from kws.training.train import Say, is_shipped, train
+from kws.training.train import Say, train
 
 
 def train_seeds(

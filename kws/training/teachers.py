@@ -37,6 +37,7 @@ from kws.training.commands import CommandTask
 from kws.training.comparison import compare, network_of
 from kws.training.feature_store import Examples, FeatureStore
 from kws.training.run_folder import CONFIG, NETWORK, RunFolder
+from kws.training.task import ClipTask
 from kws.training.teacher_answers import Copies, TrainedTeacher
 
 LARGEST_BYTES = 65_535
@@ -105,7 +106,7 @@ def _folders(name: str) -> Iterator[Path]:
 class ApartTask(CommandTask):
     """The very clips of another task's streams, each by itself."""
 
-    def __init__(self, streams: CommandTask, recipe: Recipe, cache: Path | None) -> None:
+    def __init__(self, streams: ClipTask, recipe: Recipe, cache: Path | None) -> None:
         """`recipe`: that of the streams, but for its features and `stream_clips` of 1."""
         super().__init__(recipe, cache)
         self._streams = streams
@@ -125,7 +126,7 @@ class Teachers:
     """The teachers of a recipe, trained where they are not in the cache yet."""
 
     def __init__(
-        self, recipe: Recipe, task: CommandTask, cache: Path, *, say: Callable[[str], None] = print
+        self, recipe: Recipe, task: ClipTask, cache: Path, *, say: Callable[[str], None] = print
     ) -> None:
         """`task`: the clips that the network learns, too. Errors are those of a training."""
         self._task, self.config = task, recipe.distillation
@@ -139,7 +140,7 @@ class Teachers:
             for teacher in self.each:
                 teacher.logits(index)
 
-    def _shown(self, recipe: Recipe) -> tuple[CommandTask, Callable[[int], Examples]]:
+    def _shown(self, recipe: Recipe) -> tuple[ClipTask, Callable[[int], Examples]]:
         """Return the clips as a teacher of this recipe hears them, and their copies."""
         if recipe.data.stream_clips > 1:
             return self._task, self._stored(self._task)  # as the network that learns has them
@@ -188,7 +189,7 @@ class Teachers:
         network = network_of(own, len(task.classes), folder)
         return TrainedTeacher(network, task, self._stored(task), folder, task.classes)
 
-    def _stored(self, task: CommandTask) -> Callable[[int], Examples]:
+    def _stored(self, task: ClipTask) -> Callable[[int], Examples]:
         return partial(FeatureStore(self._cache, task.identity), blocks=task.blocks)
 
     def _kept(self, identity: str) -> Path:

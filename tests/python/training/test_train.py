@@ -455,7 +455,7 @@ def test_ctrl_c_ends_a_training_with_one_line_and_its_checkpoint(
     def interrupt(row, board, say):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "_log", interrupt)
+    monkeypatch.setattr(train, "log_epoch", interrupt)
     result = run(
         *("train", "wake", "up", "--positives", corpus / "positives"),
         *("--negatives", corpus / "negatives", "--out", tmp_path / "out"),

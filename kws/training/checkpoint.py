@@ -9,6 +9,9 @@ import numpy as np
 import torch
 
 from kws.errors import ConfigError
+from kws.settings.recipe import Recipe
+from kws.settings.stages import stages_of
+from kws.settings.toml import from_toml
 from kws.support.files import replacing
 
 
@@ -18,6 +21,25 @@ def fingerprint(*arrays: np.ndarray) -> str:
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def is_stalled(recipe: Recipe, best: dict[str, Any], epoch: int) -> bool:
+    """Whether a stage ends before this epoch, the best one being too long ago."""
+    patience = recipe.schedule.patience
+    return bool(patience and best and epoch - best["epoch"] > patience)
+
+
+def completed_recipe(path: Path) -> Recipe | None:
+    """Return the recipe of a checkpoint whose training came to its end, else None."""
+    try:
+        content = tensors_of(path.read_bytes())
+        recipe = from_toml(content["recipe"])
+        stage, epoch, best = content["stage"], content["epoch"], content["best"]
+    except Exception:  # damaged, or of settings that are no more; `read_checkpoint` tells
+        return None
+    stages = stages_of(recipe)
+    is_over = epoch + 1 == stages[-1].epochs or is_stalled(recipe, best, epoch + 1)
+    return recipe if stage == len(stages) - 1 and is_over else None
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:

@@ -14,9 +14,9 @@ from kws.errors import CorpusError
 from kws.network.network import Network
 from kws.network.quantized import Normalization
 from kws.support.files import replacing
-from kws.training.commands import CommandTask
 from kws.training.distributed import device_of
 from kws.training.feature_store import Examples
+from kws.training.task import ClipTask
 
 ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice the time
 
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice
 class Copies:
     """A task's copies, not kept but for the last: several networks are asked about each in turn."""
 
-    def __init__(self, task: CommandTask) -> None:
+    def __init__(self, task: ClipTask) -> None:
         """`task`: whose copies these are."""
         self._task = task
         self._last: tuple[int, Examples] | None = None
@@ -43,7 +43,7 @@ class TrainedTeacher:
     def __init__(
         self,
         network: Network,
-        task: CommandTask,
+        task: ClipTask,
         copies: Callable[[int], Examples],
         folder: Path,
         classes: tuple[str, ...],

@@ -34,8 +34,10 @@ from kws.settings.stages import stages_of
 from kws.settings.toml import load_recipe
 from kws.support.progress import progress
 from kws.training.commands import CommandTask
-from kws.training.comparison import CONFIG, NETWORK, compare, network_of
+from kws.training.comparison import compare, network_of
 from kws.training.feature_store import Examples, FeatureStore
+from kws.training.run_folder import CONFIG, NETWORK, RunFolder
+from kws.training.task import ClipTask
 from kws.training.teacher_answers import Copies, TrainedTeacher
 
 LARGEST_BYTES = 65_535
@@ -97,14 +99,14 @@ def find_network(name: str) -> Path:
 
 def _folders(name: str) -> Iterator[Path]:
     for folder in (Path(name), *(models / name for models in MODELS)):
-        if (folder / NETWORK).is_file() and (folder / CONFIG).is_file():
+        if RunFolder(folder).has_network:
             yield folder
 
 
 class ApartTask(CommandTask):
     """The very clips of another task's streams, each by itself."""
 
-    def __init__(self, streams: CommandTask, recipe: Recipe, cache: Path | None) -> None:
+    def __init__(self, streams: ClipTask, recipe: Recipe, cache: Path | None) -> None:
         """`recipe`: that of the streams, but for its features and `stream_clips` of 1."""
         super().__init__(recipe, cache)
         self._streams = streams
@@ -124,7 +126,7 @@ class Teachers:
     """The teachers of a recipe, trained where they are not in the cache yet."""
 
     def __init__(
-        self, recipe: Recipe, task: CommandTask, cache: Path, *, say: Callable[[str], None] = print
+        self, recipe: Recipe, task: ClipTask, cache: Path, *, say: Callable[[str], None] = print
     ) -> None:
         """`task`: the clips that the network learns, too. Errors are those of a training."""
         self._task, self.config = task, recipe.distillation
@@ -138,7 +140,7 @@ class Teachers:
             for teacher in self.each:
                 teacher.logits(index)
 
-    def _shown(self, recipe: Recipe) -> tuple[CommandTask, Callable[[int], Examples]]:
+    def _shown(self, recipe: Recipe) -> tuple[ClipTask, Callable[[int], Examples]]:
         """Return the clips as a teacher of this recipe hears them, and their copies."""
         if recipe.data.stream_clips > 1:
             return self._task, self._stored(self._task)  # as the network that learns has them
@@ -181,13 +183,13 @@ class Teachers:
         figures = compare(own, task, folder, cache=self._cache)
         self._say(
             f"Teacher {index + 1} of {self.config.trained}: {own.network.cell} with "
-            f"{figures['parameters']:,} parameters, "
-            f"{100 * figures['validation']:.2f} % of validation."
+            f"{figures.parameters:,} parameters, "
+            f"{100 * figures.accuracy('validation'):.2f} % of validation."
         )
         network = network_of(own, len(task.classes), folder)
         return TrainedTeacher(network, task, self._stored(task), folder, task.classes)
 
-    def _stored(self, task: CommandTask) -> Callable[[int], Examples]:
+    def _stored(self, task: ClipTask) -> Callable[[int], Examples]:
         return partial(FeatureStore(self._cache, task.identity), blocks=task.blocks)
 
     def _kept(self, identity: str) -> Path:

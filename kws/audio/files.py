@@ -4,18 +4,20 @@ import io
 import os
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from kws.audio.samples import Samples, _check_finite, _mono, _resample, to_int16
-from kws.audio.truncation import is_cut_short
+from kws.audio.recording import decode
+from kws.audio.samples import Samples, to_int16
 from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
+from kws.support.notices import tell
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
-SHORTEST_MS = 10
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".w64", ".rf64"}
+    | {".au", ".snd", ".caf", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".3gp"}
+)
 
 _SAVED_AS = {
     ".wav": ("WAV", "PCM_16"),
@@ -25,43 +27,20 @@ _SAVED_AS = {
 }
 
 
-def read_audio(path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Samples:
-    """Read a whole sound file as mono int16 at `sample_rate_hz`.
+def read_audio(
+    path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ, *, channel: int | None = None
+) -> Samples:
+    """Read a whole sound file as mono int16 at `sample_rate_hz`, and tell what is odd about it.
 
-    WAV, FLAC, Ogg Vorbis, Opus and MP3; any rate, any number of channels (averaged), 8 to 64 bits.
-    Returns (samples,) int16.  Raises AudioError, naming the file, for one that is missing, not
-    audio, cut short, shorter than 10 ms, or that holds NaN or infinity.
+    Formats, channels and refusals are those of `Recording`, which reads in blocks. Returns
+    (samples,) int16. Raises AudioError, naming the file. What a person should know and can live
+    with (a lying header, a telephone's bandwidth, channels that differ, silence) is told by
+    `support.notices`.
     """
-    _check_file(path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            # Lossy decoders overshoot full scale and libsndfile would wrap; 24 and 32 bits would
-            # be cut instead of rounded.  Only 16-bit files need no such care.
-            plain = file.subtype == "PCM_16" and file.channels == 1
-            samples = file.read(dtype="int16" if plain else "float32", always_2d=True)
-            rate_hz = int(file.samplerate)
-            cut_short = is_cut_short(file, path, len(samples))
-    except (soundfile.SoundFileError, RuntimeError) as refusal:
-        # libsndfile repeats the path, and words a truncated file like a text file.
-        raise AudioError(
-            f"cannot decode {path}: not a sound file, or a damaged one; "
-            "give WAV, FLAC, Ogg, Opus or MP3, or remove it"
-        ) from refusal
-    if cut_short:
-        raise AudioError(f"{path} is cut short: its end is missing; copy or download it again")
-    if len(samples) * 1000 < SHORTEST_MS * rate_hz:
-        raise AudioError(
-            f"{path} holds {len(samples)} sample{'s' * (len(samples) != 1)} at {rate_hz} Hz: "
-            f"at least {SHORTEST_MS} ms are needed; record it again or remove it"
-        )
-    try:
-        if rate_hz != sample_rate_hz:
-            scaled = samples / np.float32(32768) if plain else samples
-            _check_finite(scaled)
-            return to_int16(_resample(_mono(scaled), rate_hz, sample_rate_hz))
-        return to_int16(samples)
-    except AudioError as refusal:
-        raise AudioError(f"{path}: {refusal}") from None
+    samples, notices = decode(path, sample_rate_hz, channel=channel)
+    for notice in notices:
+        tell(notice)
+    return samples
 
 
 def write_audio(
@@ -122,14 +101,3 @@ def find_audio(folder: Path | str) -> list[Path]:
             "give a folder that does"
         )
     return sorted(found)
-
-
-def _check_file(path: Path | str) -> None:
-    try:
-        with open(path, "rb") as file:
-            empty = not file.read(1)
-    except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None
-    if empty:
-        raise AudioError(f"{path} is empty (0 bytes): record it again or remove it")

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from kws.audio.samples import Samples, to_int16
 from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
-from kws.support.notices import tell
+from kws.support.notices import Notice, tell
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".w64", ".rf64"}
@@ -75,13 +76,14 @@ def find_audio(folder: Path | str) -> list[Path]:
     """List the sound files of a folder and of all folders below it, sorted by path.
 
     Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
-    file on a foreign disk).  Raises CorpusError if the folder is missing or holds no sound file.
+    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises CorpusError if the folder is missing or holds no sound file.
     """
     root = Path(folder)
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise CorpusError(f"{root} {what}: give a folder of sound files")
     found: list[Path] = []
+    others: Counter[str] = Counter()
     seen: set[str] = set()
     for parent, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(parent)
@@ -90,14 +92,32 @@ def find_audio(folder: Path | str) -> list[Path]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
-        ]
+        for name in names:
+            if is_audio_name(name):
+                found.append(Path(parent, name))
+            else:
+                others[_kind_of_name(name)] += 1
     if not found:
         raise CorpusError(
             f"{root} holds no sound files ({', '.join(sorted(AUDIO_SUFFIXES))}): "
             "give a folder that does"
         )
+    if others:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
+        total = sum(others.values())
+        are, names = ("is", "its name is") if total == 1 else ("are", "their names are")
+        files = f"{total} file{'s' * (total != 1)}"
+        text = f"{root}: {files} {are} left out, as {names} no sound file's ({kinds})"
+        tell(Notice("stray files", text))
     return sorted(found)
+
+
+def is_audio_name(name: str) -> bool:
+    """Tell whether a file's name is that of a sound file, and not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+
+
+def _kind_of_name(name: str) -> str:
+    if name.startswith("."):
+        return "._*" if name.startswith("._") else name
+    return os.path.splitext(name)[1].lower() or "without suffix"

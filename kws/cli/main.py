@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from kws.cli import bench, board, train
-from kws.cli.options import AsJson, Channel, Folders, Model, Noise, OutputFolder, Seed, Split, Threshold
+from kws.cli.options import (
+    AsJson,
+    Channel,
+    Folders,
+    Model,
+    Noise,
+    OutputFolder,
+    Seed,
+    Split,
+    Threshold,
+)
 from kws.cli.support import CommandGroup, ListCommand
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
 from kws.evaluation.operating_points import SWEEP_LOG_ODDS, operating_point, stream_verdict
-from kws.evaluation.recording_stream import PlacedClip, Stream, build_stream
+from kws.evaluation.recording_stream import PlacedClip, Playlist, Stream
 from kws.evaluation.verdict import Hit, Verdict
 
 
@@ -26,6 +26,7 @@ def evaluate_stream(
     threshold: float | None = None,
     list_errors: bool = False,
     held_out: bool = False,
+    channel: int | None = None,
 ) -> dict[str, Any]:
     """Play all recordings as one stream, and count misses and false accepts at many thresholds.
 
@@ -38,20 +39,24 @@ def evaluate_stream(
     Returns hours (of negative recordings, without joins), positives, operating_points and
     at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip,
     its last 20 ms within 30 dB of the loudest, to its detection; None if nothing was found),
-    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, model_bytes and engine; with
+    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, unread [{file, reason}] (what
+    could not be read and is left out), model_bytes and engine; with
     `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
     if held_out:
         positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
-    stream = build_stream(
+    playlist = Playlist(
         *(positives, negatives, model.words),
         noise=noise,
         snr_db=snr_db,
         seed=seed,
         sample_rate_hz=model.features.sample_rate_hz,
+        channel=channel,
     )
-    scores = batch.scores(model, stream.samples)
+    stream = playlist.stream
+    features = batch.features_of_blocks(playlist.blocks(), model.features)
+    scores = batch.scores_of(model, features)
     default = model.detector.threshold if threshold is None else threshold
     points = [
         operating_point(stream, tried, stream_verdict(model, stream, scores, tried))
@@ -71,6 +76,7 @@ def evaluate_stream(
         "seed": seed,
         "model_bytes": len(model.data),
         "engine": "c",
+        "unread": [{"file": str(path), "reason": reason} for path, reason in stream.unread.items()],
     }
     if list_errors:
         result["missed"] = [str(clip.path) for clip in verdict.missed]

@@ -5,7 +5,7 @@ Nothing here computes: every number comes from firmware/src through kws.engine.n
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,6 +103,27 @@ def features(samples: npt.ArrayLike, config: FeatureConfig | None = None) -> Int
     """Return the engine's features of one signal: (frames, n_features) int16; 128 is one nat."""
     frames: Int16Array = features_batch(to_int16(samples)[None, :], config, threads=1)[0]
     return frames
+
+
+def features_of_blocks(
+    blocks: Iterable[Int16Array], config: FeatureConfig | None = None
+) -> Int16Array:
+    """Return what `features` does, of a stream that arrives in blocks and is not kept.
+
+    blocks: (samples,) int16 each, of any length. Returns (frames, n_features) int16.
+    """
+    config = config or FeatureConfig()
+    parts: list[Int16Array] = []
+    waiting: Int16Array = np.zeros(0, np.int16)
+    overlap = 0  # frames at the head of `waiting` that were given out: a delta looks back at one
+    for block in blocks:
+        waiting = np.concatenate([waiting, block])
+        found = features_batch(waiting[None, :], config, threads=1)[0]
+        if len(found) > overlap:
+            parts.append(found[overlap:])
+            waiting = waiting[(len(found) - 1) * config.hop_length :].copy()
+            overlap = 1
+    return np.concatenate(parts) if parts else np.empty((0, config.n_features), np.int16)
 
 
 def network_batch(

@@ -15,7 +15,7 @@ from kws.evaluation.operating_points import (
     stream_verdict,
     sweep,
 )
-from kws.evaluation.recording_stream import PlacedClip, Stream, build_stream
+from kws.evaluation.recording_stream import PlacedClip, Playlist, Stream
 from kws.evaluation.verdict import Hit, Verdict
 
 
@@ -30,6 +30,7 @@ def evaluate_stream(
     threshold: float | None = None,
     list_errors: bool = False,
     held_out: bool = False,
+    channel: int | None = None,
 ) -> dict[str, Any]:  # longer than most: its docstring says what every figure means
     """Play all recordings as one stream, and count misses and false accepts at many thresholds.
 
@@ -42,20 +43,23 @@ def evaluate_stream(
     Returns hours (of negative recordings, without joins), positives, operating_points and
     at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip,
     its last 20 ms within 30 dB of the loudest, to its detection; None if nothing was found),
-    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, model_bytes and engine; with
+    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, unread [{file, reason}] (what
+    could not be read and is left out), model_bytes and engine; with
     `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
     if held_out:
         positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
-    stream = build_stream(
+    playlist = Playlist(
         *(positives, negatives, model.words),
         noise=noise,
         snr_db=snr_db,
         seed=seed,
         sample_rate_hz=model.features.sample_rate_hz,
+        channel=channel,
     )
-    scores = batch.scores(model, stream.samples)
+    stream = playlist.stream
+    scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
     verdict = stream_verdict(model, stream, scores, threshold)
     points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
     default = model.detector.threshold if threshold is None else threshold
@@ -65,6 +69,7 @@ def evaluate_stream(
         "seed": seed,
         "model_bytes": len(model.data),
         "engine": "c",
+        "unread": [{"file": str(path), "reason": reason} for path, reason in stream.unread.items()],
     }
     return {**result, **_errors(stream, verdict)} if list_errors else result
 

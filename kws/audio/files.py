@@ -34,7 +34,7 @@ def read_audio(path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sample
     """
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_name(path)) as file:
             # Lossy decoders overshoot full scale and libsndfile would wrap; 24 and 32 bits would
             # be cut instead of rounded.  Only 16-bit files need no such care.
             plain = file.subtype == "PCM_16" and file.channels == 1
@@ -124,10 +124,17 @@ def find_audio(folder: Path | str) -> list[Path]:
     return sorted(found)
 
 
+def _name(path: Path | str) -> str | bytes:
+    """A file's name as soundfile takes it; where names are bytes they need not be UTF-8."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
 def _check_file(path: Path | str) -> None:
     try:
         with open(path, "rb") as file:
             empty = not file.read(1)
+    except IsADirectoryError:
+        raise AudioError(f"{path} is a folder: name the recordings in it, one or more") from None
     except OSError as refusal:
         reason = (refusal.strerror or str(refusal)).lower()
         raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import Model, Threshold
+from kws.support.text import shown
 
 
 def deploy(
@@ -33,7 +34,7 @@ def deploy(
     from kws.device import deploy
 
     done = deploy.deploy([model, *([second] if second else [])], board, to, microphone)
-    print(done.file)
+    print(shown(done.file))
     print(done.instructions)
 
 

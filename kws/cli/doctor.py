@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from kws.errors import KwsError, MicrophoneError, ToolError
+from kws.support.text import shown
 
 OLDEST_PYTHON = (3, 10)
 IMPORT_TIMEOUT_S = 120
@@ -70,9 +71,9 @@ def to_text(checks: list[Check]) -> str:
         lines.append(purpose)
         for check in (check for check in checks if check.purpose == purpose):
             mark = "ok" if check.ok else "MISSING" if check.required else "optional"
-            lines.append(f"  {mark:<9} {check.name:<20} {check.detail}")
+            lines.append(f"  {mark:<9} {check.name:<20} {shown(check.detail)}")
             if not check.ok:
-                lines.append(f"  {'':<9} {'':<20} -> {check.remedy}")
+                lines.append(f"  {'':<9} {'':<20} -> {shown(check.remedy)}")
     lacks = sum(not check.ok and check.required for check in checks)
     lines.append(f"{lacks} required part(s) missing" if lacks else "everything required is there")
     return "\n".join(lines)

@@ -1,6 +1,5 @@
 """The command line: parse, call, print.  What a command needs is imported when it runs."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,8 @@ import typer
 from kws.cli import bench, board, train
 from kws.cli.options import AsJson, Folders, Model, Noise, OutputFolder, Seed, Split, Threshold
 from kws.cli.support import CommandGroup, ListCommand
+from kws.errors import AudioError
+from kws.support.text import json_text, shown
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -144,6 +145,8 @@ def listen(
     if not files:
         listen.listen_to_microphone(spotter, device, printer, rate_hz)
     elif files == ["-"]:
+        if sys.stdin is None:
+            raise AudioError("the standard input is closed: pipe raw int16 samples into it")
         listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
     else:
         listen.listen_to_files(spotter, [Path(file) for file in files], printer, rate_hz)
@@ -183,7 +186,7 @@ def export(
     from kws.device import export
 
     for path in export.export(model, to, format):
-        print(path)
+        print(shown(path))
 
 
 @app.command()
@@ -218,7 +221,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _print(result: Any, as_json: bool, to_text: Any = str) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False) if as_json else to_text(result))
+    print(json_text(result, indent=2) if as_json else to_text(result))
 
 
 def main() -> None:

@@ -33,6 +33,9 @@ def encode(
     weights: Weights,
 ) -> bytes:
     """Return the bytes of a .kws file; ModelError where they exceed the format."""
+    for name in classes:
+        if not name.isprintable():
+            raise ModelError(f"The class {name!r} holds characters that do not print: leave them.")
     try:
         data = _encode(features, detector, classes, weights)
     except (struct.error, ValueError) as error:

@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#E4E4E4",
     "legend.frameon": False,
     "lines.linewidth": 1.8,
+    "text.parse_math": False,  # a word may hold a dollar
 }
 
 

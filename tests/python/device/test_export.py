@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loudness_models import noise, two_words, wake_word
+from loudness_models import foreign_word, noise, two_words, wake_word
 from random_models import LARGE
 
 import kws
@@ -184,7 +184,7 @@ def test_no_model_takes_a_name_of_the_examples():
 def test_words_cannot_break_out_of_a_comment(tmp_path):
     needs("cc")
     path = tmp_path / "evil.kws"
-    path.write_bytes(wake_word("*/ #error \\\n"))
+    path.write_bytes(foreign_word("*/ #error \\\n"))
     export.export(path, tmp_path / "out", "c")
     command = ["cc", "-std=c99", *STRICT, "-c", "main.c", "-o", "x.o"]
     subprocess.run(command, cwd=tmp_path / "out", check=True)

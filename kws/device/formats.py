@@ -10,6 +10,7 @@ from kws.device import footprint
 from kws.device.engine_sources import ASSEMBLY, amalgamation, engine_sources, with_limits
 from kws.device.identifiers import identifier
 from kws.engine.model_file import Model
+from kws.support.text import markdown
 
 BYTES_A_LINE = 16
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -118,7 +119,7 @@ def attribution(model: Model) -> str:
     card = model.path.with_name("README.md") if model.path else None
     text = card.read_text(encoding="utf-8") if card and card.is_file() else ""
     found = re.search(r"^## Data\n+((?:- .*\n)+)", text, flags=re.M)
-    if text.startswith(f"# {model.name}\n") and found:
+    if text.startswith(f"# {markdown(model.name)}\n") and found:
         return f"The model's card names what it was trained on:\n\n{found[1].strip()}"
     return (
         "No model card lies beside the model: name here whoever's recordings it was trained on, "

@@ -45,6 +45,28 @@ def json_text(value: Any, indent: int | None = None) -> str:
     )
 
 
+def markdown(text: object) -> str:
+    """Return what others wrote as text of a Markdown page, on one line: no markup, no HTML."""
+    return re.sub(r"[\\`*\[\]<>&|~]", r"\\\g<0>", shown(text))
+
+
+def code(text: object) -> str:
+    """Return what others wrote as a code span of a Markdown page."""
+    ticks = "`" * (1 + _longest_run(shown(text)))
+    pad = " " if len(ticks) > 1 else ""
+    return f"{ticks}{pad}{shown(text)}{pad}{ticks}"
+
+
+def code_block(lines: Sequence[str]) -> list[str]:
+    """Return what others wrote as the lines of a block of code, which no line of them ends."""
+    fence = "`" * max(3, 1 + max(map(_longest_run, lines), default=0))
+    return [fence, *map(shown, lines), fence]
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
 def count_of(number: int, what: str) -> str:
     """Return a number with its noun: 1 clip, 2 clips, 1,000 clips."""
     return f"{number:,} {what}{'s' * (number != 1)}"
@@ -98,7 +120,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows under a header as a Markdown table: columns of numbers to the right."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    cells = [[shown(cell).replace("|", "\\|") for cell in row] for row in rows]
     marks = ["--:" if right else "---" for right in _are_numbers(cells, len(header))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (list(header), marks, *cells))
 

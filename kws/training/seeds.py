@@ -59,7 +59,7 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
         if (folder / name).exists():
             shutil.copyfile(folder / name, out / name)
     kept = dataclasses.replace(recipe, seed=metrics["seed"])
-    card = model_card.model_card(metrics, card_config(kept))
+    card = model_card.model_card(metrics, card_config(kept), out.as_posix())
     for name, text in (("metrics.json", json.dumps(metrics, indent=1) + "\n"), ("README.md", card)):
         with replacing(out / name, KwsError) as file:
             file.write(text.encode())

@@ -322,7 +322,7 @@ def _write_results(recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], ou
     for name, text in {
         "config.toml": config,
         "metrics.json": json.dumps(metrics, indent=1) + "\n",
-        "README.md": model_card.model_card(metrics, card_config(recipe)),
+        "README.md": model_card.model_card(metrics, card_config(recipe), out.as_posix()),
     }.items():
         with replacing(out / name, KwsError) as file:
             file.write(text.encode())

@@ -79,6 +79,10 @@ def monitor(
     from kws.device.serial_port import SerialPort
     from kws.listening.timeline import Printer
 
+    if png:
+        from kws.report.drawing import require_plots
+
+        require_plots()  # before the hours that it is to draw
     settings = monitor.Settings(
         threshold=threshold,
         refractory_frames=refractory,

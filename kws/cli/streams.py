@@ -68,8 +68,10 @@ def tell(sentence: str) -> None:
 
 def reason_of(error: OSError) -> str:
     """Return what the operating system refuses, in a sentence's words."""
+    if error.errno is None:
+        return str(error)
     why = (error.strerror or str(error)).lower()
-    if error.filename is None:
+    if error.filename is None:  # of a stream that stands open already
         return f"cannot write the output: {why}"
     name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
     return f"{name}: {why}"

@@ -14,6 +14,11 @@ from kws.errors import KwsError
 from kws.support.text import shown
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+# Of the extra "train"; pyproject.toml has the packages that bring them.
+TRAINING_MODULES = (
+    *("torch", "torchaudio", "librosa", "matplotlib", "tensorboard", "tomli", "tomli_w"),
+    *("scipy", "threadpoolctl"),  # which librosa brings
+)
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of click, which typer may bring within itself
 _NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
 ORDER = tuple(_NAMES.split())
@@ -77,9 +82,29 @@ def _ending(args: list[str]) -> Iterator[None]:
         if error.filename is None:
             streams.discard(sys.stdout)
         raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        sentence = _lacking(str(error.name), args)
+        if not sentence:
+            raise
+        streams.tell(sentence)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         streams.tell("interrupted")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _lacking(module: str, args: list[str]) -> str:
+    """Say what to install where a command needs what the light installation leaves out."""
+    if module.startswith("kws.network.scan"):
+        return (
+            "This build of kws cannot train, since its compiler has no vectors: build it with gcc "
+            "or clang, for example in WSL on Windows."
+        )
+    if module.partition(".")[0] not in TRAINING_MODULES:
+        return ""
+    command = next((arg for arg in args if not arg.startswith("-")), "")
+    who = "Training" if command == "train" else f"kws {command}"
+    return f"{who} needs more packages: pip install 'kws[train]'."
 
 
 def _dash_hint(args: list[str]) -> str:

@@ -18,7 +18,7 @@ from kws.listening.near_misses import Near, Sound
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import log_odds_q10, posterior_of
 from kws.support.files import replacing
-from kws.support.text import bar, bar_characters, clock
+from kws.support.text import bar, bar_characters, cell_text, clock, count_of, shown
 
 CLIP_BEFORE_S = 1.5
 CLIP_AFTER_S = 0.5
@@ -99,7 +99,7 @@ class Monitor:
             line.ask(f"r {settings.refractory_frames}", f"r {settings.refractory_frames}")
         if settings.save:
             line.ask("w", "w")
-        near = log_odds_q10(settings.near)
+        near = log_odds_q10(settings.near, "--near")
         if near >= board.threshold_q10:
             raise ConfigError(
                 f"--near {settings.near} is not below the threshold "
@@ -198,13 +198,13 @@ class Monitor:
         if board.lost_samples + board.skipped_lines != self._lost:
             self._lost = board.lost_samples + board.skipped_lines
             self._note(
-                f"kws: the board has lost {board.lost_samples} samples and left out "
-                f"{board.skipped_lines} lines so far"
+                f"kws: the board has lost {count_of(board.lost_samples, 'sample')} and left out "
+                f"{count_of(board.skipped_lines, 'line')} so far"
             )
 
     def _note(self, text: str) -> None:
         self._wipe()
-        print(text, file=self.notes, flush=True)
+        print(shown(text), file=self.notes, flush=True)
 
     def _wipe(self) -> None:
         if self.notes.isatty():
@@ -222,7 +222,7 @@ def write_csv(record: Record, board: Board, path: Path) -> None:
     """Write a row a frame: frame, time in seconds, posterior of each word."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["frame", "time_s", *board.words.values()])
+    table.writerow(["frame", "time_s", *map(cell_text, board.words.values())])
     for frame, row in zip(record.frames, record.scores, strict=True):
         table.writerow(
             [frame, f"{board.end_s(frame):.3f}", *(f"{posterior_of(s):.5f}" for s in row)]

@@ -4,6 +4,7 @@ A network that has a .kws form ships bytes and is measured through the C engine;
 measured in float and says so. A run that is done is not repeated, one that was killed goes on.
 """
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -29,7 +30,8 @@ from kws.training.feature_store import CACHE, FeatureStore
 from kws.training.task import Run, Teacher
 from kws.training.trainer import Trainer, pieces
 
-NETWORK, CONFIG = "network.pt", "config.toml"
+NETWORK, CONFIG, METRICS = "network.pt", "config.toml", "metrics.json"
+SUM = "network_sha256"  # among the metrics
 FLOAT, INTEGERS = "float", "integers through the C engine"
 
 
@@ -78,11 +80,12 @@ def compare(
         model_file.save(folder / f"{recipe.name}.kws", data)
     state = io.BytesIO()
     torch.save(network.state_dict(), state)
+    metrics[SUM] = hashlib.sha256(state.getbuffer()).hexdigest()
     # The metrics come last: where they are, all is.
     for name, content in (
         (NETWORK, state.getvalue()),
         (CONFIG, recipe.to_toml().encode()),
-        ("metrics.json", (json.dumps(metrics, indent=1) + "\n").encode()),
+        (METRICS, (json.dumps(metrics, indent=1) + "\n").encode()),
     ):
         with replacing(folder / name, KwsError) as file:
             file.write(content)
@@ -92,7 +95,7 @@ def compare(
 def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
     """Return the metrics of a run that is done, None where it is not, or not begun."""
     try:
-        metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
+        metrics: dict[str, Any] = json.loads((folder / METRICS).read_text("utf-8"))
         config = (folder / CONFIG).read_text("utf-8")
     except FileNotFoundError:
         return None
@@ -120,6 +123,10 @@ def _load(network: Network, path: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     try:
+        metrics = path.parent / METRICS
+        wanted = json.loads(metrics.read_text("utf-8")).get(SUM) if metrics.exists() else None
+        if wanted not in (None, hashlib.sha256(data).hexdigest()):
+            raise ValueError("torch would read changed bytes without a word")
         network.load_state_dict(tensors_of(data))
     except Exception:  # torch raises whatever the damaged file makes it raise
         raise ConfigError(

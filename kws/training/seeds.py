@@ -8,7 +8,6 @@ the least loss there: it tells how a seed fares on other recordings, which its a
 
 import dataclasses
 import json
-import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,8 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
     metrics = {**metrics, "seeds": [_figures(each) for _, each in runs]}
     for name in (f"{recipe.name}.kws", *RESULTS):
         if (folder / name).exists():
-            shutil.copyfile(folder / name, out / name)
+            with replacing(out / name, KwsError) as file:
+                file.write((folder / name).read_bytes())
     kept = dataclasses.replace(recipe, seed=metrics["seed"])
     card = model_card.model_card(metrics, card_config(kept))
     for name, text in (("metrics.json", json.dumps(metrics, indent=1) + "\n"), ("README.md", card)):

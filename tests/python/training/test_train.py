@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from kws.cli.main import app
 from kws.engine import model_file
-from kws.errors import ConfigError, ModelError
+from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.stream import evaluate_stream
 from kws.settings.compression import CompressionConfig
@@ -475,7 +475,7 @@ def test_the_release_is_lowered_to_a_threshold_below_it(finished, tmp_path):
     assert detector.release == detector.threshold == pytest.approx(chosen, abs=1e-6)
 
 
-def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_path):
+def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_path, monkeypatch):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(command_recipe(words, seed=7).to_toml())
     out = tmp_path / "best"
@@ -494,4 +494,14 @@ def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_pa
     assert f"{sum(last) / 3:.2f} % ({', '.join(f'{each:.2f}' for each in last)})" in card
     trained = (best / "metrics.json").stat().st_mtime_ns
     assert train_seeds(recipe, 3, out, say=lambda line: None) == metrics
+
+    (out / "commands.kws").write_bytes(b"the one before")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(KwsError, match="no space left on device"):
+        train_seeds(recipe, 3, out, say=lambda line: None)
+    assert (out / "commands.kws").read_bytes() == b"the one before"
     assert (best / "metrics.json").stat().st_mtime_ns == trained  # not once more

@@ -28,6 +28,7 @@ from kws.settings.stages import stages_of
 from kws.support import files
 from kws.support.sealed import SEAL_BYTES, sealing
 from kws.training import trainer
+from kws.training.checkpoint import write_checkpoint
 from kws.training.copies import Versions
 from kws.training.trainer import CHECKPOINT, Trainer
 
@@ -428,6 +429,23 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
         assert resumed.run() == data, epoch
         assert resumed.history == unbroken.history, epoch
         assert resumed.quantized.encode() == unbroken.quantized.encode(), epoch
+
+
+@pytest.mark.parametrize("stage", ["fixed support", "quantized"])
+def test_a_resumed_run_keeps_the_support_that_was_found(stage, tmp_path):
+    """The support is the checkpoint's, be it another than that of the largest weights."""
+    recipe = recipe_of(compression=SPARSE)
+    stages = [name for name, epochs in names(recipe) for _ in range(epochs)]
+    with pytest.raises(Killed):
+        make(recipe, tmp_path, log=kill_after(stages.index(stage) + 1)).run()
+    content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    found = {name: mask.roll(1, -1) for name, mask in content["masks"].items()}
+    assert any(not torch.equal(found[name], content["masks"][name]) for name in found)
+    write_checkpoint(tmp_path / CHECKPOINT, {**content, "masks": found})
+    resumed = make(recipe, tmp_path, seed=1)
+    resumed.run()
+    assert set(resumed.masks) == {"W0", "W1", "U0", "U1"}
+    assert all(torch.equal(resumed.masks[name], found[name]) for name in found)
 
 
 def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):

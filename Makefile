@@ -9,11 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILD := build
 
-ENGINE := $(wildcard firmware/include/*.h firmware/src/*.[ch])
-NATIVE := $(ENGINE) $(wildcard kws/engine/native/*.[ch] kws/network/scan/*.[ch]) \
+ENGINE := firmware/src
+include $(ENGINE)/sources.mk
+NATIVE := $(ENGINE_C) $(ENGINE_H) $(wildcard kws/engine/native/*.[ch] kws/network/scan/*.[ch]) \
           kws/engine/native/build.py kws/network/scan/build.py
-TEST_SOURCES := $(wildcard firmware/src/*.c tests/c/engine/*.c)
-TEST_HEADERS := $(wildcard firmware/*/*.h tests/c/engine/*.h tests/c/fuzz/*.h)
+TEST_SOURCES := $(ENGINE_C) $(wildcard tests/c/engine/*.c)
+TEST_HEADERS := $(ENGINE_H) $(wildcard firmware/app/*.h tests/c/engine/*.h tests/c/fuzz/*.h)
 
 STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef \
           -pedantic -Werror
@@ -90,7 +91,7 @@ firmware: ## the engine as a library, for this machine and each cross compiler t
 define library
 @if command -v $(2)gcc >/dev/null; then \
     mkdir -p $(BUILD)/firmware/$(1) && cd $(BUILD)/firmware/$(1) && rm -f libkws.a && \
-    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(CURDIR)/firmware/src/*.c && \
+    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(ENGINE_C:%=$(CURDIR)/%) && \
     $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
@@ -140,9 +141,12 @@ test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, th
 	@$(MAKE) --no-print-directory fuzz-short
 	@$(MAKE) --no-print-directory test-python
 
-lint: setup ## ruff and mypy
+# .clang-format-ignore names what generators write.
+FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+lint: setup ## ruff, mypy and clang-format
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(FORMATTED)
 
 test-python: setup
 	$(BIN)/python -m pytest
@@ -170,14 +174,14 @@ $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 
 # The host's batches: front end and network again, with 16 lanes.
 $(BUILD)/tests/lanes_baseline: FLAGS := -O3
-$(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(wildcard firmware/src/*.c) \
+$(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(ENGINE_C) \
                 tests/c/engine/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/engine/native \
 	    $(filter %.c,$^) -o $@
 
 # The application of the boards, on a board that is all in memory.
-$(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch] firmware/src/*.c) $(TEST_HEADERS) \
+$(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \
               tests/c/engine/runner.c tests/c/engine/run_host.c tests/c/engine/vectors.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/c/app -Ifirmware/app \
@@ -192,7 +196,7 @@ mutate: setup ## change one token of a source at a time and list what no test no
 	nice $(BIN)/python tests/mutation/mutate.py $(FILE) --limit $(LIMIT)
 
 FUZZED := model stream
-FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/c/engine/vectors.c
+FUZZ_SOURCES := $(ENGINE_C) tests/c/engine/vectors.c
 fuzz-short: $(FUZZED:%=$(BUILD)/tests/mutate_%)
 	$(BUILD)/tests/mutate_model 20000
 	$(BUILD)/tests/mutate_stream 1000

@@ -8,7 +8,12 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, ExecError, PlatformError
 
-ENGINE = ("firmware/include/*.h", "firmware/src/kws*.*", "firmware/ports/*/*.bin")
+ENGINE = (
+    "firmware/include/*.h",
+    "firmware/src/kws*.*",
+    "firmware/src/*/kws*.*",
+    "firmware/ports/*/*.bin",
+)
 
 
 class BuildEngine(build_ext):

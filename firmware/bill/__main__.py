@@ -23,7 +23,7 @@ from kws.support.files import replacing
 from kws.support.text import table as aligned
 
 TABLE = FIRMWARE / "bill.json"
-PAGE = FIRMWARE / "BILL.md"
+PAGE = FIRMWARE / "docs" / "BILL.md"
 README = ROOT / "README.md"
 
 

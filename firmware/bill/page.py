@@ -153,12 +153,12 @@ def readme_line(table: Table) -> str:
     return (
         "| Cortex-M0 (M4), whole engine and a 1 KB model: instructions per frame of 20 ms; flash; "
         f"RAM and stack | {instructions}; {kilobytes} KB; {_pair(table, ram_and_stack, 1_000)} KB "
-        "([all cores](firmware/BILL.md)) | `make size` |"
+        "([all cores](firmware/docs/BILL.md)) | `make size` |"
     )
 
 
 def marked(document: str, table: Table, frames: int) -> str:
-    """firmware/BILL.md with these tables between its marks."""
+    """firmware/docs/BILL.md with these tables between its marks."""
     compilers = "\n".join(f"- {c}" for c in sorted({core["compiler"] for core in table.values()}))
     written = f"{report(table, frames, markdown_table)}\n\nCompilers:\n\n{compilers}"
     before, _, rest = document.partition(BEGIN)

@@ -2,20 +2,23 @@
 
 import io
 import os
+from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from kws.audio.samples import Samples, _check_finite, _mono, _resample, to_int16
-from kws.audio.truncation import is_cut_short
+from kws.audio.recording import decode
+from kws.audio.samples import Samples, to_int16
 from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
+from kws.support.notices import Notice, tell
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
-SHORTEST_MS = 10
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".w64", ".rf64"}
+    | {".au", ".snd", ".caf", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".3gp"}
+)
 
 _SAVED_AS = {
     ".wav": ("WAV", "PCM_16"),
@@ -25,43 +28,20 @@ _SAVED_AS = {
 }
 
 
-def read_audio(path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Samples:
-    """Read a whole sound file as mono int16 at `sample_rate_hz`.
+def read_audio(
+    path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ, *, channel: int | None = None
+) -> Samples:
+    """Read a whole sound file as mono int16 at `sample_rate_hz`, and tell what is odd about it.
 
-    WAV, FLAC, Ogg Vorbis, Opus and MP3; any rate, any number of channels (averaged), 8 to 64 bits.
-    Returns (samples,) int16.  Raises AudioError, naming the file, for one that is missing, not
-    audio, cut short, shorter than 10 ms, or that holds NaN or infinity.
+    Formats, channels and refusals are those of `Recording`, which reads in blocks. Returns
+    (samples,) int16. Raises AudioError, naming the file. What a person should know and can live
+    with (a lying header, a telephone's bandwidth, channels that differ, silence) is told by
+    `support.notices`.
     """
-    _check_file(path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            # Lossy decoders overshoot full scale and libsndfile would wrap; 24 and 32 bits would
-            # be cut instead of rounded.  Only 16-bit files need no such care.
-            plain = file.subtype == "PCM_16" and file.channels == 1
-            samples = file.read(dtype="int16" if plain else "float32", always_2d=True)
-            rate_hz = int(file.samplerate)
-            cut_short = is_cut_short(file, path, len(samples))
-    except (soundfile.SoundFileError, RuntimeError) as refusal:
-        # libsndfile repeats the path, and words a truncated file like a text file.
-        raise AudioError(
-            f"cannot decode {path}: not a sound file, or a damaged one; "
-            "give WAV, FLAC, Ogg, Opus or MP3, or remove it"
-        ) from refusal
-    if cut_short:
-        raise AudioError(f"{path} is cut short: its end is missing; copy or download it again")
-    if len(samples) * 1000 < SHORTEST_MS * rate_hz:
-        raise AudioError(
-            f"{path} holds {len(samples)} sample{'s' * (len(samples) != 1)} at {rate_hz} Hz: "
-            f"at least {SHORTEST_MS} ms are needed; record it again or remove it"
-        )
-    try:
-        if rate_hz != sample_rate_hz:
-            scaled = samples / np.float32(32768) if plain else samples
-            _check_finite(scaled)
-            return to_int16(_resample(_mono(scaled), rate_hz, sample_rate_hz))
-        return to_int16(samples)
-    except AudioError as refusal:
-        raise AudioError(f"{path}: {refusal}") from None
+    samples, notices = decode(path, sample_rate_hz, channel=channel)
+    for notice in notices:
+        tell(notice)
+    return samples
 
 
 def write_audio(
@@ -96,13 +76,14 @@ def find_audio(folder: Path | str) -> list[Path]:
     """List the sound files of a folder and of all folders below it, sorted by path.
 
     Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
-    file on a foreign disk).  Raises CorpusError if the folder is missing or holds no sound file.
+    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises CorpusError if the folder is missing or holds no sound file.
     """
     root = Path(folder)
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise CorpusError(f"{root} {what}: give a folder of sound files")
     found: list[Path] = []
+    others: Counter[str] = Counter()
     seen: set[str] = set()
     for parent, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(parent)
@@ -111,25 +92,32 @@ def find_audio(folder: Path | str) -> list[Path]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
-        ]
+        for name in names:
+            if is_audio_name(name):
+                found.append(Path(parent, name))
+            else:
+                others[_kind_of_name(name)] += 1
     if not found:
         raise CorpusError(
             f"{root} holds no sound files ({', '.join(sorted(AUDIO_SUFFIXES))}): "
             "give a folder that does"
         )
+    if others:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
+        total = sum(others.values())
+        are, names = ("is", "its name is") if total == 1 else ("are", "their names are")
+        files = f"{total} file{'s' * (total != 1)}"
+        text = f"{root}: {files} {are} left out, as {names} no sound file's ({kinds})"
+        tell(Notice("stray files", text))
     return sorted(found)
 
 
-def _check_file(path: Path | str) -> None:
-    try:
-        with open(path, "rb") as file:
-            empty = not file.read(1)
-    except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None
-    if empty:
-        raise AudioError(f"{path} is empty (0 bytes): record it again or remove it")
+def is_audio_name(name: str) -> bool:
+    """Tell whether a file's name is that of a sound file, and not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+
+
+def _kind_of_name(name: str) -> str:
+    if name.startswith("."):
+        return "._*" if name.startswith("._") else name
+    return os.path.splitext(name)[1].lower() or "without suffix"

@@ -156,18 +156,18 @@ def frontier(
     Example: kws bench frontier
     Example: kws bench frontier --data data/raw/speech_commands --only ours-512 --only gru --seeds 3
     """
-    from kws.studies import frontier, frontier_picture
+    from kws.studies import frontier, frontier_picture, frontier_points
 
     if data is not None:
         template = frontier.template_of(recipe, data)
         frontier.train_missing(
             template, to, only=only or (), seeds=seeds, epochs_scale=epochs_scale, say=_say
         )
-    kept = frontier.load(models / "frontier.json")
+    kept = frontier_points.load(models / "frontier.json")
     found = frontier.gather([to, *(runs or [])], models)
-    points = frontier.merge(kept, [*found, *frontier.published()])
+    points = frontier_points.merge(kept, [*found, *frontier_points.published()])
     text = frontier_picture.to_markdown(points)
-    frontier.save(models / "frontier.json", points)
+    frontier_points.save(models / "frontier.json", points)
     frontier_picture.draw(points, models / "frontier.png")
     for document in (models / "README.md", models.parent / "README.md"):
         frontier_picture.update(document, text)

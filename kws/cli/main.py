@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from kws.cli import bench, board, train
-from kws.cli.options import AsJson, Folders, Model, Noise, OutputFolder, Seed, Split, Threshold
+from kws.cli.options import (
+    AsJson,
+    Channel,
+    Folders,
+    Model,
+    Noise,
+    OutputFolder,
+    Seed,
+    Split,
+    Threshold,
+)
 from kws.cli.support import CommandGroup, ListCommand
 
 app = typer.Typer(
@@ -122,6 +132,7 @@ def listen(
         str | None, typer.Option(metavar="NUMBER|NAME", help="A microphone of `kws devices`.")
     ] = None,
     threshold: Threshold = None,
+    channel: Channel = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a detection.")] = False,
 ) -> None:
     """Detect the wake word in recordings, in a pipe, or live from the microphone.
@@ -135,6 +146,8 @@ def listen(
         raise typer.BadParameter("- stands alone: it cannot be mixed with files")
     if files and device is not None:
         raise typer.BadParameter("--device goes with the microphone, not with files or -")
+    if files == ["-"] and channel is not None:
+        raise typer.BadParameter("--channel goes with files and the microphone: - has one channel")
     from kws.engine.spotter import Spotter
     from kws.listening import listen, timeline
 
@@ -142,11 +155,14 @@ def listen(
     printer = timeline.Printer(sys.stdout, as_json=as_json)
     rate_hz = spotter.model.features.sample_rate_hz
     if not files:
-        listen.listen_to_microphone(spotter, device, printer, rate_hz)
+        listen.listen_to_microphone(spotter, device, printer, rate_hz, channel=channel)
     elif files == ["-"]:
         listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
     else:
-        listen.listen_to_files(spotter, [Path(file) for file in files], printer, rate_hz)
+        paths = [Path(file) for file in files]
+        tally = listen.listen_to_files(spotter, paths, printer, rate_hz, channel=channel)
+        if tally.unread:
+            raise typer.Exit(1)
 
 
 @app.command()

@@ -23,6 +23,10 @@ Threshold = Annotated[
     float | None,
     typer.Option(metavar="P", help="A posterior between 0 and 1, in place of the model's own."),
 ]
+Channel = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Of several channels only this one; the first is 0."),
+]
 Positives = Annotated[Folders, typer.Option(metavar="DIR ...", help="Folders with the wake word.")]
 Negatives = Annotated[Folders, typer.Option(metavar="DIR ...", help="Folders without it.")]
 Noise = Annotated[

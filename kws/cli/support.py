@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kws.errors import KwsError
+from kws.support.notices import gathered
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
@@ -28,7 +29,8 @@ class CommandGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            result = super().invoke(ctx)
+            with gathered():
+                result = super().invoke(ctx)
             sys.stdout.flush()  # while a closed pipe can still be told from a failure
             return result
         except KwsError as error:

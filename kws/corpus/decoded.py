@@ -20,7 +20,7 @@ from kws.audio.samples import Samples
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support import cache as cache_room
-from kws.support.notes import note
+from kws.support.notices import Notice, tell
 from kws.support.progress import progress
 from kws.support.sealed import content_bytes, content_of, is_whole, sealing
 
@@ -148,7 +148,7 @@ def key_of(paths: Sequence[Path], *layout: int) -> str:
 def _prepare(entry: Path) -> None:
     """Make room for an entry that is not there, or say that it is damaged."""
     if entry.exists():
-        note(f"{entry} is damaged: its recordings are decoded again")
+        tell(Notice("damaged", f"{entry} is damaged: its recordings are decoded again"))
     cache_room.make_room(entry.parent)
 
 

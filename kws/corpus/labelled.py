@@ -3,6 +3,7 @@
 import hashlib
 import random
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,8 @@ def command_task(
     Raises CorpusError for a word without clips in this split, or too few to train on.
     """
     known_split(split)
+    if words is not None:
+        words = [unicodedata.normalize("NFC", word) for word in words]  # as the clips' words are
     clip_samples = sample_rate_hz if clip_samples is None else clip_samples
     classes = _classes(words, clips)
     label_of = {word: index for index, word in enumerate(classes)}

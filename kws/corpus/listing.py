@@ -1,11 +1,13 @@
 """What a corpus holds: Speech Commands and folders of clips, listed with word and split."""
 
+import codecs
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.audio.files import AUDIO_SUFFIXES, find_audio, read_audio
+from kws.audio.files import find_audio, is_audio_name, read_audio
 from kws.audio.samples import Samples
 from kws.corpus.splits import SPLITS, speaker_split
 from kws.errors import CorpusError
@@ -37,11 +39,11 @@ def speech_commands(folder: Path | str) -> list[Clip]:
     root = Path(folder)
     if not root.is_dir():
         raise CorpusError(f"{root} is no folder: get the words with `kws download speech-commands`")
-    listed: dict[str, str] = {}
+    listed: dict[str, str] = {}  # in NFC, as macOS writes names in another form than the lists
     for split in ("validation", "testing"):
         listed.update(dict.fromkeys(_listed_names(root / f"{split}_list.txt"), split))
     clips = [
-        Clip(path, word, listed.get(f"{word}/{path.stem}") or speaker_split(path.stem))
+        Clip(path, _nfc(word), listed.get(_nfc(f"{word}/{path.stem}")) or speaker_split(path.stem))
         for word in _word_folders(root)
         for path in _audio_in(root / word)
     ]
@@ -83,17 +85,25 @@ def classes_folder(folder: Path | str) -> list[tuple[Path, str]]:
     words = _word_folders(root, keep=(UNKNOWN, SILENCE))
     if not words:
         raise CorpusError(f"{root} holds no folders named by word: lay it out as <word>/<clip>.wav")
-    return [(path, word) for word in words for path in find_audio(root / word)]
+    return [(path, _nfc(word)) for word in words for path in find_audio(root / word)]
 
 
 def _listed_names(path: Path) -> Iterable[str]:
+    """The names in a list, as `<word>/<stem>`, however a program or an editor wrote them."""
     try:
-        lines = path.read_text("utf-8").split("\n")
+        data = path.read_bytes()
+        is_wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        lines = data.decode("utf-16" if is_wide else "utf-8-sig").splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as refusal:
         raise CorpusError(f"cannot read {path}: {refusal}; download it again") from None
-    return [os.path.splitext(line.strip())[0] for line in lines if line.strip()]
+    names = [line.strip().replace("\\", "/").removeprefix("./") for line in lines]
+    return [_nfc(os.path.splitext(name)[0]) for name in names if name]
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _word_folders(root: Path, keep: Sequence[str] = ()) -> list[str]:
@@ -106,12 +116,7 @@ def _word_folders(root: Path, keep: Sequence[str] = ()) -> list[str]:
 
 def _audio_in(folder: Path) -> list[Path]:
     # Not find_audio: one level, in one system call, and an empty folder is no error here.
-    names = [
-        entry.name
-        for entry in os.scandir(folder)
-        if os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES
-        and not entry.name.startswith(".")
-    ]
+    names = [entry.name for entry in os.scandir(folder) if is_audio_name(entry.name)]
     return [folder / name for name in sorted(names)]
 
 

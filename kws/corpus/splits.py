@@ -1,18 +1,30 @@
-"""Which clips train, which choose the model, and which test it: fixed by name, for ever."""
+"""Which clips train, which choose the model, and which test it: fixed by name, for ever.
+
+Clips of one speaker stay in one part where a file's own path says who speaks: as Speech Commands
+says it (`<speaker>_nohash_<n>`), or by a word for a person with a number or a letter behind it,
+in a folder's name or at the start of the file's: `speaker07/2.wav`, `Speaker_A/x.wav`,
+`user-3/x.wav`, `spk12_hello.wav`. Nothing else counts as a name: `alice_03.wav` looks like
+`door_03.wav`, and a rule that looked at a file's neighbours would move it when one is added.
+"""
 
 import hashlib
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kws.audio.files import find_audio
 from kws.errors import AudioError, CorpusError
+from kws.support.notices import Notice, tell
 
 SPLITS = ("train", "validation", "testing")
 
 # Shares for validation and testing of folders that are not split already.
 POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
 
+_PERSON = r"(?:speaker|spkr|spk|talker|user|person|participant|subject|volunteer)"
+_SPEAKER = re.compile(rf"({_PERSON}[ _-]?(?:\d+[a-z]?|(?<=[ _-])[a-z]))", re.I)
 _FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
 _HASH_RANGE = 2**27 - 1
 
@@ -32,9 +44,10 @@ def split_paths(
 ) -> dict[str, list[Path]]:
     """Split files into "train", "validation" and "testing", always in the same way.
 
-    A file goes by the hash of its name (stem) and the seed: order and folder do not matter, and
-    files added later move no other (but copies of themselves).  Files of one speaker
-    (`<speaker>_nohash_<n>`), of one name, and of equal content stay together.  Every part with a
+    A file goes by the hash of its name (stem) and the seed, or of its speaker's where its path
+    names one (see above): order and folder do not matter, and files added later move no other (but
+    copies of themselves).  Files of one speaker, of one name, and of equal content stay together;
+    where there are fewer speakers than parts, which is told, they are parted by name.  Every part with a
     fraction above 0 gets a file.  Raises CorpusError if there are too few different files for that.
     """
     if not (0 <= validation < 1 and 0 <= testing < 1 and validation + testing < 1):
@@ -44,7 +57,17 @@ def split_paths(
         )
     shares = {"train": 1 - validation - testing, "validation": validation, "testing": testing}
     wanted = [split for split in SPLITS if shares[split] > 0]
+    paths = list(paths)
     groups = _groups(paths)
+    if len(groups) < len(wanted) and any(_named_speaker(path) for path in paths):
+        by_name = _groups(paths, by_speaker=False)
+        if len(by_name) >= len(wanted):
+            text = (
+                f"the clips in {paths[0].parent} are of {len(groups)} speaker"
+                f"{'s' * (len(groups) != 1)}: the parts that train and test share them"
+            )
+            tell(Notice("speakers", text))
+            groups = by_name
     if len(groups) < len(wanted):
         some = next(iter(groups.values()), [None])[0]
         where = f" in {some.parent}" if some else ""
@@ -94,15 +117,65 @@ def check_splits(positives: dict[str, list[Path]], negatives: dict[str, list[Pat
                     f"There are no {kind} for {split}; name a folder with train/, validation/ and "
                     "test/, or one without any of them, which is split by the files' names."
                 )
-    files = [
-        {path.absolute() for paths in p.values() for path in paths} for p in (positives, negatives)
-    ]
-    for path in files[0] & files[1]:
-        raise CorpusError(f"{path} is a positive and a negative; keep the folders apart.")
+    refuse_overlap(
+        [path for paths in positives.values() for path in paths],
+        [path for paths in negatives.values() for path in paths],
+        said="is a positive and a negative",
+    )
+
+
+def refuse_overlap(
+    positives: Iterable[Path],
+    negatives: Iterable[Path],
+    said: str = "is given as a positive and as a negative",
+) -> None:
+    """Raise CorpusError for a recording that is a positive and a negative: a link, or a copy.
+
+    Files are the same where their bytes are; only those of equal size are read.
+    """
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in positives:
+        by_size[_size(path)].append(path)
+    digests: dict[int, dict[bytes, Path]] = {}
+    for path in negatives:
+        size = _size(path)
+        if size not in by_size or size == 0:  # an empty file is no recording
+            continue
+        if size not in digests:
+            digests[size] = {_digest(one): one for one in by_size[size]}
+        same = digests[size].get(_digest(path))
+        if same is not None:
+            which = "" if path in by_size[size] else f" (it holds what {same} holds)"
+            raise CorpusError(f"{path} {said}{which}: keep the folders apart")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # what cannot be opened is named when it is read
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha1(path.read_bytes()).digest()
+    except OSError:
+        return b""
 
 
 def _speaker(stem: str) -> str:
-    return stem.split("_nohash_")[0]
+    """Who speaks, by Speech Commands' rule; names are equal in every Unicode form."""
+    return unicodedata.normalize("NFC", stem).split("_nohash_")[0]
+
+
+def _named_speaker(path: Path) -> str | None:
+    """Who speaks, where a folder's name or the start of the file's own says so."""
+    for folder in reversed(path.parts[:-1]):
+        if named := _SPEAKER.fullmatch(folder):
+            return named[1].lower()
+    named = _SPEAKER.match(path.stem)
+    rest = path.stem[named.end() :] if named else ""
+    return named[1].lower() if named and rest[:1] in ("_", "-", " ", ".") and rest else None
 
 
 def _place(name: str, seed: int) -> float:
@@ -129,11 +202,12 @@ def _fill_empty(
             split_of[nearest] = empty
 
 
-def _groups(paths: Iterable[Path]) -> dict[str, list[Path]]:
+def _groups(paths: Iterable[Path], *, by_speaker: bool = True) -> dict[str, list[Path]]:
     """Gather files that must not be parted; each group goes by the first of its names."""
     by_name: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        by_name[_speaker(Path(path).stem)].append(Path(path))
+    for path in map(Path, paths):
+        name = _named_speaker(path) if by_speaker else None
+        by_name[name or _speaker(path.stem)].append(path)
     leader = {name: name for name in by_name}
 
     def find(name: str) -> str:

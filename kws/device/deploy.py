@@ -29,7 +29,7 @@ MICROBIT_FLASH = 0x000000
 NRF52_MODELS = 0x010000
 
 LINE = """\
-`kws monitor PORT` shows the scores and sets the threshold; firmware/PROTOCOL.md has the rest."""
+`kws monitor PORT` shows the scores and sets the threshold; firmware/docs/PROTOCOL.md has more."""
 PICO_FLASHING = """\
 Flash it: hold BOOTSEL on the Pico while you plug its USB cable in, then copy the file to the drive
 RPI-RP2 that appears. It restarts and listens; the LED is on for half a second at a detection."""

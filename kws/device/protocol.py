@@ -1,4 +1,4 @@
-"""What a board's lines say, as firmware/PROTOCOL.md describes them: each is read whole or refused.
+"""What a board's lines say (firmware/docs/PROTOCOL.md): each is read whole or refused.
 
 A line may come from a worn cable, at the wrong rate, or from what is no board at all: every number
 has bounds, and what does not fit is no line.
@@ -85,7 +85,7 @@ def audio_of(text: str) -> tuple[int, NDArray[np.int16]] | None:
 
 @dataclass
 class Board:
-    """What a board said of itself; the numbers are those of firmware/PROTOCOL.md."""
+    """What a board said of itself; the numbers are those of firmware/docs/PROTOCOL.md."""
 
     name: str = ""
     sample_rate_hz: int = 16_000

@@ -1,4 +1,4 @@
-"""Read and write .kws files: every byte is specified in firmware/FORMAT.md.
+"""Read and write .kws files: every byte is specified in firmware/docs/FORMAT.md.
 
 Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
 """

@@ -1,7 +1,7 @@
 """Measure a model as it ships: its bytes, through the C engine, on recordings it has not seen."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -47,11 +47,7 @@ def evaluate_clips(
     actual = [known.get(name_key(name), UNKNOWN) for _, name in entries]
     foreign = {name for _, name in entries if name_key(name) not in known} - {UNKNOWN}
 
-    has_background = len(model.words) < len(model.classes)
-    if len(model.words) == 1 or (UNKNOWN in actual and not has_background):
-        guess = partial(_first_word, model, threshold=threshold)
-    else:
-        guess = partial(_best_class, model)
+    guess = _guess(model, threshold, has_others=UNKNOWN in actual)
     with ThreadPoolExecutor() as pool:
         predictions = pool.map(guess, [path for path, _ in entries])
         predicted = list(progress(predictions, label="Evaluating clips", total=len(entries)))
@@ -120,6 +116,14 @@ def clip_report(
         "model_bytes": model_bytes,
         "engine": "c",
     }
+
+
+def _guess(model: Model, threshold: float | None, has_others: bool) -> Callable[[Path], str]:
+    """How the model names a clip; `has_others`: there are words that it does not know."""
+    has_background = len(model.words) < len(model.classes)
+    if len(model.words) == 1 or (has_others and not has_background):
+        return partial(_first_word, model, threshold=threshold)
+    return partial(_best_class, model)
 
 
 def _best_class(model: Model, path: Path) -> str:

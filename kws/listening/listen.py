@@ -8,14 +8,17 @@ from typing import BinaryIO, Protocol, TextIO
 
 import numpy as np
 
+from kws.audio.kinds import LONGEST_HEAD, may_be_frames, sound_kind
 from kws.audio.samples import Samples
 from kws.errors import AudioError
-from kws.listening.timeline import Heard, Meter, Printer, Tally
+from kws.listening.timeline import FileProgress, Heard, Meter, Printer, Tally
 from kws.report.detected import Detected
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import tell
 
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
+_MAGIC_BYTES = 20  # the longest magic of a sound file
 
 
 class Listener(Protocol):
@@ -32,26 +35,53 @@ class Listener(Protocol):
         """Begin a new stream."""
 
 
-def file_chunks(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Iterator[Samples]:
-    """Yield a recording as int16 chunks of a second; any format that `read_audio` reads."""
-    from kws.audio.files import read_audio
+def file_chunks(
+    path: Path,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
+    progress: FileProgress | None = None,
+) -> Iterator[Samples]:
+    """Yield a recording as int16 chunks of a second, read as they are asked for.
 
-    samples = read_audio(path, sample_rate_hz)
-    for start in range(0, len(samples), sample_rate_hz):
-        yield samples[start : start + sample_rate_hz]
+    Any format that `Recording` reads. What is odd about it is told when it ends.
+    """
+    from kws.audio.recording import Recording
+
+    recording = Recording(path, sample_rate_hz, channel=channel)
+    waiting: Samples = np.zeros(0, np.int16)
+    taken = 0
+    for block in recording:
+        waiting = np.concatenate([waiting, block])
+        while len(waiting) >= sample_rate_hz:
+            yield waiting[:sample_rate_hz]
+            waiting = waiting[sample_rate_hz:]
+            taken += 1
+            if progress is not None:
+                progress.update(taken, recording.seconds)
+    if len(waiting):
+        yield waiting
+    if progress is not None:
+        progress.clear()
+    for notice in recording.notices:
+        tell(notice)
 
 
 def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
     """Yield raw little-endian int16 samples from a pipe, as soon as they arrive.
 
     A stream that ends within a sample is reported on `warn`; one that opens as a sound file does
-    raises AudioError, since its header and its coding are not samples.
+    (WAV too, whose rate and width may be others) raises AudioError, since its header and its
+    coding are not samples.
     """
     read = getattr(pipe, "read1", pipe.read)  # read1 hands over what is there and does not wait
     data = b""
-    while len(data) < 4 and (more := read(PIPE_BYTES)):
+    while len(data) < _MAGIC_BYTES and (more := read(PIPE_BYTES)):
         data += more
-    _refuse_sound_file(data[:4])
+    # MP3 and AAC open with two bytes that samples hold too: only a second frame tells.
+    while may_be_frames(data) and len(data) < LONGEST_HEAD and (more := read(PIPE_BYTES)):
+        data += more
+    _refuse_sound_file(data[:LONGEST_HEAD])
     while len(data) > 1:
         even = len(data) & ~1
         yield np.frombuffer(data[:even], dtype="<i2").astype(np.int16, copy=False)
@@ -65,11 +95,11 @@ def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
         )
 
 
-def _refuse_sound_file(magic: bytes) -> None:
-    kind = {b"RIFF": "WAV", b"OggS": "Ogg", b"fLaC": "FLAC"}.get(magic)
+def _refuse_sound_file(head: bytes) -> None:
+    kind = sound_kind(head)
     if kind:
         raise AudioError(
-            f"the input is a {kind} file and not raw int16 samples: give its name instead of -, "
+            f"the input is {'an' if kind[0] in 'AM' else 'a'} {kind} file and not raw int16 samples: give its name instead of -, "
             "or convert it with ffmpeg -i - -f s16le -ar 16000 -ac 1 -"
         )
 
@@ -94,15 +124,35 @@ def listen_to_files(
     files: list[Path],
     printer: Printer,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
 ) -> Tally:
-    """Print the detections in each recording, and a summary of them all."""
+    """Print the detections in each recording, and a summary of them all.
+
+    One that cannot be read is reported on the standard error, counted in `tally.unread`, and the
+    next is heard; AudioError where it is the only one.
+    """
     tally = Tally(sample_rate_hz=sample_rate_hz)
+    progress = FileProgress(sys.stderr)
     for path in files:
         if len(files) > 1:
             printer.heading(str(path))
-        for heard in hear(listener, file_chunks(path, sample_rate_hz), str(path), tally):
-            printer.detection(heard)
+        chunks = file_chunks(path, sample_rate_hz, channel=channel, progress=progress)
+        try:
+            for heard in hear(listener, chunks, str(path), tally):
+                progress.clear()
+                printer.detection(heard)
+        except AudioError as refusal:
+            if len(files) == 1:
+                raise
+            tally.unread += 1
+            progress.clear()
+            print(f"kws: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
+        finally:
+            progress.clear()
     printer.summary(tally)
+    if tally.unread:
+        print(f"kws: {tally.unread} of {len(files)} recordings were not read", file=sys.stderr)
     return tally
 
 
@@ -130,6 +180,8 @@ def listen_to_microphone(
     device: int | str | None,
     printer: Printer,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
 ) -> Tally:
     """Print what the microphone hears until Ctrl-C, under a live level meter on a terminal.
 
@@ -138,7 +190,7 @@ def listen_to_microphone(
     from kws.listening.microphone import Microphone
 
     tally = Tally(sample_rate_hz=sample_rate_hz)
-    with Microphone(device, sample_rate_hz) as microphone:
+    with Microphone(device, sample_rate_hz, channel=channel) as microphone:
         meter = Meter(sys.stderr, sample_rate_hz)
 
         def metered() -> Iterator[Samples]:

@@ -86,15 +86,25 @@ class Microphone:
     """An open microphone: iterate over its int16 (samples,) chunks at a rate while it lasts.
 
     The rate is 16 kHz unless another is given.  A device that refuses it is opened at its own rate
-    and resampled; several channels are averaged.  `overruns` counts the blocks that were lost
+    and resampled; several channels are averaged, or `channel` is taken alone, the first is 0.  `overruns` counts the blocks that were lost
     because nobody fetched them in time.  Use it in a `with` statement.  Opening raises
     MicrophoneError where the device cannot be used, iterating does where it goes away.
     """
 
     def __init__(
-        self, device: int | str | None = None, sample_rate_hz: int = SAMPLE_RATE_HZ
+        self,
+        device: int | str | None = None,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+        *,
+        channel: int | None = None,
     ) -> None:
         self.device = choose(device)
+        if channel is not None and not 0 <= channel < self.device.channels:
+            raise MicrophoneError(
+                f"the microphone {self.device.name!r} has {self.device.channels} channels: "
+                f"--channel {channel} is not among them, the first is 0"
+            )
+        self.channel = channel
         self.sample_rate_hz = sample_rate_hz
         self.overruns = 0
         self.device_rate_hz = 0
@@ -133,15 +143,18 @@ class Microphone:
                     "connection and the sound settings, then start again"
                 )
             timeout_s = NEXT_BLOCK_TIMEOUT_S
-            chunk = self._convert(block)
+            chunk = self._convert(self._chosen(block))
             if len(chunk):  # a resampler keeps the first block to itself
                 yield chunk
+
+    def _chosen(self, block: NDArray[np.int16]) -> NDArray[np.int16]:
+        return block if self.channel is None else block[:, self.channel : self.channel + 1]
 
     def _open(self) -> Any:
         """Start the stream at the wanted rate, mono, or the nearest to it that the device takes."""
         sounddevice = _sounddevice()
         wanted, native = self.sample_rate_hz, self.device.sample_rate_hz
-        attempts = [(wanted, 1), (native, 1)]
+        attempts = [(wanted, 1), (native, 1)] if self.channel is None else []
         attempts += [(wanted, self.device.channels), (native, self.device.channels)]
         refusal = ""
         for rate_hz, channels in dict.fromkeys(attempts):

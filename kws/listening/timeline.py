@@ -52,6 +52,8 @@ class Tally:
     samples: int = 0
     detections: int = 0
     engine_s: float = 0.0
+    unread: int = 0
+    """Recordings that could not be read."""
     sample_rate_hz: int = SAMPLE_RATE_HZ
 
     def __str__(self) -> str:
@@ -86,6 +88,36 @@ class Printer:
         """Close the timeline."""
         if not self.as_json:
             print(tally, file=self.out, flush=True)
+
+
+class FileProgress:
+    """A line on a terminal that says how far a recording is heard; nothing where there is none."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        self._is_shown = terminal.isatty()
+        self._bar = bar_characters(terminal)
+        self._painted_at = time.monotonic()  # a short recording is over before it is painted
+        self._is_painted = False
+
+    def update(self, heard_s: float, total_s: float | None) -> None:
+        """Take in how much was heard, of how much where that is known."""
+        if not self._is_shown or time.monotonic() - self._painted_at < METER_INTERVAL_S:
+            return
+        line = clock(heard_s)
+        if total_s:
+            share = min(heard_s / total_s, 1.0)
+            line += f" of {clock(total_s)}  {bar(share, 20, *self._bar)} {100 * share:3.0f} %"
+        self._terminal.write(f"\r{line}\x1b[K")
+        self._terminal.flush()
+        self._painted_at, self._is_painted = time.monotonic(), True
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self._is_painted:
+            self._terminal.write("\r\x1b[K")
+            self._terminal.flush()
+            self._is_painted = False
 
 
 class Meter:

@@ -2,40 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class Source(NamedTuple):
-    """A corpus that asks for (or deserves) to be named wherever a model was trained on it."""
-
-    marks: tuple[str, ...]  # any of them in a folder's path tells that the corpus was used
-    attribution: str
-
-
-SOURCES = (
-    Source(
-        ("speech_commands", "speech-commands"),
-        'Google Speech Commands: Pete Warden, "Speech Commands: A Dataset for Limited-Vocabulary '
-        'Speech Recognition", 2018, arXiv:1804.03209. CC BY 4.0; clips were augmented.',
-    ),
-    Source(
-        ("common_voice", "common-voice"),
-        "Mozilla Common Voice, sentences read by volunteers. CC0 1.0.",
-    ),
-    Source(
-        ("wake_phrases", "wake-words"),
-        "OpenVoiceOS community recordings of wake phrases. Dedicated to the public domain.",
-    ),
-    Source(
-        ("esc10", "esc-10"),
-        "ESC-10: Karol J. Piczak, environmental sounds from freesound.org. CC BY 3.0.",
-    ),
-    Source(
-        ("data/sample", "data/raw/hey_cortana", "synthetic"),
-        "Speech synthesised by data/make_sample.py for this project, and noise made by it; see "
-        "data/sample/README.md.",
-    ),
-)
+from kws.report.attribution import attributions, folders_of
 
 STREAMED = {
     "accuracy_streaming": "in one stream without a reset, 1.5 s of low noise between clips",
@@ -61,7 +30,7 @@ def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         _figures(evaluations, metrics),
         _per_class(evaluations),
         _training(config),
-        _data(config),
+        attributions(config),
         _limits(evaluations, config),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -216,35 +185,6 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _data(config: Mapping[str, Any]) -> str:
-    folders = list(dict.fromkeys(_folders(config)))
-    known = [
-        source.attribution
-        for source in SOURCES
-        if any(mark in folder.lower() for mark in source.marks for folder in folders)
-    ]
-    marks = [mark for source in SOURCES for mark in source.marks]
-    others = [folder for folder in folders if not any(mark in folder.lower() for mark in marks)]
-    lines = [f"- {text}" for text in known]
-    lines += [
-        f"- `{folder}`: licence and origin are for the trainer to state." for folder in others
-    ]
-    return "\n".join(["## Data", "", *lines]) if lines else ""
-
-
-def _folders(value: Any) -> Iterator[str]:
-    """Yield every string that looks like a path, wherever it stands in the settings."""
-    if isinstance(value, str):
-        if "/" in value or "\\" in value:
-            yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _folders(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _folders(each)
-
-
 def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
     lines = []
     for each in evaluations:
@@ -261,7 +201,7 @@ def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any])
                 f"{hours:.2f} hours of other sound bound the false accepts no closer than the "
                 "95 % figure above; a room with a television plays more than that in a day."
             )
-    if any("synthetic" in folder or "data/sample" in folder for folder in _folders(config)):
+    if any("synthetic" in folder or "data/sample" in folder for folder in folders_of(config)):
         lines.append("Synthesised voices took part in training: people who speak differently from "
                      "them, children above all, may be missed more often.")  # fmt: skip
     lines += [

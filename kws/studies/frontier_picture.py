@@ -7,7 +7,7 @@ from typing import Any
 
 from kws.errors import KwsError
 from kws.report.drawing import BLUE, FAINT, RED, figure_saved
-from kws.studies.frontier import OURS, PUBLISHED, RETRAINED, SHIPPED, Point
+from kws.studies.frontier_points import OURS, PUBLISHED, RETRAINED, SHIPPED, Point
 from kws.support.files import replacing
 from kws.support.text import markdown_table
 

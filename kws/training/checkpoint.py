@@ -9,7 +9,10 @@ import numpy as np
 import torch
 
 from kws.errors import ConfigError
-from kws.support.notes import note
+from kws.settings.recipe import Recipe
+from kws.settings.stages import stages_of
+from kws.settings.toml import from_toml
+from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, sealing
 
 
@@ -19,6 +22,25 @@ def fingerprint(*arrays: np.ndarray) -> str:
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def is_stalled(recipe: Recipe, best: dict[str, Any], epoch: int) -> bool:
+    """Whether a stage ends before this epoch, the best one being too long ago."""
+    patience = recipe.schedule.patience
+    return bool(patience and best and epoch - best["epoch"] > patience)
+
+
+def completed_recipe(path: Path) -> Recipe | None:
+    """Return the recipe of a checkpoint whose training came to its end, else None."""
+    try:
+        content = tensors_of(content_of(path) or b"")
+        recipe = from_toml(content["recipe"])
+        stage, epoch, best = content["stage"], content["epoch"], content["best"]
+    except Exception:  # damaged, or of settings that are no more; `read_checkpoint` tells
+        return None
+    stages = stages_of(recipe)
+    is_over = epoch + 1 == stages[-1].epochs or is_stalled(recipe, best, epoch + 1)
+    return recipe if stage == len(stages) - 1 and is_over else None
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -57,7 +79,8 @@ def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | No
             path.replace(aside)
         except OSError as error:
             raise ConfigError(f"{path} is damaged and cannot be moved: {error.strerror}.") from None
-        note(f"{path} is damaged; it is now {aside.name}, and the training begins anew")
+        text = f"{path} is damaged; it is now {aside.name}, and the training begins anew"
+        tell(Notice("damaged", text))
         return None
     for key, what in (("recipe", "other settings"), ("examples", "other clips")):
         if found[key] != expected[key]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from kws.errors import CorpusError
 from kws.support import cache
-from kws.support.notes import note
+from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, is_whole, sealing
 
 LAYOUT_VERSION = 1  # part of every key: a change of features or layout makes old copies unused
@@ -42,7 +42,8 @@ class FeatureStore:
         kept = self.open(index)
         if kept is None:
             if self._path(index, LABELS).exists():  # written last: all of it was there
-                note(f"copy {index} in {self.folder} is damaged and made again")
+                text = f"copy {index} in {self.folder} is damaged and made again"
+                tell(Notice("damaged", text))
             cache.make_room(self._root, keep=self.folder)
             self._write(index, blocks(index))
             kept = self.open(index)

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from kws.corpus.listing import UNKNOWN
+from kws.engine import batch
 from kws.errors import CorpusError
 from kws.network.network import Network
 from kws.network.quantized import Normalization
 from kws.support import cache
-from kws.support.notes import note
+from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, sealing
-from kws.training.commands import CommandTask
 from kws.training.distributed import device_of
 from kws.training.feature_store import Examples
+from kws.training.task import ClipTask
 
 ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice the time
 
@@ -26,7 +27,7 @@ ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice
 class Copies:
     """A task's copies, not kept but for the last: several networks are asked about each in turn."""
 
-    def __init__(self, task: CommandTask) -> None:
+    def __init__(self, task: ClipTask) -> None:
         """`task`: whose copies these are."""
         self._task = task
         self._last: tuple[int, Examples] | None = None
@@ -45,7 +46,7 @@ class TrainedTeacher:
     def __init__(
         self,
         network: Network,
-        task: CommandTask,
+        task: ClipTask,
         copies: Callable[[int], Examples],
         folder: Path,
         classes: tuple[str, ...],
@@ -58,7 +59,10 @@ class TrainedTeacher:
 
     @cached_property
     def _normalize(self) -> Normalization:
-        return Normalization.of(self._copies(0)[0])
+        normalize = Normalization.of(self._copies(0)[0])
+        silence = batch.silence(self._task.recipe.features)
+        self._network.begin_at_rest(normalize(silence, self._device))
+        return normalize
 
     def logits(self, index: int) -> np.ndarray:
         """Return (clips, classes) float16 for copy `index`, kept from the first time on.
@@ -72,7 +76,7 @@ class TrainedTeacher:
             kept: np.ndarray = np.load(io.BytesIO(stored))
             return kept
         if path.exists():
-            note(f"{path} is damaged: the teacher is asked again")
+            tell(Notice("damaged", f"{path} is damaged: the teacher is asked again"))
         cache.make_room(self._folder.parent, keep=self._folder)
         normalize = self._normalize
         features, labels = self._copies(index)

@@ -41,9 +41,10 @@ def test_the_built_package_holds_the_c_sources(checkout):
     run = setup(checkout, "build_py", "--build-lib", "built")
     assert run.returncode == 0, run.stderr
     for part in ("include", "src"):
-        ours = {f.name: f.read_text() for f in (ROOT / "firmware" / part).glob("kws*.*")}
-        built = (checkout / "built" / "kws" / "firmware" / part).glob("*")
-        assert {file.name: file.read_text() for file in built} == ours
+        folder, copy = (root / "firmware" / part for root in (ROOT, checkout / "built" / "kws"))
+        ours = {f.relative_to(folder): f.read_text() for f in folder.rglob("kws*.*")}
+        built = [file for file in copy.rglob("*") if file.is_file()]
+        assert {file.relative_to(copy): file.read_text() for file in built} == ours
     assert (checkout / "built" / "kws" / "engine" / "native" / "batch.c").is_file()
     built = checkout / "built" / "kws"
     assert (built / "firmware" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()

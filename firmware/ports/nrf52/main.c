@@ -6,7 +6,9 @@
 
 #define WATCHDOG_S 2u
 
-void kws_port_led(uint8_t is_on) { REG(is_on ? GPIO_SET(PIN_LED) : GPIO_CLEAR(PIN_LED)) = BIT(PIN_LED); }
+void kws_port_led(uint8_t is_on) {
+    REG(is_on ? GPIO_SET(PIN_LED) : GPIO_CLEAR(PIN_LED)) = BIT(PIN_LED);
+}
 
 void kws_port_watchdog(void) { REG(WATCHDOG_RELOAD) = WATCHDOG_WORD; }
 

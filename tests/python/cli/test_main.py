@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 from loudness_models import noise, two_words, wake_word
 from typer.testing import CliRunner
 
@@ -305,7 +306,7 @@ def test_devices_are_listed(monkeypatch):
 
 
 def test_listen_without_a_file_opens_the_microphone_that_is_named(model, monkeypatch):
-    def refuse(wanted, rate_hz):
+    def refuse(wanted, rate_hz, channel=None):
         raise MicrophoneError(f"no {wanted} at {rate_hz}")
 
     monkeypatch.setattr(microphone, "Microphone", refuse)
@@ -391,3 +392,17 @@ def test_help_answers_at_once():
         took_s.append(after.children_user - before.children_user)
         took_s[-1] += after.children_system - before.children_system
     assert min(took_s) < 0.8
+
+
+def test_listen_takes_one_channel_and_goes_on_after_a_bad_recording(model, tmp_path):
+    loud = np.random.default_rng(0).integers(-3000, 3000, 32_000)
+    sides = np.stack([loud, np.zeros(32_000)], axis=1).astype(np.int16)
+    soundfile.write(tmp_path / "sides.wav", sides, 16_000)
+    result = run("listen", model, tmp_path / "sides.wav", "--json")
+    assert result.exit_code == 0 and "--channel N" in result.stderr
+    assert all(json.loads(line) for line in result.stdout.splitlines())  # the warning is not in it
+    result = run("listen", model, tmp_path / "sides.wav", "--channel", "0", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    result = run("listen", model, tmp_path / "gone.wav", tmp_path / "sides.wav", "--channel", "2")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "kws: 2 of 2 recordings were not read"

@@ -354,7 +354,10 @@ def test_a_damaged_cache_is_made_again_and_said(
     else:
         damage_half(entry, damage)
     assert read_clips(paths, 400, tmp_path / "cache").tolist() == good
-    assert capsys.readouterr().err == f"kws: {entry} is damaged: its recordings are decoded again\n"
+    assert (
+        capsys.readouterr().err
+        == f"kws: warning: {entry} is damaged: its recordings are decoded again\n"
+    )
     assert np.load(entry).tolist() == good
 
 

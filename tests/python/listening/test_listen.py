@@ -183,7 +183,7 @@ class FakeMicrophone:
 def use_microphone(monkeypatch, stream):
     def use(end, chunks=None):
         fake = FakeMicrophone(np.array_split(stream, 150) if chunks is None else chunks, end)
-        monkeypatch.setattr(microphone, "Microphone", lambda device, rate_hz: fake)
+        monkeypatch.setattr(microphone, "Microphone", lambda device, rate_hz, channel=None: fake)
         return fake
 
     return use

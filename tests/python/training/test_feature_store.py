@@ -78,7 +78,10 @@ def test_a_copy_that_is_damaged_is_made_again_and_said(part, damage, tmp_path, c
     path.write_bytes(damaged(path.read_bytes(), damage))
     assert store.open(0) is None
     assert same(store(0, blocks), 0) and same(store(0, not_asked), 0)
-    assert capsys.readouterr().err == f"kws: copy 0 in {store.folder} is damaged and made again\n"
+    assert (
+        capsys.readouterr().err
+        == f"kws: warning: copy 0 in {store.folder} is damaged and made again\n"
+    )
 
 
 def test_a_copy_of_a_killed_training_is_made_without_a_word(tmp_path, capsys):

@@ -152,7 +152,7 @@ def test_a_taught_run_goes_on_after_a_kill_with_the_same_bytes(recipe, tmp_path,
 
     def killed(self, stage, epoch, optimizer):
         wrote(self, stage, epoch, optimizer)
-        if len(self.history) == 2:
+        if len(self.state.history) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -27,10 +27,11 @@ from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.support import files
 from kws.support.sealed import SEAL_BYTES, sealing
-from kws.training import trainer
+from kws.training import pieces
 from kws.training.checkpoint import write_checkpoint
 from kws.training.copies import Versions
-from kws.training.trainer import CHECKPOINT, Trainer
+from kws.training.run_folder import CHECKPOINT
+from kws.training.trainer import Trainer
 
 SPARSE = CompressionConfig(w="sparse8", u="sparse8", density_w=0.4, density_u=0.3)
 SHORT = ScheduleConfig(
@@ -203,8 +204,8 @@ def test_the_model_is_that_of_the_best_quantized_epoch(tmp_path):
     data = made.run()
     assert task.validated[:2] == [None, None]
     assert data == task.validated[3] and data not in (task.validated[2], task.validated[4])
-    assert made.quantized.encode() == data  # the network is that epoch's as well
-    assert made.best["figures"]["score"] == 0.3
+    assert made.state.quantized.encode() == data  # the network is that epoch's as well
+    assert made.state.best["figures"]["score"] == 0.3
     model = model_file.parse(data)
     assert (model.hidden, model.ranks, model.classes) == (8, (3, 4), ("rising", "falling"))
 
@@ -244,7 +245,7 @@ def test_patience_ends_a_stage_after_so_many_epochs_without_a_better_score(tmp_p
 def test_without_patience_every_epoch_is_run(tmp_path):
     made = make(recipe_of(), tmp_path, Toy(scores=[9, 8, 7, 6, 5]))
     made.run()
-    assert len(made.history) == 5
+    assert len(made.state.history) == 5
 
 
 # Sparsity
@@ -262,7 +263,7 @@ def test_a_sparse_network_ends_with_exactly_its_densities(tmp_path):
         for name, mask in masks.items():
             kept = max(1, round({"W": 0.4, "U": 0.3}[name[0]] * mask.size))
             assert mask.sum() == (mask.size if stage == "float" else kept), (stage, name)
-    matrices = made.quantized.weights()
+    matrices = made.state.quantized.weights()
     for name, shipped in zip(("W", "U"), (matrices.w, matrices.u), strict=True):
         for i, matrix in enumerate(shipped):
             assert matrix.kind == "sparse8"
@@ -323,7 +324,7 @@ def test_the_learning_rate_takes_the_course_that_the_recipe_names(annealing, tmp
     )
     made = make(recipe_of(schedule), tmp_path)
     made.run()
-    rates = [row["learning_rate"] for row in made.history]
+    rates = [row["learning_rate"] for row in made.state.history]
     peak = int(np.argmax(rates[:20]))
     assert 0.9 * 0.01 < rates[peak] <= 0.01
     assert (1 <= peak <= 5) if annealing == "one-cycle" else peak == 0
@@ -339,7 +340,7 @@ def test_the_quantized_stage_cools_as_the_recipe_says(annealing, halfway, tmp_pa
     )
     made = make(recipe_of(schedule), tmp_path)
     made.run()
-    rates = [row["learning_rate"] / 0.003 for row in made.history[1:]]
+    rates = [row["learning_rate"] / 0.003 for row in made.state.history[1:]]
     assert rates == sorted(rates, reverse=True)
     assert rates[3] == pytest.approx(halfway)
     assert rates[-1] < 0.05
@@ -359,7 +360,7 @@ def test_a_training_that_diverges_is_told_and_leaves_the_checkpoint(optimizer, t
     assert "\n" not in str(refusal.value)
     made = make(recipe, tmp_path)
     made.run()
-    assert len(made.history) == 5
+    assert len(made.state.history) == 5
 
 
 def test_every_version_is_made_once_and_epochs_take_them_in_turn(tmp_path):
@@ -418,7 +419,7 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
     recipe = recipe_of(dataclasses.replace(SHORT, optimizer=optimizer), compression)
     unbroken = make(recipe, tmp_path / "unbroken")
     data = unbroken.run()
-    epochs = len(unbroken.history)
+    epochs = len(unbroken.state.history)
     assert epochs == (10 if compression is SPARSE else 5)
     for epoch in range(1, epochs + 1):
         folder = tmp_path / str(epoch)
@@ -427,8 +428,8 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
         # Other random initial weights: everything must come from the checkpoint.
         resumed = make(recipe, folder, seed=1)
         assert resumed.run() == data, epoch
-        assert resumed.history == unbroken.history, epoch
-        assert resumed.quantized.encode() == unbroken.quantized.encode(), epoch
+        assert resumed.state.history == unbroken.state.history, epoch
+        assert resumed.state.quantized.encode() == unbroken.state.quantized.encode(), epoch
 
 
 @pytest.mark.parametrize("stage", ["fixed support", "quantized"])
@@ -444,8 +445,8 @@ def test_a_resumed_run_keeps_the_support_that_was_found(stage, tmp_path):
     write_checkpoint(tmp_path / CHECKPOINT, {**content, "masks": found})
     resumed = make(recipe, tmp_path, seed=1)
     resumed.run()
-    assert set(resumed.masks) == {"W0", "W1", "U0", "U1"}
-    assert all(torch.equal(resumed.masks[name], found[name]) for name in found)
+    assert set(resumed.state.masks) == {"W0", "W1", "U0", "U1"}
+    assert all(torch.equal(resumed.state.masks[name], found[name]) for name in found)
 
 
 def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
@@ -467,7 +468,7 @@ def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
         with pytest.raises(Killed):
             make(recipe_of(), tmp_path / str(at), task).run()
         resumed = make(recipe_of(), tmp_path / str(at), seed=0 if at == 1 else 1)
-        assert resumed.run() == data and resumed.history == unbroken.history
+        assert resumed.run() == data and resumed.state.history == unbroken.state.history
 
 
 def test_a_finished_training_is_not_repeated(tmp_path):
@@ -594,9 +595,9 @@ def test_a_disk_that_fills_in_the_middle_of_the_file_is_told_alike(tmp_path, mon
 
 
 def test_the_pieces_of_a_batch_bound_the_memory_and_fill_the_lanes():
-    assert trainer.pieces(np.empty((10, 100, 6), np.int16)) == 1
+    assert pieces.pieces(np.empty((10, 100, 6), np.int16)) == 1
     many = np.empty((4000, 120, 6), np.int16)
-    parts = np.array_split(many, trainer.pieces(many))
+    parts = np.array_split(many, pieces.pieces(many))
     assert max(len(part) * 120 for part in parts) <= 60_000
     long = np.empty((70, 6000, 6), np.int16)
-    assert min(map(len, np.array_split(long, trainer.pieces(long)))) >= 32
+    assert min(map(len, np.array_split(long, pieces.pieces(long)))) >= 32

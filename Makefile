@@ -23,8 +23,8 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
-.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
+.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short mutate lint bench \
+        firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -186,6 +186,14 @@ $(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(T
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/c/app -Ifirmware/app \
 	    -include tests/c/app/app_tests.h $(filter %.c,$^) -o $@
+
+# What guards data: the engine and, in Python, what tests/mutation/mutate.py lists.
+FILE ?= $(wildcard firmware/src/kws_*.c) kws/support/sealed.py kws/support/cache.py \
+        kws/corpus/decoded.py kws/corpus/unpack.py kws/corpus/download.py kws/device/protocol.py \
+        kws/settings/model.py kws/training/checkpoint.py kws/training/feature_store.py
+LIMIT ?= 40
+mutate: setup ## change one token of a source at a time and list what no test notices; FILE=..., LIMIT=40 of each
+	nice $(BIN)/python tests/mutation/mutate.py $(FILE) --limit $(LIMIT)
 
 FUZZED := model stream
 FUZZ_SOURCES := $(ENGINE_C) tests/c/engine/vectors.c

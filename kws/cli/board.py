@@ -90,12 +90,10 @@ def monitor(
         save=save,
         near=near,
         clips=clips,
+        csv=csv,
+        png=png,
         seconds=seconds,
     )
     with SerialPort(port, RATES[0]) as serial_port:
-        line = BoardLine(serial_port)
-        record = monitor.Monitor(line, settings, Printer(sys.stdout, as_json=as_json)).run()
-    if csv:
-        monitor.write_csv(record, line.board, csv)
-    if png:
-        monitor.write_png(record, line.board, png)
+        printer = Printer(sys.stdout, as_json=as_json)
+        monitor.Monitor(BoardLine(serial_port), settings, printer).run()

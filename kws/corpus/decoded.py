@@ -1,9 +1,11 @@
 """Decoded recordings, kept between runs: thousands of small files become one memory map.
 
-Everything here can be made again: a cache folder may be deleted at any time.
+Everything here can be made again: a cache folder may be deleted at any time. Each file is sealed
+with its SHA-256, which is verified once a process; what is damaged is made again, and said.
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +19,10 @@ from kws.audio.files import find_audio, read_audio
 from kws.audio.samples import Samples
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
-from kws.support.files import replacing
+from kws.support import cache as cache_room
+from kws.support.notices import Notice, tell
 from kws.support.progress import progress
+from kws.support.sealed import content_bytes, content_of, is_whole, sealing
 
 _LAYOUT_VERSION = 1  # part of every key: a change of decoding or layout makes old caches unused
 _BLOCK_FILES = 256
@@ -61,13 +65,16 @@ def read_clips(
     entry = Path(cache) / f"clips-{key_of(paths, *shape, *_other_rate(sample_rate_hz))}.npy"
     kept = _open_clips(entry, shape)
     if kept is None:
-        with replacing(entry, AudioError) as file:
+        _prepare(entry)
+        with sealing(entry, AudioError) as file:
             header = {"descr": "<i2", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             # Plain writes: a full disk is then an error and not, as in a memory map, a SIGBUS.
             for row in decoded:
                 file.write(row.astype("<i2", copy=False).data)
-            file.truncate(file.tell() + 2 * spare_rows * clip_samples)
+            end = file.tell() + 2 * spare_rows * clip_samples
+            file.truncate(end)
+            file.seek(end)
         kept = _open_clips(entry, shape)
     if kept is None:
         raise AudioError(f"cannot read back the cache {entry}: delete it, or use another folder")
@@ -92,11 +99,12 @@ def read_streams(
     kept = _open_streams(entry, lengths_entry, len(paths))
     if kept is None:
         lengths: list[int] = []
-        with replacing(entry, AudioError) as file:
+        _prepare(entry)
+        with sealing(entry, AudioError) as file:
             for samples in decoded:
                 file.write(samples.astype("<i2", copy=False).data)
                 lengths.append(len(samples))
-        with replacing(lengths_entry, AudioError) as file:
+        with sealing(lengths_entry, AudioError) as file:
             np.save(file, np.asarray(lengths, np.int64))
         kept = _open_streams(entry, lengths_entry, len(paths))
     if kept is None:
@@ -137,21 +145,30 @@ def key_of(paths: Sequence[Path], *layout: int) -> str:
     return digest.hexdigest()[:24]
 
 
+def _prepare(entry: Path) -> None:
+    """Make room for an entry that is not there, or say that it is damaged."""
+    if entry.exists():
+        tell(Notice("damaged", f"{entry} is damaged: its recordings are decoded again"))
+    cache_room.make_room(entry.parent)
+
+
 def _open_clips(entry: Path, shape: tuple[int, int]) -> Samples | None:
     """Map the cached rows, private to this process; None if there are none or they are damaged."""
-    try:
-        rows = np.load(entry, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+    if not is_whole(entry):
         return None
+    cache_room.used(entry)
+    rows: Samples = np.load(entry, mmap_mode="c")
     return rows if rows.dtype == np.int16 and rows.shape == shape else None
 
 
 def _open_streams(entry: Path, lengths_entry: Path, count: int) -> list[Samples] | None:
-    try:
-        lengths: npt.NDArray[Any] = np.load(lengths_entry)
-        flat: Samples = np.memmap(entry, "<i2", mode="r")
-    except (OSError, ValueError, EOFError):
+    stored = content_of(lengths_entry)
+    if stored is None or not is_whole(entry):
         return None
+    for file in (entry, lengths_entry):
+        cache_room.used(file)
+    lengths: npt.NDArray[Any] = np.load(io.BytesIO(stored))
+    flat: Samples = np.memmap(entry, "<i2", mode="r", shape=content_bytes(entry) // 2)
     if lengths.dtype != np.int64 or lengths.shape != (count,) or lengths.sum() != len(flat):
         return None
     # Plain arrays on the map: slicing memmap objects themselves is slow and they pickle badly.

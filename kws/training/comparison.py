@@ -4,6 +4,7 @@ A network that has a .kws form ships bytes and is measured through the C engine;
 measured in float and says so. A run that is done is not repeated, one that was killed goes on.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def compare(
     metrics = _measured(task, trainer, data)
     if data is not None:
         run.write_model(recipe, data)
-    run.write_network(recipe, network)
+    metrics = dataclasses.replace(metrics, network_sha256=run.write_network(recipe, network))
     run.write_results(recipe, metrics)
     return metrics
 

@@ -18,7 +18,8 @@ class Metrics:
     model_bytes: the whole file; None for a network that only teaches. validation: what the best
     epoch reached, by which it was chosen. evaluations: what `kws evaluate --json` gives, each with
     a `name`. measured: what was run, FLOAT or INTEGERS. bytes_float32, bytes_int8, macs_per_second:
-    see `network.cost`. seeds: the validation figures of all seeds of which this is the best.
+    see `network.cost`. network_sha256: of network.pt. seeds: the validation figures of all seeds
+    of which this is the best.
     """
 
     model_bytes: int | None = None
@@ -36,6 +37,7 @@ class Metrics:
     bytes_float32: int | None = None
     bytes_int8: int | None = None
     macs_per_second: int | None = None
+    network_sha256: str | None = None
 
     @property
     def is_classifier(self) -> bool:

@@ -5,6 +5,7 @@ The metrics come last: where they are, all is, and `finished` says whether it is
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import shutil
@@ -107,12 +108,16 @@ class RunFolder:
         self._clear(recipe)
         model_file.save(self.model(recipe), data)
 
-    def write_network(self, recipe: Recipe, network: Network) -> None:
-        """Save the weights in float; what a run of another recipe left goes first."""
+    def write_network(self, recipe: Recipe, network: Network) -> str:
+        """Save the weights in float; what a run of another recipe left goes first.
+
+        Returns the file's SHA-256, for the metrics.
+        """
         self._clear(recipe)
         state = io.BytesIO()
         torch.save(network.state_dict(), state)
         self._write(NETWORK, state.getvalue())
+        return hashlib.sha256(state.getbuffer()).hexdigest()
 
     def load_network(self, network: Network) -> None:
         """Give a network of the kept recipe's sizes its weights; ConfigError on a damaged file."""
@@ -121,7 +126,11 @@ class RunFolder:
             data = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+        metrics = self.metrics()
+        wanted = None if metrics is None else metrics.network_sha256
         try:
+            if wanted not in (None, hashlib.sha256(data).hexdigest()):
+                raise ValueError("torch would read changed bytes without a word")
             network.load_state_dict(tensors_of(data))
         except Exception:  # torch raises whatever the damaged file makes it raise
             raise ConfigError(

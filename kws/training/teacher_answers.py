@@ -1,5 +1,6 @@
 """What one teacher answers to the copies of a training set, asked once and kept."""
 
+import io
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from kws.engine import batch
 from kws.errors import CorpusError
 from kws.network.network import Network
 from kws.network.quantized import Normalization
-from kws.support.files import replacing
+from kws.support import cache
+from kws.support.notices import Notice, tell
+from kws.support.sealed import content_of, sealing
 from kws.training.distributed import device_of
 from kws.training.feature_store import Examples
 from kws.training.task import ClipTask
@@ -67,12 +70,14 @@ class TrainedTeacher:
         CorpusError where they cannot be written.
         """
         path = self._folder / "logits" / f"{index:04d}.npy"
-        try:
-            kept: np.ndarray = np.load(path)
-        except (OSError, ValueError, EOFError):
-            kept = np.empty(0)
-        if kept.ndim == 2:
+        stored = content_of(path)
+        if stored is not None:
+            cache.used(self._folder)
+            kept: np.ndarray = np.load(io.BytesIO(stored))
             return kept
+        if path.exists():
+            tell(Notice("damaged", f"{path} is damaged: the teacher is asked again"))
+        cache.make_room(self._folder.parent, keep=self._folder)
         normalize = self._normalize
         features, labels = self._copies(index)
         parts = []
@@ -82,7 +87,7 @@ class TrainedTeacher:
                 answers = self._task.answers(self._network(inputs), labels.shape[1])
                 parts.append(answers.flatten(0, 1).cpu())
         made: np.ndarray = torch.cat(parts).numpy().astype(np.float16)
-        with replacing(path, CorpusError) as file:
+        with sealing(path, CorpusError) as file:
             np.save(file, made)
         return made
 

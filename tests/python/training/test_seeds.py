@@ -1,7 +1,9 @@
 """Several seeds of one recipe: the best is kept, and no run is taken for one of another recipe."""
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ import torch
 from small_runs import command_corpus, command_recipe
 
 from kws.engine import model_file
-from kws.errors import ConfigError
+from kws.errors import ConfigError, KwsError
 from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
+from kws.support import files
 from kws.training import seeds, train
 from kws.training.run_folder import CHECKPOINT
 from kws.training.seeds import best_of_seeds, train_seeds
@@ -66,6 +69,21 @@ def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_pa
     trained = (best / "metrics.json").stat().st_mtime_ns
     assert train_seeds(recipe, 3, out, say=quiet) == metrics
     assert (best / "metrics.json").stat().st_mtime_ns == trained  # not once more
+
+
+def test_a_full_disk_leaves_the_best_before_whole(words, tmp_path, monkeypatch):
+    recipe = shorter(command_recipe(words))
+    best_of_seeds(recipe, tmp_path / "out", 1, say=quiet)
+    model = tmp_path / "out" / "commands.kws"
+    model.write_bytes(b"the one before")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(KwsError, match="no space left on device"):
+        best_of_seeds(recipe, tmp_path / "out", 1, say=quiet)
+    assert model.read_bytes() == b"the one before"
 
 
 def test_a_folder_of_another_recipe_is_trained_anew_and_never_mixed(words, tmp_path):

@@ -26,7 +26,9 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.support import files
+from kws.support.sealed import SEAL_BYTES, sealing
 from kws.training import pieces
+from kws.training.checkpoint import write_checkpoint
 from kws.training.copies import Versions
 from kws.training.run_folder import CHECKPOINT
 from kws.training.trainer import Trainer
@@ -430,6 +432,23 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
         assert resumed.state.quantized.encode() == unbroken.state.quantized.encode(), epoch
 
 
+@pytest.mark.parametrize("stage", ["fixed support", "quantized"])
+def test_a_resumed_run_keeps_the_support_that_was_found(stage, tmp_path):
+    """The support is the checkpoint's, be it another than that of the largest weights."""
+    recipe = recipe_of(compression=SPARSE)
+    stages = [name for name, epochs in names(recipe) for _ in range(epochs)]
+    with pytest.raises(Killed):
+        make(recipe, tmp_path, log=kill_after(stages.index(stage) + 1)).run()
+    content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    found = {name: mask.roll(1, -1) for name, mask in content["masks"].items()}
+    assert any(not torch.equal(found[name], content["masks"][name]) for name in found)
+    write_checkpoint(tmp_path / CHECKPOINT, {**content, "masks": found})
+    resumed = make(recipe, tmp_path, seed=1)
+    resumed.run()
+    assert set(resumed.state.masks) == {"W0", "W1", "U0", "U1"}
+    assert all(torch.equal(resumed.state.masks[name], found[name]) for name in found)
+
+
 def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
     unbroken = make(recipe_of(), tmp_path / "unbroken")
     data = unbroken.run()
@@ -474,35 +493,47 @@ def refused(folder: Path, recipe=None, task=None) -> str:
     return told
 
 
-@pytest.mark.parametrize("damage", ["cut short", "empty", "text", "flipped", "a list", "a dict"])
-def test_a_damaged_checkpoint_is_told_with_the_remedy(damage, tmp_path):
+DAMAGES = ("cut short", "empty", "text", "one bit", "zeros", "unsealed", "a list", "a dict")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_and_said(damage, tmp_path, capsys):
     path = tmp_path / CHECKPOINT
+    unbroken = make(recipe_of(), tmp_path / "unbroken").run()
     with pytest.raises(Killed):
         make(recipe_of(), tmp_path, log=kill_after(1)).run()
     whole = path.read_bytes()
+    half = len(whole) // 2
     if damage in ("a list", "a dict"):
-        torch.save([1, 2] if damage == "a list" else {"recipe": ""}, path)
+        with sealing(path) as file:
+            torch.save([1, 2] if damage == "a list" else {"recipe": ""}, file)
     else:
         path.write_bytes(
             {
-                "cut short": whole[: len(whole) // 2],
+                "cut short": whole[:half],
                 "empty": b"",
                 "text": b"not a checkpoint",
-                "flipped": bytes(255 - byte for byte in whole),
+                "one bit": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :],
+                "zeros": whole[:half] + bytes(len(whole) - half),
+                "unsealed": whole[:-SEAL_BYTES],
             }[damage]
         )
-    assert refused(tmp_path) == f"{path} is damaged; delete it to train anew."
-    path.unlink()
-    assert make(recipe_of(), tmp_path).run() is not None
+    found = path.read_bytes()
+    assert make(recipe_of(), tmp_path).run() == unbroken
+    said = capsys.readouterr().err
+    assert f"{path} is damaged; it is now checkpoint.damaged.pt" in said and said.count("\n") == 1
+    assert (tmp_path / "checkpoint.damaged.pt").read_bytes() == found
 
 
-def test_a_checkpoint_can_run_no_code(tmp_path):
+def test_a_checkpoint_can_run_no_code(tmp_path, capsys):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "trapped"),)
 
-    (tmp_path / CHECKPOINT).write_bytes(pickle.dumps(Trap()))
-    assert "damaged" in refused(tmp_path)
+    with sealing(tmp_path / CHECKPOINT) as file:
+        file.write(pickle.dumps(Trap()))
+    assert make(recipe_of(), tmp_path).run() is not None
+    assert "damaged" in capsys.readouterr().err
     assert not (tmp_path / "trapped").exists()
 
 

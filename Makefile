@@ -74,7 +74,7 @@ demo: setup ## train "hey cortana" on data/sample and find it in a recording
 train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
 	$(BIN)/kws train $(RECIPE)
 
-bench: setup ## the speed figures of the README, measured here
+bench: setup ## the speed figures of docs/results, measured here
 	$(BIN)/kws bench
 
 sample: setup ## make data/sample again, with Kokoro, flite and espeak-ng
@@ -117,7 +117,7 @@ emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against
 size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
 	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
 
-size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and the README
+size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and docs/results
 	@PYTHONPATH=firmware $(BIN)/python -m bill --renew
 
 clean: ## remove build/

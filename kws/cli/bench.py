@@ -150,7 +150,7 @@ def frontier(
     """Draw accuracy against bytes: ours at eight sizes, peers on the same clips, published figures.
 
     Finished runs and shipped models are added to DIR/frontier.json, which keeps those of before;
-    frontier.png and the tables between the marks in README.md and DIR/README.md are made of it.
+    frontier.png is drawn from it, and the table in docs/results/accuracy-per-byte.md is written.
 
     \b
     Example: kws bench frontier
@@ -169,6 +169,5 @@ def frontier(
     text = frontier_picture.to_markdown(points)
     frontier.save(models / "frontier.json", points)
     frontier_picture.draw(points, models / "frontier.png")
-    for document in (models / "README.md", models.parent / "README.md"):
-        frontier_picture.update(document, text)
+    frontier_picture.update(models.parent / frontier_picture.PAGE, text)
     print((models / "frontier.json").read_text("utf-8") if as_json else text)

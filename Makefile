@@ -22,7 +22,7 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
-.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
+.PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short lint bench firmware \
         emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
 
 help: ## this list
@@ -119,6 +119,17 @@ size: setup ## the engine's bill of flash, RAM, stack and instructions, against 
 
 size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and docs/results
 	@PYTHONPATH=firmware $(BIN)/python -m bill --renew
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: setup $(VENV)/.docs ## the documents as a site in build/site, with every link checked
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(BIN)/python -m mkdocs build --quiet
+	@echo "$(BUILD)/site/index.html; to search, too: $(BIN)/python -m http.server -d $(BUILD)/site"
+
+docs-renew: setup ## write docs/reference, the drawing and the rooms of docs/architecture.md anew
+	PYTHONPATH=tools $(BIN)/python -m documents
 
 clean: ## remove build/
 	rm -rf $(BUILD)

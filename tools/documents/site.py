@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"(\]\(\s*<?)([^)>\s#]+)((?:#[^)>\s]*)?>?[^)]*\))")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/", re.IGNORECASE)
-LIST_BEHIND_TEXT = re.compile(r"^((?![-*+] |\d+\. |\s|#|\||>).+)\n(?=(?:[-*+]|\d+\.) )", re.MULTILINE)
+LIST_BEHIND_TEXT = re.compile(
+    r"^((?![-*+] |\d+\. |\s|#|\||>).+)\n(?=(?:[-*+]|\d+\.) )", re.MULTILINE
+)
 
 
 def on_files(files: Files, config: Any) -> Files:

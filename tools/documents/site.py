@@ -23,7 +23,7 @@ LIST_BEHIND_TEXT = re.compile(
 
 def on_files(files: Files, config: Any) -> Files:
     """Add every file outside docs/ that a page links to, and those that these link to."""
-    waiting = [Path(file.abs_src_path) for file in files.documentation_pages()]
+    waiting = [Path(str(file.abs_src_path)) for file in files.documentation_pages()]
     seen = set(waiting)
     while waiting:
         page = waiting.pop()

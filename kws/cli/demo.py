@@ -113,7 +113,7 @@ def main() -> None:
     started = time.perf_counter()
     spoken = len(find_audio(SAMPLE / "positives" / "train"))
     print(
-        f'1. Training "{PHRASE}" on {SAMPLE}: {spoken} synthetic speakings of it, near misses,\n'
+        f'1. Training "{PHRASE}" on {SAMPLE}: {spoken} synthetic clips of it, near misses,\n'
         "   other speech and noises, mixed anew for every version of the training set."
     )
     metrics = train(recipe(SAMPLE), OUT)

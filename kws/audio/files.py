@@ -134,7 +134,7 @@ def _check_file(path: Path | str) -> None:
         with open(path, "rb") as file:
             empty = not file.read(1)
     except IsADirectoryError:
-        raise AudioError(f"{path} is a folder: name the recordings in it, one or more") from None
+        raise AudioError(f"cannot open {path}: a folder; name the recordings in it") from None
     except OSError as refusal:
         reason = (refusal.strerror or str(refusal)).lower()
         raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None

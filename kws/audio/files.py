@@ -76,7 +76,8 @@ def find_audio(folder: Path | str) -> list[Path]:
     """List the sound files of a folder and of all folders below it, sorted by path.
 
     Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
-    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises CorpusError if the folder is missing or holds no sound file.
+    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises
+    CorpusError if the folder is missing or holds no sound file.
     """
     root = Path(folder)
     if not root.is_dir():

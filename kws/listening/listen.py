@@ -98,9 +98,10 @@ def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
 def _refuse_sound_file(head: bytes) -> None:
     kind = sound_kind(head)
     if kind:
+        article = "an" if kind[0] in "AM" else "a"
         raise AudioError(
-            f"the input is {'an' if kind[0] in 'AM' else 'a'} {kind} file and not raw int16 samples: give its name instead of -, "
-            "or convert it with ffmpeg -i - -f s16le -ar 16000 -ac 1 -"
+            f"the input is {article} {kind} file and not raw int16 samples: give its name instead "
+            "of -, or convert it with ffmpeg -i - -f s16le -ar 16000 -ac 1 -"
         )
 
 

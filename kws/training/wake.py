@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kws.audio.level import speech_span
 from kws.audio.samples import Samples
+from kws.audio.word import phrases as cut_phrases
 from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
@@ -51,10 +52,10 @@ class WakeTask:
         check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
         self._noise_paths = noise["train"]
-        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz)
-        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz)
-        self._phrases = [self._trimmed(phrase) for phrase in phrases]
-        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz)
+        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz, unread={})
+        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz, unread={})
+        self._phrases = cut_phrases(phrases, self._window, rate_hz)
+        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz, unread={})
         tail = np.zeros(self._window, np.int16)
         # As recorded, and with the pauses cut out: single words in a row come near fluent speech.
         self._talk = np.concatenate([*talk, tail])

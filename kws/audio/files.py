@@ -76,7 +76,8 @@ def find_audio(folder: Path | str) -> list[Path]:
     """List the sound files of a folder and of all folders below it, sorted by path.
 
     Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
-    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises CorpusError if the folder is missing or holds no sound file.
+    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises
+    CorpusError if the folder is missing or holds no sound file.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -105,9 +106,8 @@ def find_audio(folder: Path | str) -> list[Path]:
     if others:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
         total = sum(others.values())
-        are, names = ("is", "its name is") if total == 1 else ("are", "their names are")
-        files = f"{total} file{'s' * (total != 1)}"
-        text = f"{root}: {files} {are} left out, as {names} no sound file's ({kinds})"
+        what = "1 file is" if total == 1 else f"{total} files are"
+        text = f"{root}: {what} left out, by a name that no sound file has ({kinds})"
         tell(Notice("stray files", text))
     return sorted(found)
 

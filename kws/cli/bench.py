@@ -1,6 +1,5 @@
 """The command `kws bench`, and below it the comparisons of accuracy, which train."""
 
-import json
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import AsJson, OutputFolder
+from kws.support.text import json_text, shown
 
 bench_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
@@ -72,7 +72,7 @@ def bench(
     from kws.bench import suite
 
     result = suite.run([name.value for name in only or ()], model=model, peers=peers)
-    print(json.dumps(result, indent=2) if as_json else suite.to_text(result))
+    print(json_text(result, indent=2) if as_json else suite.to_text(result))
 
 
 @bench_app.command("paper")
@@ -115,11 +115,11 @@ def paper(
     runs = paper.run(setting, to, only=only or (), seeds=seeds, say=_say)
     result = paper_report.results(setting, runs)
     paper_report.write(result, to / setting.task)
-    print(json.dumps(result, indent=1) if as_json else paper_report.to_text(result))
+    print(json_text(result, indent=1) if as_json else paper_report.to_text(result))
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)  # the result alone goes to stdout
+    typer.echo(shown(line), err=True)  # the result alone goes to stdout
 
 
 @bench_app.command("frontier")

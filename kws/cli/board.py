@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import Model, Threshold
+from kws.support.text import shown
 
 
 def deploy(
@@ -33,7 +34,7 @@ def deploy(
     from kws.device import deploy
 
     done = deploy.deploy([model, *([second] if second else [])], board, to, microphone)
-    print(done.file)
+    print(shown(done.file))
     print(done.instructions)
 
 
@@ -78,6 +79,10 @@ def monitor(
     from kws.device.serial_port import SerialPort
     from kws.listening.timeline import Printer
 
+    if png:
+        from kws.report.drawing import require_plots
+
+        require_plots()  # before the hours that it is to draw
     settings = monitor.Settings(
         threshold=threshold,
         refractory_frames=refractory,

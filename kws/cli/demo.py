@@ -17,7 +17,7 @@ from kws.settings.data import DataConfig
 from kws.settings.model import LOGIT_ONE, FeatureConfig
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
-from kws.support.text import bar, bar_characters, clock
+from kws.support.text import bar, bar_characters, clock, count_of
 
 SAMPLE = Path("data/sample")
 OUT = Path("runs/demo")
@@ -124,7 +124,7 @@ def main() -> None:
     print(
         f"2. The model, all of it: {len(model.data)} bytes in {path}.\n"
         f"   On clips of voices that it never heard, through the C engine: "
-        f"{100 * row['miss_rate']:.0f} % missed, {row['false_accepts']} false accepts."
+        f"{100 * row['miss_rate']:.0f} % missed, {count_of(row['false_accepts'], 'false accept')}."
     )
     print("3. The same C code that runs on a board, on a held-out recording:")
     stream = SAMPLE / "stream"

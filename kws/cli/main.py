@@ -1,6 +1,5 @@
 """The command line: parse, call, print.  What a command needs is imported when it runs."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,8 @@ from kws.cli.options import (
     Threshold,
 )
 from kws.cli.support import CommandGroup, ListCommand
+from kws.errors import AudioError
+from kws.support.text import json_text, shown
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -157,6 +158,8 @@ def listen(
     if not files:
         listen.listen_to_microphone(spotter, device, printer, rate_hz, channel=channel)
     elif files == ["-"]:
+        if sys.stdin is None:
+            raise AudioError("the standard input is closed: pipe raw int16 samples into it")
         listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
     else:
         paths = [Path(file) for file in files]
@@ -199,7 +202,7 @@ def export(
     from kws.device import export
 
     for path in export.export(model, to, format):
-        print(path)
+        print(shown(path))
 
 
 @app.command()
@@ -234,7 +237,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _print(result: Any, as_json: bool, to_text: Any = str) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False) if as_json else to_text(result))
+    print(json_text(result, indent=2) if as_json else to_text(result))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from kws.cli.options import (
     Seed,
 )
 from kws.cli.support import ListCommand, RecipeGroup
+from kws.support.text import count_of, shown
 
 download_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 train_app = typer.Typer(cls=RecipeGroup, no_args_is_help=True, rich_markup_mode=None)
@@ -34,7 +35,7 @@ def download_speech_commands(
     """
     from kws.corpus.download import download_speech_commands
 
-    print(download_speech_commands(version, to))
+    print(shown(download_speech_commands(version, to)))
 
 
 def synthesize(
@@ -56,7 +57,7 @@ def synthesize(
 
     name, voices = engine.value, part.value
     paths = synthesize(phrase, to, clips=clips, engine=name, part=voices, seed=seed)
-    print(f"{len(paths)} clips in {to}")
+    print(f"{count_of(len(paths), 'clip')} in {shown(to)}")
 
 
 @train_app.command("commands", cls=ListCommand)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kws.device import deploy_uno
 from kws.device.board_image import Part, flat, intel_hex, prebuilt, uf2
-from kws.device.formats import identifier
+from kws.device.identifiers import identifier
 from kws.engine.model_file import Model, load
 from kws.errors import ConfigError, KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ

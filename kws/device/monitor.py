@@ -17,7 +17,7 @@ from kws.listening.near_misses import Near, Sound
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import log_odds_q10, posterior_of
 from kws.support.files import replacing
-from kws.support.text import bar, bar_characters, clock
+from kws.support.text import bar, bar_characters, clock, count_of, shown
 
 CLIP_BEFORE_S = 1.5
 CLIP_AFTER_S = 0.5
@@ -116,7 +116,7 @@ class Monitor:
             line.ask(f"r {settings.refractory_frames}", f"r {settings.refractory_frames}")
         if settings.save:
             line.ask("w", "w")
-        near = log_odds_q10(settings.near)
+        near = log_odds_q10(settings.near, "--near")
         if near >= board.threshold_q10:
             raise ConfigError(
                 f"--near {settings.near} is not below the threshold "
@@ -231,13 +231,13 @@ class Monitor:
         if lost != self._lost:
             self._lost = lost
             self._note(
-                f"kws: the board has lost {lost[0]} samples and left out {lost[1]} lines so far; "
-                f"{lost[2]} arrived garbled"
+                f"kws: the board has lost {count_of(lost[0], 'sample')} and left out "
+                f"{count_of(lost[1], 'line')} so far; {count_of(lost[2], 'line')} arrived garbled"
             )
 
     def _note(self, text: str) -> None:
         self._wipe()
-        print(text, file=self.notes, flush=True)
+        print(shown(text), file=self.notes, flush=True)
 
     def _wipe(self) -> None:
         if self.notes.isatty():

@@ -11,6 +11,7 @@ from kws.device.protocol import Board
 from kws.errors import KwsError
 from kws.listening.timeline import Heard
 from kws.settings.model import posterior_of
+from kws.support.text import cell_text
 
 LONGEST_CURVE = 20_000  # points; a picture is narrower
 MOST_DETECTIONS = 10_000
@@ -31,7 +32,7 @@ class Table:
         except OSError as error:
             raise self._failed(error) from error
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._write(["frame", "time_s", *board.words.values()])
+        self._write(["frame", "time_s", *map(cell_text, board.words.values())])
 
     def take(self, frame: int, scores: Sequence[int]) -> None:
         """Write a row; scores are q10."""

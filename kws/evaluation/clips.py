@@ -35,7 +35,8 @@ def evaluate_clips(
     the state at rest before each clip; clips below 1 s are centred in it.  A model of one word, or
     one that has no background class and is given other words, says the word that its detector
     reports first in the clip or within 1 s after it, or else `_unknown_`.  Folders that are not
-    among the model's classes are expected to come out as `_unknown_`.
+    among the model's classes are expected to come out as `_unknown_`.  ConfigError where no folder
+    has the name of a word.
 
     Returns accuracy, clips, per_class {class: recall, precision, clips}, confusion
     {actual: {predicted: clips}}, folders_counted_as_unknown, model_bytes and engine; with
@@ -46,6 +47,12 @@ def evaluate_clips(
     entries = classes_folder(folder)
     actual = [known.get(name_key(name), UNKNOWN) for _, name in entries]
     foreign = {name for _, name in entries if name_key(name) not in known} - {UNKNOWN}
+    if not {*actual} & {*model.words}:
+        raise ConfigError(
+            f"{folder} has no folder for any word of {model.name} ({', '.join(model.words)}), so "
+            "there is nothing to find: name the folders after the words, or give those without "
+            "them as --negatives beside --positives."
+        )
 
     guess = _guess(model, threshold, has_others=UNKNOWN in actual)
     with ThreadPoolExecutor() as pool:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from kws.support.text import code
+
 
 class Source(NamedTuple):
     """A corpus that asks for (or deserves) to be named wherever a model was trained on it."""
@@ -49,7 +51,7 @@ def attributions(config: Mapping[str, Any]) -> str:
     others = [folder for folder in folders if not any(mark in folder.lower() for mark in marks)]
     lines = [f"- {text}" for text in known]
     lines += [
-        f"- `{folder}`: licence and origin are for the trainer to state." for folder in others
+        f"- {code(folder)}: licence and origin are for the trainer to state." for folder in others
     ]
     return "\n".join(["## Data", "", *lines]) if lines else ""
 

@@ -1,10 +1,12 @@
 """The model card: the README.md beside a trained model, written from its figures and settings."""
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kws.report.attribution import attributions, folders_of
+from kws.support.text import code_block, markdown
 
 STREAMED = {
     "accuracy_streaming": "in one stream without a reset, 1.5 s of low noise between clips",
@@ -15,18 +17,19 @@ FEW_CLIPS = 30
 FEW_HOURS = 10.0
 
 
-def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Return the text of models/NAME/README.md; what is not known is left out.
+def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: str = "") -> str:
+    """Return the text of the README.md in a model's folder; what is not known is left out.
 
     metrics: as in metrics.json.  `model_bytes`, `parameters`, `float_accuracy`, and `evaluations`:
     a list of what `kws evaluate --json` gives, each with a `name` and the `command` that gave it.
     A single evaluation may also stand in `metrics` itself.
     config: as in config.toml.  `name`, `phrase` or `words`, and tables whose strings may name
     folders of the corpora used.
+    folder: where the card lies, models/NAME unless another is given.
     """
     evaluations = _evaluations(metrics)
     sections = [
-        _opening(metrics, config),
+        _opening(metrics, config, folder),
         _figures(evaluations, metrics),
         _per_class(evaluations),
         _training(config),
@@ -41,12 +44,12 @@ def _evaluations(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return own + list(metrics.get("evaluations", []))
 
 
-def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: str) -> str:
     words = _words(config)
     name = config.get("name") or "_".join(words) or "model"
-    lines = [f"# {name}", ""]
+    lines = [f"# {markdown(name)}", ""]
     if words:
-        quoted = ", ".join(f'"{word.replace("_", " ")}"' for word in words)
+        quoted = ", ".join(f'"{markdown(word.replace("_", " "))}"' for word in words)
         rate_khz = config.get("features", {}).get("sample_rate_hz", 16_000) // 1000
         lines += [f"Hears {quoted} in {rate_khz} kHz sound.", ""]
     facts = []
@@ -56,7 +59,9 @@ def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         facts.append(f"{parameters:,} parameters")
     if facts:
         lines += [", ".join(facts) + ".", ""]
-    lines += ["```", f"kws listen models/{name}", f"kws inspect models/{name}", "```"]
+    where = folder or f"models/{name}"
+    where = shlex.quote(f"./{where}" if where.startswith("-") else where)
+    lines += code_block([f"kws listen {where}", f"kws inspect {where}"])
     return "\n".join(lines)
 
 
@@ -82,9 +87,10 @@ def _figures(evaluations: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any
     if not rows:
         return ""
     table = ["| figure | measured | on |", "|---|---|---|"]
-    table += [f"| {figure} | {value} | {on} |" for figure, value, on in rows]
+    table += [f"| {figure} | {value} | {markdown(on)} |" for figure, value, on in rows]
     commands = list(dict.fromkeys(str(e["command"]) for e in evaluations if e.get("command")))
-    again = ["", "Measure it again with:", "", "```", *commands, "```"] if commands else []
+    lines = [line for command in commands for line in command.split("\n")]
+    again = ["", "Measure it again with:", "", *code_block(lines)] if commands else []
     opening = "Measured on the bytes of this file, through the C engine that every target runs."
     return "\n".join(["## Figures", "", opening, "", *table, *again])
 
@@ -153,7 +159,7 @@ def _per_class(evaluations: Sequence[Mapping[str, Any]]) -> str:
     lines = ["## By class", "", "| class | clips | recall | precision |", "|---|--:|--:|--:|"]
     for word, row in with_classes[0]["per_class"].items():
         share = [_per_cent(row.get(key)) for key in ("recall", "precision")]
-        lines.append(f"| {word} | {row.get('clips', '')} | {share[0]} | {share[1]} |")
+        lines.append(f"| {markdown(word)} | {row.get('clips', '')} | {share[0]} | {share[1]} |")
     return "\n".join(lines)
 
 
@@ -166,12 +172,12 @@ def _training(config: Mapping[str, Any]) -> str:
     lines = []
     for name, table in tables.items():
         settings = ", ".join(
-            f"{key} {_plain(value)}"
+            markdown(f"{key} {_plain(value)}")
             for key, value in table.items()
             if isinstance(value, (int, float, str, list, tuple)) and _plain(value)
         )
         if settings and name != "data":
-            lines.append(f"- {name}: {settings}")
+            lines.append(f"- {markdown(name)}: {settings}")
     if not lines:
         return ""
     seed = f" with seed {config['seed']}" if "seed" in config else ""
@@ -189,7 +195,7 @@ def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any])
     lines = []
     for each in evaluations:
         few = [
-            f"{word} ({row['clips']})"
+            f"{markdown(word)} ({row['clips']})"
             for word, row in each.get("per_class", {}).items()
             if 0 < row.get("clips", 0) < FEW_CLIPS
         ]

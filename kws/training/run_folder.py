@@ -139,7 +139,7 @@ class RunFolder:
 
     def write_card(self, recipe: Recipe, metrics: Metrics) -> None:
         """Write the model card."""
-        card = model_card(metrics.to_json(), dataclasses.asdict(recipe))
+        card = model_card(metrics.to_json(), dataclasses.asdict(recipe), self.path.as_posix())
         self._write(CARD, card.encode())
 
     def write_results(self, recipe: Recipe, metrics: Metrics) -> None:

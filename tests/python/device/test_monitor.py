@@ -1,6 +1,7 @@
 """`kws monitor` on a pseudo-terminal, with the boards' own application behind it."""
 
 import csv
+import io
 import os
 import shutil
 import signal
@@ -9,13 +10,18 @@ import sys
 import time
 import tty
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kws.audio.files import read_audio
+from kws.device.monitor import Monitor, Settings
+from kws.device.protocol import Board
+from kws.device.record import Curve, Table
 from kws.engine import batch, model_file
 from kws.listening.near_misses import Near, Sound
+from kws.listening.timeline import Printer
 from kws.settings.model import log_odds_q10
 
 ROOT = Path(__file__).parents[3]
@@ -212,3 +218,27 @@ def test_a_board_that_began_anew_has_near_misses_again():
     near = Near(0, 10)
     near.heard(4_000_000)  # before it restarted, or a digit that the line garbled
     assert [hit for frame in range(20) if (hit := near.take(frame, 5 - frame))] == [(0, 5)]
+
+
+def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
+    board = Board(classes={0: '=HYPERLINK("http://x")', 1: "-1+1", 2: "hey, you", 3: "$x^"})
+    board.hop_length = 320
+    Table(tmp_path / "a.csv", board).close()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        header = next(csv.reader(file))
+    assert header == ["frame", "time_s", '\'=HYPERLINK("http://x")', "'-1+1", "hey, you", "$x^"]
+    curve = Curve()
+    curve.take(0, [0, 0, 0, 0])
+    curve.draw(board, tmp_path / "a.png")  # a dollar opens no formula either
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_board_says_cannot_act_on_the_terminal():
+    out, notes = io.StringIO(), io.StringIO()
+    line = SimpleNamespace(board=Board(classes={0: "\x1b[2J"}, hop_length=320), send=lambda _: None)
+    monitor = Monitor(line, Settings(), Printer(out, as_json=False), notes)
+    monitor._words = line.board.words
+    for text in ("! m \x1b]0;x\x07", "d 100 0 2000"):
+        monitor._take(text)
+    assert r"\x1b]0;x\x07" in notes.getvalue() and r"\x1b[2J" in out.getvalue()
+    assert "\x1b" not in notes.getvalue() + out.getvalue()

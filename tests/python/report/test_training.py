@@ -115,7 +115,7 @@ def test_matplotlib_is_loaded_only_to_draw_and_its_absence_explained(tmp_path, m
     code = "import sys, kws.report.training; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ToolError, match="pip install matplotlib"):
+    with pytest.raises(ToolError, match=r"pip install 'kws\[train\]'"):
         training.training_curves(EPOCHS, tmp_path / "curves.png")
 
 

@@ -52,17 +52,17 @@ class Share:
 # The voices are in the parts that `kws synthesize --part` has them in.  Piper is kept for the
 # validation and Festival for the test: makes of sound that no training hears.
 SHARES = (
-    Share(part="validation", engine="kokoro", voices=7, sentences=16),
-    Share(part="test", engine="kokoro", voices=8, sentences=14),
-    Share(part="train", engine="kokoro", voices=30, sentences=18),
-    Share(part="validation", engine="piper", voices=1, sentences=60),
+    Share(part="validation", engine="kokoro", voices=6, sentences=14),
+    Share(part="validation", engine="piper", voices=1, sentences=40),
     Share(part="validation", engine="flite", voices=1, sentences=32),
-    Share(part="validation", engine="espeak", voices=4, sentences=10),
-    Share(part="test", engine="festival", voices=1, sentences=40),
-    Share(part="test", engine="flite", voices=1, sentences=32),
-    Share(part="test", engine="espeak", voices=4, sentences=10),
-    Share(part="train", engine="flite", voices=2, sentences=60),
-    Share(part="train", engine="espeak", voices=24, sentences=12),
+    Share(part="validation", engine="espeak", voices=4, sentences=12),
+    Share(part="train", engine="flite", voices=2, sentences=40),
+    Share(part="train", engine="espeak", voices=24, sentences=8),
+    Share(part="train", engine="kokoro", voices=17, sentences=5),
+    Share(part="test", engine="festival", voices=1, sentences=30),
+    Share(part="test", engine="flite", voices=1, sentences=30),
+    Share(part="test", engine="espeak", voices=4, sentences=8),
+    Share(part="test", engine="kokoro", voices=6, sentences=5),
 )
 
 

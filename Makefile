@@ -9,21 +9,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILD := build
 
-ENGINE := $(wildcard firmware/include/*.h firmware/src/*.[ch])
-NATIVE := $(ENGINE) $(wildcard kws/native/*.[ch] kws/kernels/*.[ch]) \
-          kws/native/build.py kws/kernels/build.py
-TEST_SOURCES := $(wildcard firmware/src/*.c tests/firmware/*.c)
-TEST_HEADERS := $(wildcard firmware/*/*.h tests/firmware/*.h tests/fuzz/*.h)
+ENGINE := firmware/src
+include $(ENGINE)/sources.mk
+NATIVE := $(ENGINE_C) $(ENGINE_H) $(wildcard kws/engine/native/*.[ch] kws/network/scan/*.[ch]) \
+          kws/engine/native/build.py kws/network/scan/build.py
+TEST_SOURCES := $(ENGINE_C) $(wildcard tests/c/engine/*.c)
+TEST_HEADERS := $(ENGINE_H) $(wildcard firmware/app/*.h tests/c/engine/*.h tests/c/fuzz/*.h)
 
 STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef \
           -pedantic -Werror
 SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
-INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/firmware
+INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
-.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
+.PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short mutate \
+        lint bench firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean \
+        export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -52,7 +54,7 @@ endef
 $(VENV)/.installed: pyproject.toml setup.py
 	@$(FIND_SYSTEM_PACKAGES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
 	@touch $@ $(VENV)/.engine
 
 # Built elsewhere and moved into place: a program that runs keeps the engine that it has loaded.
@@ -61,7 +63,7 @@ $(VENV)/.engine: $(NATIVE) $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools
 	$(BIN)/python setup.py -q build_ext --force --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp 2>/dev/null \
 	    || $(BIN)/python setup.py -q build_ext --force --build-lib $(BUILD)/lib --build-temp $(BUILD)/temp
-	@for so in $(BUILD)/lib/kws/*/*.so; do \
+	@for so in $(BUILD)/lib/kws/*/*/*.so; do \
 	    cp "$$so" "kws/$${so#$(BUILD)/lib/kws/}.new" && \
 	    mv "kws/$${so#$(BUILD)/lib/kws/}.new" "kws/$${so#$(BUILD)/lib/kws/}" || exit 1; done
 	@touch $@
@@ -69,12 +71,12 @@ $(VENV)/.engine: $(NATIVE) $(VENV)/.installed
 # ---- using it -------------------------------------------------------------------------------
 
 demo: setup ## train "hey cortana" on data/sample and find it in a recording
-	$(BIN)/python -m kws.demo
+	$(BIN)/python -m kws.cli.demo
 
 train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
 	$(BIN)/kws train $(RECIPE)
 
-bench: setup ## the speed figures of the README, measured here
+bench: setup ## the speed figures of docs/results, measured here
 	$(BIN)/kws bench
 
 sample: setup ## make data/sample again, with Kokoro, flite and espeak-ng
@@ -90,7 +92,7 @@ firmware: ## the engine as a library, for this machine and each cross compiler t
 define library
 @if command -v $(2)gcc >/dev/null; then \
     mkdir -p $(BUILD)/firmware/$(1) && cd $(BUILD)/firmware/$(1) && rm -f libkws.a && \
-    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(CURDIR)/firmware/src/*.c && \
+    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(ENGINE_C:%=$(CURDIR)/%) && \
     $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
@@ -112,13 +114,24 @@ emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55, RISC-V 
 	    models/athena_8k/athena_8k.kws data/sample/stream/held_out.opus
 
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
-	$(BIN)/python -m pytest tests/uno -rs
+	$(BIN)/python -m pytest tests/boards/uno -rs
 
 size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
 	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
 
-size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and the README
+size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and docs/results
 	@PYTHONPATH=firmware $(BIN)/python -m bill --renew
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: setup $(VENV)/.docs ## the documents as a site in build/site, with every link checked
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(BIN)/python -m mkdocs build --quiet
+	@echo "$(BUILD)/site/index.html; to search, too: $(BIN)/python -m http.server -d $(BUILD)/site"
+
+docs-renew: setup ## write docs/reference, the drawing and the rooms of docs/architecture.md anew
+	PYTHONPATH=tools $(BIN)/python -m documents
 
 clean: ## remove build/
 	rm -rf $(BUILD)
@@ -130,7 +143,7 @@ emulate-pico: setup ## the Pico's image in rp2040js, against this machine
 	    exit 0; }; done; \
 	test -d $(BUILD)/npm/node_modules/rp2040js || { mkdir -p $(BUILD)/npm && \
 	    npm install --silent --no-fund --no-audit --prefix $(BUILD)/npm rp2040js@1.4.1; } && \
-	$(BIN)/python -m pytest tests/boards -rs
+	$(BIN)/python -m pytest tests/boards --ignore tests/boards/uno -rs
 
 # ---- testing --------------------------------------------------------------------------------
 
@@ -140,9 +153,12 @@ test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, th
 	@$(MAKE) --no-print-directory fuzz-short
 	@$(MAKE) --no-print-directory test-python
 
-lint: setup ## ruff and mypy
+# .clang-format-ignore names what generators write.
+FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+lint: setup ## ruff, mypy and clang-format
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(FORMATTED)
 
 test-python: setup
 	$(BIN)/python -m pytest
@@ -170,35 +186,43 @@ $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 
 # The host's batches: front end and network again, with 16 lanes.
 $(BUILD)/tests/lanes_baseline: FLAGS := -O3
-$(LANES_TESTS): tests/native/test_lanes.c $(wildcard kws/native/lanes*.[ch]) $(wildcard firmware/src/*.c) \
-                tests/firmware/vectors.c $(TEST_HEADERS) Makefile
+$(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(ENGINE_C) \
+                tests/c/engine/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/native \
+	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/engine/native \
 	    $(filter %.c,$^) -o $@
 
 # The application of the boards, on a board that is all in memory.
-$(APP_TESTS): $(wildcard tests/app/*.[ch] firmware/app/*.[ch] firmware/src/*.c) $(TEST_HEADERS) \
-              tests/firmware/runner.c tests/firmware/run_host.c tests/firmware/vectors.c Makefile
+$(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \
+              tests/c/engine/runner.c tests/c/engine/run_host.c tests/c/engine/vectors.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/app -Ifirmware/app \
-	    -include tests/app/app_tests.h $(filter %.c,$^) -o $@
+	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/c/app -Ifirmware/app \
+	    -include tests/c/app/app_tests.h $(filter %.c,$^) -o $@
+
+# What guards data: the engine and, in Python, what tests/mutation/mutate.py lists.
+FILE ?= $(wildcard firmware/src/kws_*.c) kws/support/sealed.py kws/support/cache.py \
+        kws/corpus/decoded.py kws/corpus/unpack.py kws/corpus/download.py kws/device/protocol.py \
+        kws/settings/model.py kws/training/checkpoint.py kws/training/feature_store.py
+LIMIT ?= 40
+mutate: setup ## change one token of a source at a time and list what no test notices; FILE=..., LIMIT=40 of each
+	nice $(BIN)/python tests/mutation/mutate.py $(FILE) --limit $(LIMIT)
 
 FUZZED := model stream
-FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/firmware/vectors.c
+FUZZ_SOURCES := $(ENGINE_C) tests/c/engine/vectors.c
 fuzz-short: $(FUZZED:%=$(BUILD)/tests/mutate_%)
 	$(BUILD)/tests/mutate_model 20000
 	$(BUILD)/tests/mutate_stream 1000
 
-$(BUILD)/tests/mutate_%: tests/fuzz/fuzz_%.c tests/fuzz/mutate.c $(FUZZ_SOURCES) $(TEST_HEADERS) Makefile
+$(BUILD)/tests/mutate_%: tests/c/fuzz/fuzz_%.c tests/c/fuzz/mutate.c $(FUZZ_SOURCES) $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(SANITIZE) $(CFLAGS) $(INCLUDES) $(FUZZ_SOURCES) tests/fuzz/mutate.c $< -o $@
+	$(CC) $(STRICT) $(SANITIZE) $(CFLAGS) $(INCLUDES) $(FUZZ_SOURCES) tests/c/fuzz/mutate.c $< -o $@
 
 # libFuzzer where clang has it, which learns from what it covers; else more of the mutations.
 fuzz: $(FUZZED:%=$(BUILD)/tests/mutate_%) ## fuzz model files and chunks, FUZZ_SECONDS each
 	@for part in $(FUZZED); do \
 	    fuzzer=$(BUILD)/tests/libfuzzer_$$part; corpus=$(BUILD)/fuzz/$$part; mkdir -p $$corpus; \
 	    if clang $(STRICT) $(SANITIZE) -fsanitize=fuzzer $(INCLUDES) $(FUZZ_SOURCES) \
-	        tests/fuzz/fuzz_$$part.c -o $$fuzzer 2>$$fuzzer.log; then \
+	        tests/c/fuzz/fuzz_$$part.c -o $$fuzzer 2>$$fuzzer.log; then \
 	        $(BUILD)/tests/mutate_$$part --seeds $$corpus && \
 	        $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -print_final_stats=1 \
 	            -artifact_prefix=$$corpus- $$corpus 2>&1 | tail -n 8 && \

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kws.speech_engines import _Program
+from kws.corpus.speech_engines import _Program
 
 
 class Festival(_Program):

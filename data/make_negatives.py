@@ -22,11 +22,12 @@ from negatives_text import read_sentences
 from noises import GENERATORS
 from talks import Talk, speak
 
-from kws.audio import SAMPLE_RATE_HZ, find_audio, read_audio, write_audio
+from kws.audio.files import find_audio, read_audio, write_audio
+from kws.corpus.speech_engines import PARTS, Engine
+from kws.corpus.synthesize import open_engine, part_voices
 from kws.errors import KwsError, ToolError
-from kws.files import replacing
-from kws.speech_engines import PARTS, Engine
-from kws.synthesize import open_engine, part_voices
+from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.files import replacing
 
 HERE = Path(__file__).parent
 OPUS_COMPRESSION = 0.965  # libsndfile's scale: about 14 kbit/s

@@ -19,11 +19,13 @@ import numpy as np
 import soundfile
 from noises import GENERATORS, babble, to_clip
 
-from kws.audio import SAMPLE_RATE_HZ, Samples, find_audio, read_audio, write_audio
+from kws.audio.files import find_audio, read_audio, write_audio
+from kws.audio.samples import Samples
+from kws.corpus.speech_engines import PARTS, Engine
+from kws.corpus.synthesize import open_engine, speech_edges, synthesize
 from kws.errors import KwsError
-from kws.files import replacing
-from kws.speech_engines import PARTS, Engine
-from kws.synthesize import open_engine, speech_edges, synthesize
+from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.files import replacing
 
 PHRASE = "hey cortana"
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio import SAMPLE_RATE_HZ
+from kws.settings.front_end import SAMPLE_RATE_HZ
 
 Sound = npt.NDArray[np.float64]
 Noise = Callable[[np.random.Generator, int], Sound]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from noises import coloured
 
-from kws.audio import SAMPLE_RATE_HZ, Samples
-from kws.speech_engines import Engine
-from kws.synthesize import Utterance, render, voice_slug
+from kws.audio.samples import Samples
+from kws.corpus.speech_engines import Engine
+from kws.corpus.synthesize import Utterance, render, voice_slug
+from kws.settings.front_end import SAMPLE_RATE_HZ
 
 PAUSE_S = (0.2, 1.0)
 FLOOR_DB = (-50.0, -32.0)  # the room's noise below the speech

@@ -4,20 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kws.config import FeatureConfig
-    from kws.engine import Detection, Spotter, features, trace
+    from kws.engine.batch import features, trace
+    from kws.engine.spotter import Detection, Spotter
     from kws.errors import KwsError
+    from kws.settings.model import FeatureConfig
 
 __version__ = "0.1.0"
 __all__ = ["Detection", "FeatureConfig", "KwsError", "Spotter", "features", "trace"]
 
 _HOMES = {
-    "Detection": "kws.engine",
-    "FeatureConfig": "kws.config",
+    "Detection": "kws.engine.spotter",
+    "FeatureConfig": "kws.settings.model",
     "KwsError": "kws.errors",
-    "Spotter": "kws.engine",
-    "features": "kws.engine",
-    "trace": "kws.engine",
+    "Spotter": "kws.engine.spotter",
+    "features": "kws.engine.batch",
+    "trace": "kws.engine.batch",
 }
 
 
@@ -26,3 +27,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kws' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,6 +1,6 @@
 """`python -m kws` is `kws`."""
 
-from kws.cli import main
+from kws.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from random_models import ALL, LARGE, RandomModel
 
-from kws import model_file
-from kws.clip_cache import read_clips
-from kws.clip_lists import speech_commands
+from kws.corpus.decoded import read_clips
+from kws.corpus.listing import speech_commands
+from kws.engine import model_file
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ONE_SECOND = 16_000

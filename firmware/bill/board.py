@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from bill.targets import ATHENA_8K, PORTS
-from kws.audio import read_audio
-from kws.deploy import deploy
+from kws.audio.files import read_audio
+from kws.device.deploy import deploy
 
 PORT = PORTS / "arduino_uno"
 NEEDED = "gcc make libsimavr-dev libelf-dev"

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bill.targets import ENGINE_SOURCES, FIRMWARE, PORTS, Machine, Target
-from kws import footprint, model_file
+from kws.device import footprint
+from kws.engine import model_file
 
 BILL = Path(__file__).resolve().parent
 FLAGS = ("-std=c99", "-ffunction-sections", "-fdata-sections")

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from bill import board, memory
-from bill.instructions import Frames, NoPluginsError, Samples, count
+from bill.instructions import Frames, NoPluginsError, count
 from bill.targets import RECORDING, Machine, Target
+from kws.audio.samples import Samples
 
 Figures = dict[str, dict[str, int]]  # by group and name
 

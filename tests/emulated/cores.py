@@ -23,12 +23,12 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"
 STRICT = ("-std=c99", "-pedantic")
 SOURCES = (
     *ENGINE_SOURCES,
-    *sorted((ROOT / "tests" / "firmware").glob("test_*.c")),
-    ROOT / "tests" / "firmware" / "vectors.c",
-    ROOT / "tests" / "firmware" / "runner.c",
+    *sorted((ROOT / "tests" / "c" / "engine").glob("test_*.c")),
+    ROOT / "tests" / "c" / "engine" / "vectors.c",
+    ROOT / "tests" / "c" / "engine" / "runner.c",
     ROOT / "tests" / "emulated" / "main.c",
 )
-INCLUDES = ("firmware/include", "firmware/src", "firmware/ports/semihosting", "tests/firmware")
+INCLUDES = ("firmware/include", "firmware/src", "firmware/ports/semihosting", "tests/c/engine")
 SEMIHOSTED = (
     ROOT / "tests" / "emulated" / "port_semihosting.c",
     SEMIHOSTING,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from cores import BUILD, CORES, ROOT, SOURCES, STRICT, Core, compile_for, outcome
 
-from kws import model_file
-from kws.audio import read_audio
-from kws.model_weights import read_weights
+from kws.audio.files import read_audio
+from kws.engine import model_file
+from kws.engine.read_weights import read_weights
 
 
 def on_this_machine(limits: tuple[str, ...], folder: Path) -> list[str]:

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from loudness_models import noise, wake_word
 
-from kws.audio import write_audio
+from kws.audio.files import write_audio
 
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
 ALSA_CONFIG = """

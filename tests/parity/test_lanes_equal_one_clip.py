@@ -5,10 +5,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_models import CELLS, KINDS, RandomModel
 
-from kws import engine, model_file
-from kws.config import FeatureConfig
+from kws.engine import batch, model_file
+from kws.engine.weights import Weights
 from kws.errors import ModelError
-from kws.weights import Weights
+from kws.settings.model import FeatureConfig
 
 EXTREMES = np.array([-32768, -4000, -1, 0, 1, 4000, 32767])
 
@@ -60,11 +60,11 @@ def test_any_model_and_any_number_of_clips(
     features = rng.integers(-32768, 32768, shape) >> rng.integers(0, 8, (clips, 1, 1))
     features[::5] = rng.choice(EXTREMES, features[::5].shape)
     features = features.astype(np.int16)
-    logits, states = engine.network_batch(model, features, hidden=True, threads=1)
+    logits, states = batch.network_batch(model, features, hidden=True, threads=1)
     assert states is not None
     for clip in range(clips):
-        alone, alone_states = engine.network_batch(model, features[clip : clip + 1], hidden=True)
+        alone, alone_states = batch.network_batch(model, features[clip : clip + 1], hidden=True)
         np.testing.assert_array_equal(logits[clip], alone[0])
         np.testing.assert_array_equal(states[clip], alone_states[0])
-    without_states, _ = engine.network_batch(model, features, threads=1)
+    without_states, _ = batch.network_batch(model, features, threads=1)
     np.testing.assert_array_equal(without_states, logits)

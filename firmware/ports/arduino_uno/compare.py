@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kws import engine, model_file
-from kws.audio import find_audio, read_audio
-from kws.deploy import deploy
+from kws.audio.files import find_audio, read_audio
+from kws.device.deploy import deploy
+from kws.engine import batch, model_file
+from kws.engine.model_file import Model
 from kws.errors import KwsError
-from kws.model_file import Model
 
 PORT = Path(__file__).resolve().parent
 BUILD = PORT.parents[2] / "build" / "uno"
@@ -74,9 +74,9 @@ def compare(model: Model, image: Path, samples: NDArray[np.int16]) -> dict[str, 
     last_command_s = len(samples) / 8_000 + LAST_FRAME_S
     commands = ("--line", str(FIRST_COMMAND_S), "s 1", "--line", str(last_command_s), "?")
     lines = simulate(image, samples, *commands)
-    heard = engine.scores(model, ten_bits(samples))
+    heard = batch.scores(model, ten_bits(samples))
     expected = [" ".join(map(str, ("s", frame, *row))) for frame, row in enumerate(heard.tolist())]
-    detections = [f"d {frame} {word} {score}" for frame, word, score in engine.detect(model, heard)]
+    detections = [f"d {frame} {word} {score}" for frame, word, score in batch.detect(model, heard)]
     # The tail of silence that the simulation adds may complete frames that the recording did not.
     said, found = (
         [

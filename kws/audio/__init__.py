@@ -1,0 +1,1 @@
+"""Sound: any file or array becomes mono int16 samples."""

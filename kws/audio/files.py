@@ -1,0 +1,123 @@
+"""Sound files and sample arrays: anything that comes in leaves as mono int16 at 16 kHz."""
+
+import io
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy.typing as npt
+import soundfile
+
+from kws.audio.recording import decode
+from kws.audio.samples import Samples, to_int16
+from kws.errors import AudioError, CorpusError
+from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.files import replacing
+from kws.support.notices import Notice, tell
+
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".w64", ".rf64"}
+    | {".au", ".snd", ".caf", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".3gp"}
+)
+
+_SAVED_AS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "OPUS"),
+    ".opus": ("OGG", "OPUS"),
+}
+
+
+def read_audio(
+    path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ, *, channel: int | None = None
+) -> Samples:
+    """Read a whole sound file as mono int16 at `sample_rate_hz`, and tell what is odd about it.
+
+    Formats, channels and refusals are those of `Recording`, which reads in blocks. Returns
+    (samples,) int16. Raises AudioError, naming the file. What a person should know and can live
+    with (a lying header, a telephone's bandwidth, channels that differ, silence) is told by
+    `support.notices`.
+    """
+    samples, notices = decode(path, sample_rate_hz, channel=channel)
+    for notice in notices:
+        tell(notice)
+    return samples
+
+
+def write_audio(
+    path: Path | str, samples: npt.ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> None:
+    """Save mono int16 samples as .wav, .flac, .ogg or .opus (Ogg Opus), whole or not at all.
+
+    Raises AudioError for another suffix, a rate that the format cannot hold, or a full disk.
+    """
+    suffix = Path(path).suffix.lower()
+    known = _SAVED_AS.get(suffix)
+    if known is None and Path(path).exists() and not Path(path).is_file():
+        known = _SAVED_AS[".wav"]  # a pipe or a device has no suffix to go by
+    if known is None:
+        raise AudioError(f"cannot save {path}: the name must end in {', '.join(_SAVED_AS)}")
+    # Encoded in memory first: libsndfile turns a full disk into an assertion.
+    encoded = io.BytesIO()
+    container, subtype = known
+    try:
+        soundfile.write(
+            encoded, to_int16(samples), sample_rate_hz, format=container, subtype=subtype
+        )
+    except (soundfile.SoundFileError, ValueError) as refusal:
+        raise AudioError(
+            f"cannot save {path} as {subtype} at {sample_rate_hz} Hz: give 16000 Hz or a .wav name"
+        ) from refusal
+    with replacing(path, AudioError) as file:
+        file.write(encoded.getbuffer())
+
+
+def find_audio(folder: Path | str) -> list[Path]:
+    """List the sound files of a folder and of all folders below it, sorted by path.
+
+    Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
+    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises
+    CorpusError if the folder is missing or holds no sound file.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise CorpusError(f"{root} {what}: give a folder of sound files")
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:  # a link that leads back up
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if is_audio_name(name):
+                found.append(Path(parent, name))
+            else:
+                others[_kind_of_name(name)] += 1
+    if not found:
+        raise CorpusError(
+            f"{root} holds no sound files ({', '.join(sorted(AUDIO_SUFFIXES))}): "
+            "give a folder that does"
+        )
+    if others:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
+        total = sum(others.values())
+        what = "1 file is" if total == 1 else f"{total} files are"
+        text = f"{root}: {what} left out, by a name that no sound file has ({kinds})"
+        tell(Notice("stray files", text))
+    return sorted(found)
+
+
+def is_audio_name(name: str) -> bool:
+    """Tell whether a file's name is that of a sound file, and not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+
+
+def _kind_of_name(name: str) -> str:
+    if name.startswith("."):
+        return "._*" if name.startswith("._") else name
+    return os.path.splitext(name)[1].lower() or "without suffix"

@@ -1,0 +1,229 @@
+"""A recording, decoded block by block: the one way from any sound file to mono int16 samples."""
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from kws.audio.ffmpeg import FfmpegFile, ffmpeg
+from kws.audio.findings import Findings
+from kws.audio.headers import Length, Patched, read_length
+from kws.audio.kinds import LONGEST_HEAD, needs_ffmpeg, sound_kind
+from kws.audio.samples import (
+    SAMPLE_RATES_HZ,
+    Samples,
+    StreamResampler,
+    check_finite,
+    mono,
+    to_int16,
+)
+from kws.audio.truncation import UNKNOWN_FRAMES, is_cut_short, noted_length
+from kws.errors import AudioError
+from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import Notice
+
+SHORTEST_MS = 10
+BLOCK_FRAMES = 1 << 15
+_MAY_HOLD_OTHER_CODECS = frozenset({"WAV", "AIFF", "CAF"})
+
+
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is only read from its start to its end.
+
+    soundfile seeks after every read, which a FLAC of unknown length and telephone codecs refuse,
+    and stops at the length that the header promises, which an MP3 only estimates.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class Recording:
+    """Reads a sound file in blocks of mono int16 at `sample_rate_hz`; a second use reads it anew.
+
+    WAV, RF64, W64, AIFF, AU, CAF, FLAC, Ogg Vorbis, Opus and MP3, whatever the name says; m4a,
+    AAC, WebM, WMA and AMR where ffmpeg is installed. Any rate, any number of channels: `channel`
+    takes one, the first is 0, otherwise they are averaged.
+
+    Iterating raises AudioError, naming the file, for one that is missing, not audio, cut short,
+    shorter than 10 ms, that holds NaN or infinity, or whose samples cannot be meant (`findings`).
+    After it, `notices` holds what a person should know, and `seconds` the length.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+        *,
+        channel: int | None = None,
+    ) -> None:
+        self.path, self.sample_rate_hz, self.channel = path, sample_rate_hz, channel
+        self.notices: list[Notice] = []
+        self.seconds: float | None = None  # as promised, once it is open; None where unknown
+
+    def __iter__(self) -> Iterator[Samples]:
+        self.notices = []
+        kind = _kind(self.path)
+        try:
+            if needs_ffmpeg(kind):
+                yield from self._by_ffmpeg(str(kind))
+            else:
+                yield from self._by_libsndfile(kind)
+        except (soundfile.SoundFileError, RuntimeError) as refusal:
+            # libsndfile repeats the path, and words a truncated file like a text file.
+            raise AudioError(
+                f"cannot decode {self.path}: not a sound file, or a damaged one; "
+                "give WAV, FLAC, Ogg, Opus or MP3, or remove it"
+            ) from refusal
+
+    def _by_ffmpeg(self, kind: str) -> Iterator[Samples]:
+        with FfmpegFile(self.path, kind) as file:
+            self._check_format(file.samplerate, file.channels)
+            findings = self._findings("", file.samplerate)
+            frames = yield from self._converted(file.blocks(), file.samplerate, findings)
+            self._finish(findings, frames, file.samplerate)
+
+    def _by_libsndfile(self, kind: str | None) -> Iterator[Samples]:
+        length = read_length(self.path)
+        self._check_length(length)
+        with ExitStack() as opened:
+            source: Any = self.path
+            if length and length.patches:
+                source = opened.enter_context(Patched(self.path, length.patches))
+            try:
+                file = opened.enter_context(_Sequential(source))
+            except soundfile.SoundFileError:
+                if kind in _MAY_HOLD_OTHER_CODECS and ffmpeg():
+                    yield from self._by_ffmpeg(str(kind))
+                    return
+                raise
+            self._check_format(file.samplerate, file.channels)
+            self._check_length(noted_length(file))
+            if 0 < file.frames < UNKNOWN_FRAMES:
+                self.seconds = file.frames / file.samplerate
+            findings = self._findings(file.subtype, file.samplerate)
+            frames = yield from self._converted(_blocks(file), file.samplerate, findings)
+            if is_cut_short(file, self.path, frames):
+                raise self._is_cut_short()
+            self._finish(findings, frames, file.samplerate)
+
+    def _converted(
+        self, blocks: Iterator[npt.NDArray[Any]], rate_hz: int, findings: Findings
+    ) -> Generator[Samples, None, int]:
+        """Yield every block as mono int16 at the wanted rate; return the frames that were read."""
+        frames = 0
+        resampler = StreamResampler(rate_hz, self.sample_rate_hz)
+        is_other_rate = rate_hz != self.sample_rate_hz
+        try:
+            for block in blocks:
+                frames += len(block)
+                if block.dtype != np.int16:
+                    check_finite(block)
+                several = block.shape[1] > 1
+                findings.look_at_file(block, averaged=several and self.channel is None)
+                if several and self.channel is not None:
+                    block = block[:, self.channel : self.channel + 1]
+                if is_other_rate:
+                    full_scale = 32768 if block.dtype == np.int16 else 1
+                    samples = resampler.process_floats(mono(block / np.float32(full_scale)))
+                elif block.dtype == np.int16:
+                    samples = mono(block)
+                else:
+                    samples = to_int16(mono(block.astype(np.float64)))
+                findings.look_at_samples(samples)
+                yield samples
+        except AudioError as refusal:
+            if str(self.path) in str(refusal):
+                raise
+            raise AudioError(f"{self.path}: {refusal}") from None
+        if is_other_rate:
+            rest = resampler.finish()
+            findings.look_at_samples(rest)
+            yield rest
+        return frames
+
+    def _findings(self, subtype: str, rate_hz: int) -> Findings:
+        return Findings(self.path, subtype, rate_hz, self.sample_rate_hz)
+
+    def _finish(self, findings: Findings, frames: int, rate_hz: int) -> None:
+        self.seconds = frames / rate_hz
+        if frames * 1000 < SHORTEST_MS * rate_hz:
+            raise AudioError(
+                f"{self.path} holds {frames} sample{'s' * (frames != 1)} at {rate_hz} Hz: "
+                f"at least {SHORTEST_MS} ms are needed; record it again or remove it"
+            )
+        self.notices += findings.close()
+
+    def _check_format(self, rate_hz: int, channels: int) -> None:
+        lowest, highest = SAMPLE_RATES_HZ
+        if not lowest <= rate_hz <= highest:
+            raise AudioError(
+                f"{self.path} claims a sample rate of {rate_hz} Hz, which is no sound's: its "
+                f"header is damaged; write the true one, from {lowest} to {highest}, or remove it"
+            )
+        if self.channel is not None and not 0 <= self.channel < channels:
+            has = "1 channel" if channels == 1 else f"{channels} channels"
+            raise AudioError(
+                f"{self.path} has {has}: --channel {self.channel} is not among them, the first is 0"
+            )
+
+    def _check_length(self, length: Length | None) -> None:
+        if length is None:
+            return
+        if length.cut_short:
+            raise self._is_cut_short()
+        if length.finding:
+            text = f"{self.path}: {length.finding}; it is read to its end"
+            self.notices.append(Notice("header", text))
+
+    def _is_cut_short(self) -> AudioError:
+        return AudioError(
+            f"{self.path} is cut short: its end is missing; copy or download it again"
+        )
+
+
+def decode(
+    path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ, *, channel: int | None = None
+) -> tuple[Samples, list[Notice]]:
+    """Read a whole recording: (samples,) int16, and what a person should know about it.
+
+    For worker threads; everybody else calls `files.read_audio`, which tells the notices.
+    """
+    recording = Recording(path, sample_rate_hz, channel=channel)
+    blocks = list(recording)
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), recording.notices
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[Any]]:
+    """Yield (frames, channels) blocks: int16 where the file holds it, else float32."""
+    # Lossy decoders overshoot full scale and libsndfile would wrap; 24 and 32 bits would be cut
+    # instead of rounded. Only 16-bit files of one channel need no such care.
+    plain = file.subtype == "PCM_16" and file.channels == 1
+    dtype = "int16" if plain else "float32"
+    while True:
+        block = np.empty((BLOCK_FRAMES, file.channels), dtype)
+        frames = file.buffer_read_into(block, dtype)
+        if frames:
+            yield block[:frames]
+        if frames < BLOCK_FRAMES:
+            return
+
+
+def _kind(path: Path | str) -> str | None:
+    """Look at the first bytes of a file; AudioError where there is none, or it cannot be opened."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(LONGEST_HEAD)
+    except IsADirectoryError:
+        raise AudioError(f"{path} is a folder: name the recordings in it, one or more") from None
+    except OSError as refusal:
+        reason = (refusal.strerror or str(refusal)).lower()
+        raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None
+    if not head:
+        raise AudioError(f"{os.fspath(path)} is empty (0 bytes): record it again or remove it")
+    return sound_kind(head)

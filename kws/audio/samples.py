@@ -1,0 +1,159 @@
+"""Samples: mono int16 in memory, from any array of numbers, at any sample rate."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from kws.errors import AudioError
+from kws.settings.front_end import SAMPLE_RATE_HZ
+
+# Floats go from -1 to 1; a lossy decoder overshoots that, but never by 18 dB.
+LARGEST_FLOAT = 8.0
+MOST_CHANNELS = 32  # of an array with fewer samples than channels, which lies the wrong way round
+# Channels are compared over 64 ms or more, and where they are louder than a quiet room.
+_JUDGED_SAMPLES, _LOUD_POWER, _CANCELLED = 1_024, 1e-6, 0.01
+SAMPLE_RATES_HZ = (2_000, 1_000_000)  # that anybody records sound at
+
+Samples = npt.NDArray[np.int16]
+FloatArray = npt.NDArray[np.float32]
+
+
+def to_int16(samples: npt.ArrayLike) -> Samples:
+    """Turn samples into mono int16: int16 passes through, floats in [-1, 1) are scaled by 32768.
+
+    samples: (samples,) or (samples, channels), the channels are averaged; floats are rounded to
+    the nearest integer and saturated at -32768 and 32767.  Returns (samples,) int16.
+    Raises AudioError for other dtypes, more dimensions, NaN and infinity, floats that hold int16
+    values (beyond 8), and for (channels, samples): arrays of more than 32 channels that hold fewer
+    samples than channels.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2):
+        raise AudioError(
+            f"samples have {array.ndim} dimensions: give (samples,) or (samples, channels)"
+        )
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise AudioError("samples have 0 channels: give (samples,) or (samples, channels)")
+    if array.ndim == 2 and array.shape[1] > max(MOST_CHANNELS, array.shape[0]):
+        raise AudioError(
+            f"samples of shape {array.shape} have {array.shape[1]} channels: give (samples,) or "
+            "(samples, channels), as `samples.T` is"
+        )
+    if array.dtype == np.int16:
+        if array.ndim == 1:
+            return array
+        _check_sides(array)
+        return mono(array) if array.shape[1] == 1 else _rounded(array.mean(axis=1))
+    if not np.issubdtype(array.dtype, np.floating):
+        raise AudioError(f"samples are {array.dtype}: give int16, or floats between -1 and 1")
+    check_finite(array)
+    check_scale(array)
+    _check_sides(array)
+    return _rounded(mono(array.astype(np.float64)) * 32768.0)
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """Change the sample rate of a whole recording (soxr, high quality, band-limited).
+
+    samples: (samples,) int16.  Returns about samples * to_hz / from_hz values, int16, saturated.
+    """
+    if from_hz == to_hz:
+        return to_int16(samples)
+    return to_int16(_resample(to_int16(samples).astype(np.float32) / 32768.0, from_hz, to_hz))
+
+
+class StreamResampler:
+    """Change the sample rate of a stream that arrives in chunks of any length.
+
+    The output is the same for every split into chunks, and that of `resample` over the whole; the
+    filter holds back a few milliseconds, which `finish` returns when the stream ends.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> None:
+        """Raises AudioError for rates that nobody records at."""
+        check_rates(from_hz, to_hz)
+        self._stream = (
+            None
+            if from_hz == to_hz
+            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+        )
+
+    def process(self, chunk: npt.ArrayLike) -> Samples:
+        """Take int16 or float samples, (n,) or (n, channels); return what is ready, (m,) int16."""
+        samples = to_int16(chunk)
+        return samples if self._stream is None else self.process_floats(samples / np.float32(32768))
+
+    def process_floats(self, chunk: npt.NDArray[np.floating], *, last: bool = False) -> Samples:
+        """Take mono floats as they are, unrounded; return what is ready, (m,) int16."""
+        if self._stream is None:
+            return to_int16(chunk)
+        return to_int16(self._stream.resample_chunk(np.asarray(chunk, np.float32), last=last))
+
+    def finish(self) -> Samples:
+        """Return the samples still inside the filter, int16; the stream is then over."""
+        return self.process_floats(np.zeros(0, np.float32), last=True)
+
+
+def check_scale(samples: npt.NDArray[np.floating]) -> float:
+    """Return the largest absolute value of floats; AudioError where they hold integer samples."""
+    peak = float(np.abs(samples).max(initial=0))
+    if peak > LARGEST_FLOAT:
+        full_scale = next((scale for scale in (2**15, 2**23) if peak <= scale), 2**31)
+        raise AudioError(
+            f"samples reach {peak:.0f}, where floats go from -1 to 1: divide them by {full_scale}, "
+            "the full scale"
+        )
+    return peak
+
+
+def check_finite(samples: npt.NDArray[np.floating]) -> None:
+    finite = np.isfinite(samples)
+    if not finite.all():
+        bad = samples.size - int(np.count_nonzero(finite))
+        raise AudioError(
+            f"{bad} of {samples.size} samples are NaN or infinite: record or convert it again"
+        )
+
+
+def _check_sides(samples: npt.NDArray[Any]) -> None:
+    """Raise AudioError where the average of loud channels is next to nothing."""
+    if samples.ndim == 1 or samples.shape[1] == 1 or len(samples) < _JUDGED_SAMPLES:
+        return
+    full_scale = 32768.0 if samples.dtype == np.int16 else 1.0
+    wide = samples.astype(np.float64) / full_scale
+    power = float(np.square(wide).mean())
+    if power > _LOUD_POWER and np.square(wide.mean(1)).mean() < _CANCELLED * power:
+        raise AudioError(
+            f"the {samples.shape[1]} channels cancel each other, one side is inverted: give one of "
+            "them, such as `samples[:, 0]`"
+        )
+
+
+def check_rates(from_hz: int, to_hz: int) -> None:
+    for rate_hz in (from_hz, to_hz):
+        lowest, highest = SAMPLE_RATES_HZ
+        if not lowest <= rate_hz <= highest:
+            raise AudioError(
+                f"a sample rate of {rate_hz} Hz is not possible: give {lowest} to {highest}"
+            )
+
+
+def mono(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if samples.ndim == 1:
+        return samples
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+
+
+def _rounded(samples: npt.NDArray[np.floating]) -> Samples:
+    whole: Samples = np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
+    return whole
+
+
+def _resample(
+    samples: npt.NDArray[np.floating], from_hz: int, to_hz: int
+) -> npt.NDArray[np.float32]:
+    check_rates(from_hz, to_hz)
+    converted = soxr.resample(np.asarray(samples, np.float32), from_hz, to_hz, quality="HQ")
+    return np.asarray(converted, np.float32)

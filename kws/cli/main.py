@@ -1,0 +1,245 @@
+"""The command line: parse, call, print.  What a command needs is imported when it runs."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kws.cli import bench, board, train
+from kws.cli.options import (
+    AsJson,
+    Channel,
+    Folders,
+    Model,
+    Noise,
+    OutputFolder,
+    Seed,
+    Split,
+    Threshold,
+)
+from kws.cli.support import CommandGroup, ListCommand
+from kws.errors import AudioError
+from kws.support.text import json_text, shown
+
+app = typer.Typer(
+    cls=CommandGroup,
+    epilog="Every command has --help, with an example.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.add_typer(train.download_app, name="download", help="Fetch a public corpus.")
+app.command()(train.synthesize)
+app.add_typer(
+    train.train_app,
+    name="train",
+    help="Train a model; `kws train RECIPE.toml` takes every setting from one file.",
+)
+app.add_typer(bench.bench_app, name="bench")
+app.command()(board.deploy)
+app.command()(board.monitor)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Wake words in one kilobyte: train, evaluate, listen, export to a microcontroller."""
+    if version:
+        from kws import __version__
+
+        print(f"kws {__version__}")
+        raise typer.Exit
+
+
+@app.command(cls=ListCommand)
+def evaluate(
+    model: Model,
+    clips: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder of <word>/<clip>.wav.")
+    ] = None,
+    split: Annotated[
+        Split | None,
+        typer.Option(help="Take this official part of Speech Commands from --clips."),
+    ] = None,
+    positives: Annotated[
+        Folders | None, typer.Option(metavar="DIR ...", help="Folders with the wake word.")
+    ] = None,
+    negatives: Annotated[
+        Folders | None, typer.Option(metavar="DIR ...", help="Folders without it.")
+    ] = None,
+    noise: Noise = None,
+    snr_db: Annotated[
+        float | None,
+        typer.Option(metavar="DB", help="Mix --noise into the positives at this ratio."),
+    ] = None,
+    threshold: Threshold = None,
+    seed: Seed = 0,
+    held_out: Annotated[
+        bool,
+        typer.Option("--held-out", help="Take only the positives that training kept for testing."),
+    ] = False,
+    list_errors: Annotated[
+        bool, typer.Option("--list-errors", help="Name every file that went wrong.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the shipped bytes: clip accuracy, or misses and false accepts in a stream.
+
+    \b
+    Example: kws evaluate commands_5k --clips data/raw/speech_commands --split validation
+    Example: kws evaluate hey_cortana --positives data/raw/hey_cortana \\
+                 --negatives data/raw/talk data/raw/music --snr-db 10 --noise data/raw/noise
+    """
+    is_stream = bool(positives and negatives)
+    if bool(clips) == is_stream or bool(positives) != bool(negatives):
+        raise typer.BadParameter("give either --clips, or both --positives and --negatives")
+    if split and not clips:
+        raise typer.BadParameter("--split goes with --clips")
+    if clips and (noise or snr_db is not None):
+        raise typer.BadParameter("--noise and --snr-db go with --positives and --negatives")
+    from kws.cli import summaries
+    from kws.evaluation.clips import evaluate_clips, evaluate_split
+    from kws.evaluation.stream import evaluate_stream
+
+    options: dict[str, Any] = {"threshold": threshold, "list_errors": list_errors}
+    if clips and split:
+        _print(evaluate_split(model, clips, split.value), as_json, summaries.clips)
+    elif clips:
+        _print(evaluate_clips(model, clips, **options), as_json, summaries.clips)
+    else:
+        result = evaluate_stream(
+            *(model, positives or [], negatives or [], noise or [], snr_db, seed),
+            held_out=held_out,
+            **options,
+        )
+        _print(result, as_json, summaries.stream)
+
+
+@app.command()
+def listen(
+    model: Model,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE|-", help="Recordings, or - for a pipe of raw int16 at the model's rate."
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NUMBER|NAME", help="A microphone of `kws devices`.")
+    ] = None,
+    threshold: Threshold = None,
+    channel: Channel = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
+) -> None:
+    """Detect the wake word in recordings, in a pipe, or live from the microphone.
+
+    \b
+    Example: kws listen hey_cortana
+    Example: kws listen hey_cortana data/sample/stream/held_out.opus
+    Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
+    """
+    if files and "-" in files and len(files) > 1:
+        raise typer.BadParameter("- stands alone: it cannot be mixed with files")
+    if files and device is not None:
+        raise typer.BadParameter("--device goes with the microphone, not with files or -")
+    if files == ["-"] and channel is not None:
+        raise typer.BadParameter("--channel goes with files and the microphone: - has one channel")
+    from kws.engine.spotter import Spotter
+    from kws.listening import listen, timeline
+
+    spotter = Spotter(model, threshold=threshold)
+    printer = timeline.Printer(sys.stdout, as_json=as_json)
+    rate_hz = spotter.model.features.sample_rate_hz
+    if not files:
+        listen.listen_to_microphone(spotter, device, printer, rate_hz, channel=channel)
+    elif files == ["-"]:
+        if sys.stdin is None:
+            raise AudioError("the standard input is closed: pipe raw int16 samples into it")
+        listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
+    else:
+        paths = [Path(file) for file in files]
+        tally = listen.listen_to_files(spotter, paths, printer, rate_hz, channel=channel)
+        if tally.unread:
+            raise typer.Exit(1)
+
+
+@app.command()
+def devices(as_json: AsJson = False) -> None:
+    """List the microphones.
+
+    \b
+    Example: kws devices
+    """
+    from kws.cli import summaries
+    from kws.listening import microphone
+
+    found = microphone.devices()
+    if as_json:
+        _print([asdict(device) for device in found], True)
+    else:
+        print(summaries.devices(found))
+
+
+@app.command()
+def export(
+    model: Model,
+    to: OutputFolder,
+    format: Annotated[
+        str,
+        typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."),
+    ],
+) -> None:
+    """Write a model and the engine as a library for your own project.
+
+    \b
+    Example: kws export hey_cortana --to build/arduino --format arduino
+    """
+    from kws.device import export
+
+    for path in export.export(model, to, format):
+        print(shown(path))
+
+
+@app.command()
+def inspect(model: Model, as_json: AsJson = False) -> None:
+    """Show every field of a model, and account for every byte.
+
+    \b
+    Example: kws inspect hey_cortana
+    """
+    from kws.cli import summaries
+    from kws.engine import model_file
+
+    _print(model_file.inspect(model), as_json, summaries.model)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what is missing, and the command that mends it.
+
+    \b
+    Example: kws doctor
+    """
+    from kws.cli import doctor
+
+    checks = doctor.examine()
+    if as_json:
+        _print(doctor.to_json(checks), True)
+    else:
+        print(doctor.to_text(checks))
+    if not doctor.is_healthy(checks):
+        raise typer.Exit(1)
+
+
+def _print(result: Any, as_json: bool, to_text: Any = str) -> None:
+    print(json_text(result, indent=2) if as_json else to_text(result))
+
+
+def main() -> None:
+    """Run `kws`."""
+    app(prog_name="kws")

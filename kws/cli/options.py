@@ -1,0 +1,59 @@
+"""The arguments and options that several commands share."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folders = list[Path]
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A .kws file, a folder that holds one, or a name under models/."
+    ),
+]
+Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help="The words, such as 'hey cortana'.")]
+OutputFolder = Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed gives the same result.")]
+MaxBytes = Annotated[int, typer.Option(metavar="N", help="The largest model file to accept.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(metavar="P", help="A posterior above 0 and below 1, in place of the model's own."),
+]
+Channel = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Of several channels only this one; the first is 0."),
+]
+Positives = Annotated[Folders, typer.Option(metavar="DIR ...", help="Folders with the wake word.")]
+Negatives = Annotated[Folders, typer.Option(metavar="DIR ...", help="Folders without it.")]
+Noise = Annotated[
+    Folders | None, typer.Option(metavar="DIR ...", help="Folders of noise to mix in.")
+]
+
+
+class EngineName(str, Enum):
+    """The speech synthesisers."""
+
+    piper = "piper"
+    kokoro = "kokoro"
+    flite = "flite"
+    espeak = "espeak"
+
+
+class Part(str, Enum):
+    """The parts that the synthesisers' voices are divided into."""
+
+    all = "all"
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+class Split(str, Enum):
+    """The official parts of Speech Commands that a model is measured on."""
+
+    validation = "validation"
+    testing = "testing"

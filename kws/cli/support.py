@@ -1,0 +1,166 @@
+"""How the command line parses lists and recipes, and how it ends: the rules shared by commands."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from kws.cli import streams
+from kws.errors import KwsError
+from kws.support.notices import gathered
+from kws.support.text import shown
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+# Of the extra "train"; pyproject.toml has the packages that bring them.
+TRAINING_MODULES = (
+    *("torch", "torchaudio", "librosa", "matplotlib", "tensorboard", "tomli", "tomli_w"),
+    *("scipy", "threadpoolctl"),  # which librosa brings
+)
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of click, which typer may bring within itself
+_NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
+ORDER = tuple(_NAMES.split())
+
+
+class CommandGroup(TyperGroup):
+    """Ends every command the same way.
+
+    A KwsError is printed as one line, status 1; a reader that closed the pipe ends it quietly,
+    status 0; Ctrl-C ends it with status 130.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order in which one needs them, new ones behind."""
+        return sorted(self.commands, key=lambda name: (*ORDER, name).index(name))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run with standard streams that raise for no letter, and see that all was written."""
+        streams.prepare()
+        try:
+            return super().main(*args, **kwargs)
+        finally:
+            if not streams.finish() and (sys.exc_info()[1] is None or _is_success()):
+                raise SystemExit(1)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse; help and version are printed here."""
+        self._given = list(args[1] if len(args) > 1 else kwargs["args"])
+        with _ending(self._given):
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _ending(self._given), gathered():
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # while a closed pipe can still be told from a failure
+            return result
+
+
+def _is_success() -> bool:
+    ending = sys.exc_info()[1]
+    return isinstance(ending, SystemExit) and not ending.code
+
+
+@contextmanager
+def _ending(args: list[str]) -> Iterator[None]:
+    """End with one sentence and its status, whatever was raised."""
+    try:
+        yield
+    except KwsError as error:
+        streams.tell(str(error))
+        raise typer.Exit(1) from None
+    except USAGE_ERROR as error:
+        error.message = shown(error.message) + _dash_hint(args)
+        raise
+    except BrokenPipeError:
+        streams.discard(sys.stdout)
+        raise typer.Exit(0) from None
+    except OSError as error:
+        streams.tell(streams.reason_of(error))
+        if error.filename is None:
+            streams.discard(sys.stdout)
+        raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        sentence = _lacking(str(error.name), args)
+        if not sentence:
+            raise
+        streams.tell(sentence)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        streams.tell("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _lacking(module: str, args: list[str]) -> str:
+    """Say what to install where a command needs what the light installation leaves out."""
+    if module.startswith("kws.network.scan"):
+        return (
+            "This build of kws cannot train, since its compiler has no vectors: build it with gcc "
+            "or clang, for example in WSL on Windows."
+        )
+    if module.partition(".")[0] not in TRAINING_MODULES:
+        return ""
+    command = next((arg for arg in args if not arg.startswith("-")), "")
+    who = "Training" if command == "train" else f"kws {command}"
+    return f"{who} needs more packages: pip install 'kws[train]'."
+
+
+def _dash_hint(args: list[str]) -> str:
+    """A file whose name opens with a dash is taken for an option: say how to name it."""
+    names = [arg for arg in args if arg.startswith("-") and arg != "-" and Path(arg).exists()]
+    return f". To name the file, write ./{shown(names[0])}" if names else ""
+
+
+class ListCommand(TyperCommand):
+    """Lets an option that may be repeated take several values: `--negatives A B --noise C`.
+
+    The values go on up to the next option.  Where the command has an argument and none stands
+    before the first such list, the last value of the last list is that argument.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each of its values, and parse that."""
+        lists = {name for option in self.params if _is_list(option) for name in option.opts}
+        takes_value = {
+            name
+            for option in self.params
+            for name in option.opts
+            if option.param_type_name == "option" and not getattr(option, "is_flag", False)
+        }
+        expanded: list[str] = []
+        current = ""
+        values = 0
+        has_argument = all(option.param_type_name != "argument" for option in self.params)
+        for position, arg in enumerate(args):
+            if arg.startswith("-") and arg != "-":
+                name, equals, _ = arg.partition("=")
+                current, values = (name if name in lists else ""), len(equals)
+                expanded.append(arg)
+                continue
+            is_value = position > 0 and args[position - 1] in takes_value
+            is_last = position == len(args) - 1
+            if current and values and not (is_last and not has_argument):
+                expanded.append(current)
+            elif not is_value:
+                has_argument = True
+            values += 1
+            expanded.append(arg)
+        return list(super().parse_args(ctx, expanded))
+
+
+class RecipeGroup(TyperGroup):
+    """Takes a `.toml` file in the place of a sub-command, and gives it to `recipe`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `recipe` before a file's name and its options."""
+        is_recipe = any(arg.endswith(".toml") for arg in args)
+        if is_recipe and not any(arg in self.commands for arg in args):
+            args = ["recipe", *args]
+        return list(super().parse_args(ctx, args))
+
+
+def _is_list(option: Any) -> bool:
+    return option.param_type_name == "option" and bool(getattr(option, "multiple", False))

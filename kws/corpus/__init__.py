@@ -1,0 +1,1 @@
+"""Recordings: listed, split, downloaded, synthesized, decoded and varied."""

@@ -1,0 +1,232 @@
+"""Waveform augmentation, drawn anew for every clip of every epoch.
+
+A clip passes through, in this order: speed and time shift, reverb, noise, gain, saturation.  It is
+the order of the physical world: a person speaks somewhere in a room, the noise joins at the
+microphone, and the microphone's gain scales and clips them both.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kws.audio.level import active_rms
+from kws.audio.samples import FloatArray, Samples
+from kws.errors import AudioError, ConfigError
+from kws.settings.augment import AugmentConfig
+from kws.settings.front_end import SAMPLE_RATE_HZ
+
+SILENT_RMS = 10.0  # int16 steps, -70 dBFS: below it a clip counts as silence
+SILENCE_NOISE_DBFS = (-70.0, -30.0)  # RMS of the noise that a silent clip gets
+DIRECT_TO_REVERB_DB = (0.0, 12.0)  # a talker near the microphone ... across the room
+FULL_SCALE = 32_768.0
+SYNTHETIC_EXPONENTS = (0.0, 0.5, 1.0, 1.5)  # power falls as 1/f**exponent: white ... beyond pink
+SYNTHETIC_S = 16
+SPEED_FRACTION_BITS = 20
+
+
+class Augment:
+    """Vary clips as rooms, microphones and speakers would; the same generator gives the same clips.
+
+    `noises`: int16 recordings of any length (a short one is repeated); without any, synthetic
+    noise between white and 1/f**1.5 takes their place.  Recordings are drawn evenly, so that one
+    long recording does not outweigh many short ones.
+    """
+
+    def __init__(
+        self,
+        config: AugmentConfig,
+        noises: Sequence[Samples] = (),
+        *,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+    ) -> None:
+        """Check the noises; AudioError names the first that is empty or not 1-D int16.
+
+        sample_rate_hz: of the noises, and of the clips to come.
+        """
+        for index, noise in enumerate(noises):
+            _require_int16(noise, 1, f"noise {index}")
+            if noise.size == 0:
+                raise AudioError(f"noise {index} has no samples: leave empty recordings out")
+        self.config = config
+        self.sample_rate_hz = sample_rate_hz
+        self._synthetic = _synthetic_noises(sample_rate_hz)
+        self._noises = list(noises) or self._synthetic
+
+    def __call__(self, clips: Samples, rng: np.random.Generator) -> Samples:
+        """Return varied copies of the clips.
+
+        clips: (batch, samples) int16, left as they are; result: same shape and dtype.
+        Each clip draws in turn from `rng`, so a batch gives what its parts would give one by one.
+        """
+        _require_int16(clips, 2, "clips")
+        varied = np.empty_like(clips)
+        if clips.size == 0:
+            return varied
+        for source, target in zip(clips, varied, strict=True):
+            _saturate(self._vary(source, rng), target, 16 - self.config.sample_bits)
+        return varied
+
+    def _vary(self, clip: Samples, rng: np.random.Generator) -> FloatArray:
+        config = self.config
+        # A fixed number of draws first: a setting changes its own effect and no other's.
+        shift, speed, gain, noise, snr, reverb, reverb_s, direct = rng.random(8)
+        samples = _move(
+            clip.astype(np.float32),
+            round((2.0 * shift - 1.0) * config.shift_ms * self.sample_rate_hz / 1000.0),
+            _between(config.speed, speed),
+        )
+        if reverb < config.reverb_probability:
+            decay_s = _between(config.reverb_s, reverb_s)
+            tail = round(decay_s * self.sample_rate_hz)
+            samples = _reverberate(samples, tail, _between(DIRECT_TO_REVERB_DB, direct), rng)
+        if noise < config.noise_probability:
+            level = active_rms(samples, self.sample_rate_hz)
+            if level < SILENT_RMS:
+                wanted = FULL_SCALE * _ratio(_between(SILENCE_NOISE_DBFS, snr))
+            else:
+                wanted = level / _ratio(_between(config.snr_db, snr))
+            samples += self._noise(samples.size, wanted, rng)
+        samples *= np.float32(_ratio(_between(config.gain_db, gain)))
+        return samples
+
+    def _noise(self, length: int, wanted_rms: float, rng: np.random.Generator) -> FloatArray:
+        crop = _crop(self._noises[rng.integers(len(self._noises))], length, rng)
+        rms = _rms(crop)
+        if rms < 1.0:
+            # Sound effects are often padded with digital silence, which no gain makes audible.
+            crop = _crop(self._synthetic[rng.integers(len(self._synthetic))], length, rng)
+            rms = _rms(crop)
+        crop *= np.float32(wanted_rms / rms)
+        return crop
+
+
+def mix(
+    clip: Samples,
+    noise: Samples,
+    snr_db: float,
+    rng: np.random.Generator,
+    *,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Samples:
+    """Add a random crop of the noise at a given signal-to-noise ratio.
+
+    clip: (samples,) int16; noise: (any,) int16, repeated where shorter; result: (samples,) int16,
+    saturated.  The ratio is the clip's active speech level (`active_rms`: pauses do not count, so
+    that padding does not change the ratio) over the RMS of the whole crop.  A silent clip has no
+    such ratio and comes back as it was; so does a clip whose crop of noise is digital silence.
+    """
+    _require_int16(clip, 1, "clip")
+    _require_int16(noise, 1, "noise")
+    if noise.size == 0:
+        raise AudioError("the noise has no samples: give a recording of noise")
+    if not math.isfinite(snr_db):
+        raise ConfigError(f"the signal-to-noise ratio is {snr_db} dB: give a finite number")
+    mixed = clip.copy()
+    if clip.size == 0:
+        return mixed
+    samples = clip.astype(np.float32)
+    crop = _crop(noise, clip.size, rng)
+    level, noise_rms = active_rms(samples, sample_rate_hz), _rms(crop)
+    if level > 0.0 and noise_rms > 0.0:
+        crop *= np.float32(level / (noise_rms * _ratio(snr_db)))
+        samples += crop
+        _saturate(samples, mixed)
+    return mixed
+
+
+def _move(samples: FloatArray, shift: int, speed: float) -> FloatArray:
+    """Play a clip at another speed about its middle, then shift it; what was outside is zero."""
+    step = round(speed * (1 << SPEED_FRACTION_BITS))
+    one = 1 << SPEED_FRACTION_BITS
+    last = samples.size - 1
+    # Twice the middle is an integer: output i shows input (i - shift - middle) * speed + middle.
+    start = (one * last - step * (last + 2 * shift)) // 2
+    first = max(0, -(start // step))  # the first output at or after input 0
+    end = min(samples.size, (one * last - start) // step + 1)  # past the last at or before `last`
+    moved = np.zeros_like(samples)
+    if first >= end:
+        return moved
+    if step == one:
+        moved[first:end] = samples[first - shift : end - shift]
+        return moved
+    positions = np.arange(first, end, dtype=np.int64) * step + start
+    index = positions >> SPEED_FRACTION_BITS
+    fraction = (positions & (one - 1)).astype(np.float32)
+    slope = np.diff(samples, append=samples[-1:])
+    slope *= np.float32(1.0 / one)
+    moved[first:end] = samples[index] + fraction * slope[index]
+    return moved
+
+
+def _reverberate(
+    samples: FloatArray, decay: int, direct_to_reverb_db: float, rng: np.random.Generator
+) -> FloatArray:
+    """Convolve with a direct path and a tail of noise that falls by 60 dB in `decay` samples."""
+    tail = rng.standard_normal(max(1, decay), dtype=np.float32)
+    tail *= np.exp(np.linspace(0.0, -math.log(1000.0), tail.size, dtype=np.float32))
+    tail *= np.float32(1.0 / (_ratio(direct_to_reverb_db) * math.sqrt(float(np.sum(tail * tail)))))
+    response = np.concatenate([np.ones(1, np.float32), tail])
+    # The loudness stays: direct path and tail add up in energy.
+    response /= np.float32(math.sqrt(1.0 + _ratio(-2.0 * direct_to_reverb_db)))
+    size = _fast_fft_size(samples.size + response.size - 1)
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
+    return np.fft.irfft(spectrum, size)[: samples.size].astype(np.float32)
+
+
+def _synthetic_noises(sample_rate_hz: int) -> list[Samples]:
+    rng = np.random.default_rng(0)  # the same bank in every run; the crops from it are random
+    samples = SYNTHETIC_S * sample_rate_hz
+    frequency = np.maximum(np.fft.rfftfreq(samples, 1.0 / sample_rate_hz), 20.0)
+    noises = []
+    for exponent in SYNTHETIC_EXPONENTS:
+        spectrum = rng.standard_normal((frequency.size, 2)) @ np.array([1.0, 1.0j])
+        noise = np.fft.irfft(spectrum * frequency ** (-exponent / 2.0))
+        noises.append(np.rint(noise * (3000.0 / noise.std())).astype(np.int16))
+    return noises
+
+
+def _crop(noise: Samples, length: int, rng: np.random.Generator) -> FloatArray:
+    if noise.size >= length:
+        start = rng.integers(noise.size - length + 1)
+        return noise[start : start + length].astype(np.float32)
+    start = rng.integers(noise.size)
+    return np.resize(np.roll(noise, -start), length).astype(np.float32)
+
+
+def _rms(samples: FloatArray) -> float:
+    # einsum, not dot: BLAS splits long vectors over threads, and the sum's last bits with them.
+    return math.sqrt(float(np.einsum("i,i", samples, samples)) / samples.size)
+
+
+def _saturate(samples: FloatArray, target: Samples, lost_bits: int = 0) -> None:
+    step = np.float32(1 << lost_bits)
+    if lost_bits:
+        samples /= step
+    np.rint(samples, out=samples)
+    if lost_bits:
+        samples *= step
+    np.clip(samples, -32768.0, 32768.0 - step, out=samples)
+    target[...] = samples
+
+
+def _between(ends: tuple[float, float], position: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * float(position)
+
+
+def _ratio(decibels: float) -> float:
+    return float(10.0 ** (decibels / 20.0))
+
+
+def _fast_fft_size(size: int) -> int:
+    """Return the smallest 2**a or 3 * 2**a that is at least `size`."""
+    power = 1 << (size - 1).bit_length()
+    return 3 * power // 4 if 3 * power // 4 >= size else power
+
+
+def _require_int16(samples: Samples, dimensions: int, name: str) -> None:
+    if samples.dtype != np.int16 or samples.ndim != dimensions:
+        raise AudioError(
+            f"{name}: {samples.ndim}-D {samples.dtype}; augmentation needs "
+            f"{dimensions}-D int16 samples"
+        )

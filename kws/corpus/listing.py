@@ -1,0 +1,127 @@
+"""What a corpus holds: Speech Commands and folders of clips, listed with word and split."""
+
+import codecs
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.audio.files import find_audio, is_audio_name, read_audio
+from kws.audio.samples import Samples
+from kws.corpus.splits import SPLITS, speaker_split
+from kws.errors import CorpusError
+from kws.settings.front_end import SAMPLE_RATE_HZ
+
+UNKNOWN, SILENCE = "_unknown_", "_silence_"
+BACKGROUND_NOISE = "_background_noise_"
+# Each noise recording is cut in time, so that no split hears the noise of another.
+_NOISE_PARTS = {"train": (0.0, 0.7), "validation": (0.7, 0.85), "testing": (0.85, 1.0)}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One spoken word: where it is, what is said, and "train", "validation" or "testing"."""
+
+    path: Path
+    word: str
+    split: str
+
+
+def speech_commands(folder: Path | str) -> list[Clip]:
+    """List Speech Commands (Warden 2018, arXiv:1804.03209) with its official split.
+
+    The split is that of `validation_list.txt` and `testing_list.txt`, whatever the suffix of the
+    files; a file in neither list, or without lists, goes where its speaker's hash puts it (the
+    rule by which the lists were made).  Sorted by word and name; folders whose name begins with
+    `_` or `.` are left out.  Raises CorpusError if the folder is missing or holds no words.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise CorpusError(f"{root} is no folder: get the words with `kws download speech-commands`")
+    listed: dict[str, str] = {}  # in NFC, as macOS writes names in another form than the lists
+    for split in ("validation", "testing"):
+        listed.update(dict.fromkeys(_listed_names(root / f"{split}_list.txt"), split))
+    clips = [
+        Clip(path, _nfc(word), listed.get(_nfc(f"{word}/{path.stem}")) or speaker_split(path.stem))
+        for word in _word_folders(root)
+        for path in _audio_in(root / word)
+    ]
+    if not clips:
+        raise CorpusError(
+            f"{root} holds no <word>/<clip>.wav: give the folder that holds yes/, no/ and so on, "
+            "or get it with `kws download speech-commands`"
+        )
+    return clips
+
+
+def background_noise(
+    folder: Path | str, split: str | None = None, *, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> list[Samples]:
+    """Read the recordings of `<folder>/_background_noise_`, (samples,) int16 each; [] if none.
+
+    With a `split` each recording gives only its own stretch of time for that split (70 % train,
+    15 % validation, 15 % testing), so that training never hears the noise of a test.
+    """
+    noise_folder = Path(folder) / BACKGROUND_NOISE
+    if not noise_folder.is_dir():
+        return []
+    recordings = [read_audio(path, sample_rate_hz) for path in find_audio(noise_folder)]
+    if split is None:
+        return recordings
+    start, stop = _NOISE_PARTS[known_split(split)]
+    return [noise[int(start * len(noise)) : int(stop * len(noise))] for noise in recordings]
+
+
+def classes_folder(folder: Path | str) -> list[tuple[Path, str]]:
+    """List the clips of a folder laid out as `<word>/<clip>.wav`: (file, word), sorted.
+
+    _unknown_ and _silence_ are words like others; _background_noise_ and hidden folders are left
+    out.  Raises CorpusError for a missing folder, one without words, or a word without clips.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise CorpusError(f"{root} is no folder: give one with a folder of clips for each word")
+    words = _word_folders(root, keep=(UNKNOWN, SILENCE))
+    if not words:
+        raise CorpusError(f"{root} holds no folders named by word: lay it out as <word>/<clip>.wav")
+    return [(path, _nfc(word)) for word in words for path in find_audio(root / word)]
+
+
+def _listed_names(path: Path) -> Iterable[str]:
+    """The names in a list, as `<word>/<stem>`, however a program or an editor wrote them."""
+    try:
+        data = path.read_bytes()
+        is_wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        lines = data.decode("utf-16" if is_wide else "utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as refusal:
+        raise CorpusError(f"cannot read {path}: {refusal}; download it again") from None
+    names = [line.strip().replace("\\", "/").removeprefix("./") for line in lines]
+    return [_nfc(os.path.splitext(name)[0]) for name in names if name]
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _word_folders(root: Path, keep: Sequence[str] = ()) -> list[str]:
+    return sorted(
+        entry.name
+        for entry in os.scandir(root)
+        if entry.is_dir() and (entry.name in keep or not entry.name.startswith(("_", ".")))
+    )
+
+
+def _audio_in(folder: Path) -> list[Path]:
+    # Not find_audio: one level, in one system call, and an empty folder is no error here.
+    names = [entry.name for entry in os.scandir(folder) if is_audio_name(entry.name)]
+    return [folder / name for name in sorted(names)]
+
+
+def known_split(split: str) -> str:
+    """Return `split` if it is one of SPLITS, or raise CorpusError."""
+    if split not in SPLITS:
+        raise CorpusError(f"there is no split {split!r}: it is one of {', '.join(SPLITS)}")
+    return split

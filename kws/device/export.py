@@ -1,0 +1,118 @@
+"""Write a model and the engine as source code that builds on its own."""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from kws.device.engine_sources import licence
+from kws.device.formats import FORMATS, Parts
+from kws.device.identifiers import checksum, identifier
+from kws.engine import model_file
+from kws.engine.model_file import Model
+from kws.errors import ConfigError, KwsError
+
+# Files that are yours once they are written: a second export leaves them as they are.
+YOURS = ("main.c", "Makefile", "examples/", "samples/")
+PLANNED = ("onnx", "wasm")
+
+
+def export(model: str | Path | Model, to: Path, format: str) -> list[Path]:
+    """Write `model` to the folder `to` in a format, and return the files that were written.
+
+    model: what `model_file.load` takes. The folder must be new, empty, or an earlier export of the
+    same model in the same format, of which examples stay as they are, for they may be yours by now.
+    All files are written before the first takes its place, so a full disk changes nothing.
+    ConfigError on the format or the folder, ModelError on the model, KwsError on the disk.
+    """
+    check_format(format)
+    loaded = model_file.load(model)
+    folder = Path(to)
+    _check_folder(folder, format, loaded)
+    new = {
+        name: text
+        for name, text in files_of(loaded, format).items()
+        if not (name.startswith(YOURS) and (folder / name).exists())
+    }
+    try:
+        return _write(folder, new)
+    except OSError as refusal:
+        reason = (refusal.strerror or str(refusal)).lower()
+        raise KwsError(
+            f"cannot save {folder}: {reason}; free some space or choose another place"
+        ) from refusal
+
+
+def check_format(format: str) -> None:
+    """Raise ConfigError where `format` is none of FORMATS."""
+    if format in FORMATS:
+        return
+    choice = f"choose {', '.join(sorted(FORMATS)[:-1])} or {max(FORMATS)}."
+    if format in PLANNED:
+        raise ConfigError(f"Exporting to {format} is not here yet: {choice}")
+    raise ConfigError(f"There is no export format {format!r}: {choice}")
+
+
+def files_of(model: Model, format: str) -> dict[str, str]:
+    """Return the text of every file of an export by its path in the folder."""
+    parts = Parts(model)
+    files = dict(FORMATS[format].files(parts))
+    files |= {"LICENSE": licence(), "README.md": parts.readme(format, _mark(format, model))}
+    return files
+
+
+def _mark(format: str, model: Model) -> str:
+    name = identifier(model.name)
+    # Several names may come to one identifier; each has a mark of its own.
+    of = "" if name == model.name else f" ({checksum(model.name)})"
+    return f"kws export --format {format}, model {name}{of}"
+
+
+def _check_folder(folder: Path, format: str, model: Model) -> None:
+    """Refuse a folder that holds anything but an earlier export of the same."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file: name a folder that is new or empty.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    try:
+        found = (folder / "README.md").read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if found == f"<!-- {_mark(format, model)} -->":
+        return
+    mark = r"<!-- kws export --format ([\w-]+), model (\w+)(?: \(\w+\))? -->"
+    holds = re.fullmatch(mark, found)
+    what = f"holds {holds[2]} for {holds[1]}" if holds else "holds other files"
+    if holds and holds[2] == identifier(model.name) and holds[1] == format:
+        what = f"holds another model that comes to the name {holds[2]}"
+    raise ConfigError(
+        f"{folder} {what}: export {model.name} for {format} to a folder that is new or empty."
+    )
+
+
+def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+    """Write the files beside their places, then rename them into these."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    staged = folder / f".{os.getpid()}.{secrets.token_hex(4)}.part"
+    done = False
+    try:
+        for name, text in files.items():
+            file = staged / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as stream:
+                stream.write(text.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged / name, folder / name)
+        done = True
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+        if is_new and not done:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    return [folder / name for name in files]

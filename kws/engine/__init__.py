@@ -1,0 +1,1 @@
+"""The C engine in Python, and the model file that it reads."""

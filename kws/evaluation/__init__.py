@@ -1,0 +1,1 @@
+"""A model as it ships, measured on recordings that it has not seen."""

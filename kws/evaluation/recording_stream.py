@@ -1,0 +1,224 @@
+"""A long recording made of test clips, played block by block or joined in memory."""
+
+import dataclasses
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kws.audio.files import find_audio
+from kws.audio.level import SpeechLevel
+from kws.audio.recording import Recording
+from kws.audio.samples import Samples
+from kws.corpus.decoded import read_streams
+from kws.corpus.splits import refuse_overlap
+from kws.errors import AudioError, ConfigError, CorpusError
+from kws.evaluation.clip_stream import JOIN_RMS, JOIN_S
+from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import LEFT_OUT, Notice, tell
+from kws.support.progress import progress
+
+_Entry = tuple[Path, str, str | None]  # recording, folder that was given, word
+
+
+class PlacedClip(NamedTuple):
+    """Where one recording lies in the stream, in samples, and the word it should trigger."""
+
+    path: Path
+    folder: str
+    word: str | None  # None: a negative
+    start: int
+    end: int
+    speech_end: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """All clips in a row: `samples` (n,) int16, and the clips in their order in it.
+
+    `samples` is empty where the stream was only played. `unread` are the files that are not in
+    it, with the reason.
+    """
+
+    samples: Samples
+    clips: list[PlacedClip]
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    unread: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def positives(self) -> list[PlacedClip]:
+        """The clips that should trigger."""
+        return [clip for clip in self.clips if clip.word is not None]
+
+    @property
+    def negative_hours(self) -> float:
+        """Hours of negative recordings, without the noise that joins them."""
+        samples = sum(clip.end - clip.start for clip in self.clips if clip.word is None)
+        return samples / self.sample_rate_hz / 3600
+
+    def hours_by_folder(self) -> dict[str, float]:
+        """Hours of negative recordings per folder that was given."""
+        hours: dict[str, float] = {}
+        for clip in self.clips:
+            if clip.word is None:
+                more = (clip.end - clip.start) / self.sample_rate_hz / 3600
+                hours[clip.folder] = hours.get(clip.folder, 0.0) + more
+        return hours
+
+
+def build_stream(
+    positives: Sequence[Path],
+    negatives: Sequence[Path],
+    words: Sequence[str],
+    *,
+    noise: Sequence[Path] = (),
+    snr_db: float | None = None,
+    seed: int = 0,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Stream:
+    """Join the recordings of folders into one stream in memory, as `Playlist` plays them."""
+    playlist = Playlist(
+        *(positives, negatives, words),
+        noise=noise,
+        snr_db=snr_db,
+        seed=seed,
+        sample_rate_hz=sample_rate_hz,
+    )
+    samples = np.concatenate(list(playlist.blocks()))
+    return dataclasses.replace(playlist.stream, samples=samples)
+
+
+class Playlist:
+    """The recordings of folders as one stream, played block by block.
+
+    The order depends only on `seed`, and recordings are resampled to `sample_rate_hz` where they
+    have another rate. Positives and negatives take turns at random, with 1.5 s of low noise
+    before, between and after them. With `snr_db`, every positive gets a crop of a recording from
+    the `noise` folders. `channel` is that of `Recording`. One that cannot be read is told, left
+    out and listed in `stream.unread`.
+
+    Raises CorpusError for a folder without recordings, a file that is given as both positive and
+    negative, or a positive of which it is not clear which of the model's words it holds, and
+    ConfigError for noise without a ratio or a ratio without noise. Playing raises CorpusError
+    where no positive or no negative can be read.
+    """
+
+    def __init__(
+        self,
+        positives: Sequence[Path],
+        negatives: Sequence[Path],
+        words: Sequence[str],
+        *,
+        noise: Sequence[Path] = (),
+        snr_db: float | None = None,
+        seed: int = 0,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+        channel: int | None = None,
+    ) -> None:
+        if (snr_db is None) != (len(noise) == 0):
+            raise ConfigError(
+                "noise folders and a signal-to-noise ratio need each other: "
+                "give --noise and --snr-db together"
+            )
+        entries: list[_Entry] = [
+            (path, folder, _word(path, folder, words)) for path, folder in _recordings(positives)
+        ]
+        entries += [(path, folder, None) for path, folder in _recordings(negatives)]
+        refuse_overlap(
+            [path for path, _, word in entries if word is not None],
+            [path for path, _, word in entries if word is None],
+        )
+        order = np.random.default_rng(seed).permutation(len(entries))
+        self._entries = [entries[index] for index in order]
+        self._seed, self._snr_db, self._channel = seed, snr_db, channel
+        self._noises: list[Samples] = []
+        if snr_db is not None:
+            paths = [path for path, _ in _recordings(noise)]
+            self._noises = read_streams(paths, sample_rate_hz=sample_rate_hz)
+        self.stream = Stream(np.zeros(0, np.int16), [], sample_rate_hz)
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yield the stream; `stream.clips` is complete when it ends."""
+        stream, rate_hz = self.stream, self.stream.sample_rate_hz
+        mixing, joining = (np.random.default_rng([self._seed, part]) for part in (1, 2))
+        join_samples = round(JOIN_S * rate_hz)
+        room = np.rint(joining.normal(0.0, JOIN_RMS, 20 * join_samples)).astype(np.int16)
+
+        def quiet() -> Samples:
+            start = joining.integers(len(room) - join_samples)
+            return room[start : start + join_samples]
+
+        yield quiet()
+        position = join_samples
+        for path, folder, word in progress(self._entries, label="Playing the recordings"):
+            start, level = position, SpeechLevel(rate_hz)
+            try:
+                for block in self._played(path, word, mixing):
+                    level.add(block)
+                    position += len(block)
+                    yield block
+            except AudioError as refusal:
+                stream.unread[path] = str(refusal)
+                tell(Notice(LEFT_OUT, str(refusal)))
+                if position > start:  # part of it was heard: it is noise between two clips
+                    yield quiet()
+                    position += join_samples
+                continue
+            speech_end = start + level.span()[1]
+            stream.clips.append(PlacedClip(path, folder, word, start, position, speech_end))
+            yield quiet()
+            position += join_samples
+        self._refuse_nothing()
+
+    def _played(self, path: Path, word: str | None, rng: np.random.Generator) -> Iterator[Samples]:
+        recording = Recording(path, self.stream.sample_rate_hz, channel=self._channel)
+        if word is None:
+            yield from recording
+        else:  # a phrase is short: whole, so that one that cannot be read is not half played
+            samples = np.concatenate(list(recording))
+            if self._snr_db is not None:
+                from kws.corpus.augment import mix
+
+                noise = self._noises[int(rng.integers(len(self._noises)))]
+                rate_hz = self.stream.sample_rate_hz
+                samples = mix(samples, noise, self._snr_db, rng, sample_rate_hz=rate_hz)
+            yield samples
+        for notice in recording.notices:
+            tell(notice)
+
+    def _refuse_nothing(self) -> None:
+        words = {clip.word is None for clip in self.stream.clips}
+        for is_negative, kind in ((False, "positives"), (True, "negatives")):
+            if is_negative not in words:
+                reason = next(iter(self.stream.unread.values()), "there are none")
+                raise CorpusError(f"none of the {kind} can be read: {reason}")
+
+
+def _recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
+    return [(path, str(source)) for source in folders for path in _files_of(Path(source))]
+
+
+def _files_of(source: Path) -> list[Path]:
+    return [source] if source.is_file() else find_audio(source)
+
+
+def _word(path: Path, folder: str, words: Sequence[str]) -> str:
+    if len(words) == 1:
+        return words[0]
+    parts = (Path(folder).resolve().name, *path.relative_to(folder).parts[:-1])
+    names = {name_key(part) for part in parts}
+    fits = [word for word in words if name_key(word) in names]
+    if len(fits) == 1:
+        return fits[0]
+    raise CorpusError(
+        f"it is not clear which word {path} holds: the model has several, so put its positives "
+        f"into folders named after them ({', '.join(words)})"
+    )
+
+
+def name_key(name: str) -> str:
+    """Return a folder's or a word's name in the form in which the two compare."""
+    return unicodedata.normalize("NFC", name).strip().lower().replace(" ", "_").replace("-", "_")

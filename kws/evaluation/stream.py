@@ -1,0 +1,118 @@
+"""Measure a wake word as it ships: its bytes, through the C engine, on one long stream."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kws.corpus.splits import POSITIVE_SHARES, split_folders
+from kws.engine import batch, model_file
+from kws.engine.model_file import Model
+from kws.evaluation.operating_points import (
+    SWEEP_LOG_ODDS,
+    operating_point,
+    stream_verdict,
+    sweep,
+)
+from kws.evaluation.recording_stream import PlacedClip, Playlist, Stream
+from kws.evaluation.verdict import Hit, Verdict
+
+
+def evaluate_stream(
+    model: Model | Path | str,
+    positives: Sequence[Path],
+    negatives: Sequence[Path],
+    noise: Sequence[Path] = (),
+    snr_db: float | None = None,
+    seed: int = 0,
+    *,
+    threshold: float | None = None,
+    list_errors: bool = False,
+    held_out: bool = False,
+    channel: int | None = None,
+) -> dict[str, Any]:  # longer than most: its docstring says what every figure means
+    """Play all recordings as one stream, and count misses and false accepts at many thresholds.
+
+    The stream is that of `recording_stream`: clips in a random order that `seed` fixes, 1.5 s of
+    low noise between them, no reset. `verdict` has the rule: a positive is found within its clip
+    or 1 s after it.
+    `threshold` takes the place of the model's own as the default. With `held_out`, of the positives
+    only those are played that `kws train` sets aside for testing.
+
+    Returns hours (of negative recordings, without joins), positives, operating_points and
+    at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip,
+    its last 20 ms within 30 dB of the loudest, to its detection; None if nothing was found),
+    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, unread [{file, reason}] (what
+    could not be read and is left out), model_bytes and engine; with
+    `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
+    """
+    model = model_file.load(model)
+    if held_out:
+        positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
+    playlist = Playlist(
+        *(positives, negatives, model.words),
+        noise=noise,
+        snr_db=snr_db,
+        seed=seed,
+        sample_rate_hz=model.features.sample_rate_hz,
+        channel=channel,
+    )
+    stream = playlist.stream
+    scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
+    verdict = stream_verdict(model, stream, scores, threshold)
+    points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
+    default = model.detector.threshold if threshold is None else threshold
+    result = {
+        **_figures(stream, verdict, points, default),
+        "snr_db": snr_db,
+        "seed": seed,
+        "model_bytes": len(model.data),
+        "engine": "c",
+        "unread": [{"file": str(path), "reason": reason} for path, reason in stream.unread.items()],
+    }
+    return {**result, **_errors(stream, verdict)} if list_errors else result
+
+
+def _figures(
+    stream: Stream, verdict: Verdict, points: Iterable[tuple[float, Verdict]], default: float
+) -> dict[str, Any]:
+    latency_s = statistics.median(verdict.latencies_s) if verdict.latencies_s else None
+    return {
+        "hours": stream.negative_hours,
+        "positives": len(stream.positives),
+        "operating_points": [operating_point(stream, *point) for point in points],
+        "at_default": operating_point(stream, default, verdict),
+        "median_latency_ms": None if latency_s is None else round(1000 * latency_s, 1),
+        "by_folder": _by_folder(stream, verdict),
+        "wrong_words": verdict.wrong_words,
+    }
+
+
+def _errors(stream: Stream, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "missed": [str(clip.path) for clip in verdict.missed],
+        "false_accepts": [_false_accept(stream, clip, hit) for clip, hit in verdict.false_accepts],
+    }
+
+
+def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:
+    counts = Counter(clip.folder for clip, _ in verdict.false_accepts)
+    hours = stream.hours_by_folder()
+    return {
+        folder: {
+            "hours": hours.get(folder, 0.0),
+            "false_accepts": counts[folder],
+            "false_accepts_per_hour": counts[folder] / hours[folder] if folder in hours else None,
+        }
+        for folder in [*hours, *(folder for folder in counts if folder not in hours)]
+    }
+
+
+def _false_accept(stream: Stream, clip: PlacedClip, hit: Hit) -> dict[str, Any]:
+    return {
+        "file": str(clip.path),
+        "time_s": round((hit.sample - clip.start) / stream.sample_rate_hz, 3),
+        "word": hit.word,
+        "score": round(hit.score, 4),
+    }

@@ -1,0 +1,1 @@
+"""Listening as it happens: a microphone, a pipe or a recording in, a timeline out."""

@@ -1,0 +1,221 @@
+"""Listening: recordings, a pipe or the microphone in; detections out, as they happen."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol, TextIO
+
+import numpy as np
+
+from kws.audio.kinds import LONGEST_HEAD, may_be_frames, sound_kind
+from kws.audio.samples import Samples
+from kws.errors import AudioError
+from kws.listening.timeline import FileProgress, Heard, Meter, Printer, Tally
+from kws.report.detected import Detected
+from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import tell
+from kws.support.text import count_of, shown
+
+PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
+STDIN = "-"
+_MAGIC_BYTES = 20  # the longest magic of a sound file
+
+
+class Listener(Protocol):
+    """What `kws.engine.spotter.Spotter` offers here: detections, and the score of this moment."""
+
+    @property
+    def score(self) -> float:
+        """The largest posterior of a word at this moment."""
+
+    def process(self, samples: Samples, /) -> Iterable[Detected]:
+        """Take in int16 samples; return what was detected in them."""
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+
+
+def file_chunks(
+    path: Path,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
+    progress: FileProgress | None = None,
+) -> Iterator[Samples]:
+    """Yield a recording as int16 chunks of a second, read as they are asked for.
+
+    Any format that `Recording` reads. What is odd about it is told when it ends.
+    """
+    from kws.audio.recording import Recording
+
+    recording = Recording(path, sample_rate_hz, channel=channel)
+    waiting: Samples = np.zeros(0, np.int16)
+    taken = 0
+    for block in recording:
+        waiting = np.concatenate([waiting, block])
+        while len(waiting) >= sample_rate_hz:
+            yield waiting[:sample_rate_hz]
+            waiting = waiting[sample_rate_hz:]
+            taken += 1
+            if progress is not None:
+                progress.update(taken, recording.seconds)
+    if len(waiting):
+        yield waiting
+    if progress is not None:
+        progress.clear()
+    for notice in recording.notices:
+        tell(notice)
+
+
+def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
+    """Yield raw little-endian int16 samples from a pipe, as soon as they arrive.
+
+    A stream that ends within a sample is reported on `warn`; one that opens as a sound file does
+    (WAV too, whose rate and width may be others) raises AudioError, since its header and its
+    coding are not samples.
+    """
+    read = getattr(pipe, "read1", pipe.read)  # read1 hands over what is there and does not wait
+    data = b""
+    while len(data) < _MAGIC_BYTES and (more := read(PIPE_BYTES)):
+        data += more
+    # MP3 and AAC open with two bytes that samples hold too: only a second frame tells.
+    while may_be_frames(data) and len(data) < LONGEST_HEAD and (more := read(PIPE_BYTES)):
+        data += more
+    _refuse_sound_file(data[:LONGEST_HEAD])
+    while len(data) > 1:
+        even = len(data) & ~1
+        yield np.frombuffer(data[:even], dtype="<i2").astype(np.int16, copy=False)
+        data = data[even:] + read(PIPE_BYTES)
+        if len(data) == 1:  # half a sample: the rest of it is on its way, or the stream is over
+            data += read(PIPE_BYTES)
+    if data:
+        warn.write(
+            "kws: the input ended in the middle of a sample (1 odd byte ignored): "
+            "is it raw 16-bit audio, `-f s16le -ar 16000 -ac 1` in ffmpeg's words?\n"
+        )
+
+
+def _refuse_sound_file(head: bytes) -> None:
+    kind = sound_kind(head)
+    if kind:
+        article = "an" if kind[0] in "AM" else "a"
+        raise AudioError(
+            f"the input is {article} {kind} file and not raw int16 samples: give its name instead "
+            "of -, or convert it with ffmpeg -i - -f s16le -ar 16000 -ac 1 -"
+        )
+
+
+def hear(
+    listener: Listener, chunks: Iterable[Samples], file: str | None, tally: Tally
+) -> Iterator[Heard]:
+    """Yield each detection in a stream as soon as the chunk that completes it was heard."""
+    listener.reset()
+    for chunk in chunks:
+        started = time.perf_counter()
+        detections = list(listener.process(chunk))
+        tally.engine_s += time.perf_counter() - started
+        tally.samples += len(chunk)
+        tally.detections += len(detections)
+        for detection in detections:
+            yield Heard(detection.word, detection.time_s, detection.score, file)
+
+
+def listen_to_files(
+    listener: Listener,
+    files: list[Path],
+    printer: Printer,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
+) -> Tally:
+    """Print the detections in each recording, and a summary of them all.
+
+    One that cannot be read is reported on the standard error, counted in `tally.unread`, and the
+    next is heard; AudioError where it is the only one.
+    """
+    tally = Tally(sample_rate_hz=sample_rate_hz)
+    progress = FileProgress(sys.stderr)
+    for path in files:
+        if len(files) > 1:
+            printer.heading(str(path))
+        chunks = file_chunks(path, sample_rate_hz, channel=channel, progress=progress)
+        try:
+            for heard in hear(listener, chunks, str(path), tally):
+                progress.clear()
+                printer.detection(heard)
+        except AudioError as refusal:
+            if len(files) == 1:
+                raise
+            tally.unread += 1
+            progress.clear()
+            print(f"kws: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
+        finally:
+            progress.clear()
+    printer.summary(tally)
+    if tally.unread:
+        print(f"kws: {tally.unread} of {len(files)} recordings were not read", file=sys.stderr)
+    return tally
+
+
+def listen_to_pipe(
+    listener: Listener,
+    pipe: BinaryIO,
+    printer: Printer,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Tally:
+    """Print the detections in raw samples from a pipe as they happen, until it ends."""
+    if pipe.isatty():
+        raise AudioError(
+            "the input is a terminal: pipe raw int16 samples into it, such as "
+            "`arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen MODEL -`"
+        )
+    tally = Tally(sample_rate_hz=sample_rate_hz)
+    for heard in hear(listener, pipe_chunks(pipe, sys.stderr), STDIN, tally):
+        printer.detection(heard)
+    printer.summary(tally)
+    return tally
+
+
+def listen_to_microphone(
+    listener: Listener,
+    device: int | str | None,
+    printer: Printer,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
+) -> Tally:
+    """Print what the microphone hears until Ctrl-C, under a live level meter on a terminal.
+
+    Raises MicrophoneError where the microphone cannot be opened, or goes away.
+    """
+    from kws.listening.microphone import Microphone
+
+    tally = Tally(sample_rate_hz=sample_rate_hz)
+    with Microphone(device, sample_rate_hz, channel=channel) as microphone:
+        meter = Meter(sys.stderr, sample_rate_hz)
+
+        def metered() -> Iterator[Samples]:
+            for chunk in microphone:
+                if tally.samples == 0:
+                    name = shown(microphone.device.name)
+                    print(f"Listening to {name}; Ctrl-C ends.", file=sys.stderr)
+                yield chunk
+                meter.update(chunk, listener.score)
+
+        try:
+            for heard in hear(listener, metered(), None, tally):
+                meter.clear()
+                printer.detection(heard)
+        except KeyboardInterrupt:
+            pass  # the way in which a person ends it
+        finally:
+            meter.clear()
+    printer.summary(tally)
+    if microphone.overruns:
+        print(
+            f"kws: lost {count_of(microphone.overruns, 'block')} of sound, since the computer was "
+            "busy with something else",
+            file=sys.stderr,
+        )
+    return tally

@@ -1,0 +1,1 @@
+"""What is trained: cells, peers, quantization, and what a network costs."""

@@ -1,0 +1,1 @@
+"""Readable twins of the front end and the network, for comparison with the engine."""

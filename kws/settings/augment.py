@@ -1,0 +1,43 @@
+"""How strongly training clips are varied."""
+
+import math
+from dataclasses import dataclass
+
+from kws.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """How strongly training clips are varied; a (low, high) pair is a range drawn from evenly.
+
+    `shift_ms` is the largest shift either way.  `snr_db` is measured against the clip's active
+    speech level (`active_rms`).  A `speed` of 1.1 is a tenth faster.  `reverb_s` is the time the
+    room needs to decay by 60 dB.  Probabilities are per clip; shift, speed and gain always apply.
+    `sample_bits` below 16 rounds to what a board's converter tells apart.
+    """
+
+    shift_ms: float = 100.0
+    gain_db: tuple[float, float] = (-10.0, 6.0)
+    noise_probability: float = 0.8
+    snr_db: tuple[float, float] = (0.0, 30.0)
+    speed: tuple[float, float] = (0.9, 1.1)
+    reverb_probability: float = 0.0
+    reverb_s: tuple[float, float] = (0.1, 0.4)
+    sample_bits: int = 16
+
+    def __post_init__(self) -> None:
+        for name in ("gain_db", "snr_db", "speed", "reverb_s"):
+            low, high = getattr(self, name)
+            if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+                raise ConfigError(f"{name} is ({low}, {high}): give a lower and then a higher end")
+        for name in ("noise_probability", "reverb_probability"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}: give a value from 0 to 1")
+        if not (math.isfinite(self.shift_ms) and self.shift_ms >= 0.0):
+            raise ConfigError(f"shift_ms is {self.shift_ms}: give 0 or more milliseconds")
+        if self.speed[0] < 0.5 or self.speed[1] > 2.0:
+            raise ConfigError(f"speed is {self.speed}: keep it within 0.5 and 2.0")
+        if self.reverb_s[0] <= 0.0 or self.reverb_s[1] > 5.0:
+            raise ConfigError(f"reverb_s is {self.reverb_s}: keep it above 0 and at most 5 seconds")
+        if not 8 <= self.sample_bits <= 16:
+            raise ConfigError(f"sample_bits is {self.sample_bits}: give 8 to 16")

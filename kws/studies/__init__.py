@@ -1,0 +1,1 @@
+"""Comparisons of accuracy: the frontier, and the networks of the FastGRNN paper."""

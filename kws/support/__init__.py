@@ -1,0 +1,1 @@
+"""What every floor may use: whole files, progress, plain text, threads, statistics."""

@@ -1,0 +1,43 @@
+"""Files that are either whole or not there: written beside their place, then renamed into it."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from kws.errors import KwsError
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str, error: type[KwsError] = KwsError) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`, and rename it to `path` once the block has succeeded.
+
+    A reader sees the old file or the whole new one, whatever happens in between; missing parent
+    folders are made.  What is no regular file (a pipe, a device) is written to in place.
+    Anything the operating system refuses, a full disk for one, becomes one sentence of `error`.
+    """
+    try:
+        target = Path(os.path.realpath(path))  # through a symlink, which must survive the rename
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as stream:
+                yield stream
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Made with `open`, so that the usual rights of a new file apply.
+        partial = target.with_name(f".{target.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
+        try:
+            with partial.open("xb") as stream:
+                yield stream
+                stream.flush()
+                # Without this a power cut could keep the rename and lose the bytes.
+                os.fsync(stream.fileno())
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as refusal:
+        reason = (refusal.strerror or str(refusal)).lower()
+        raise error(
+            f"cannot save {path}: {reason}; free some space or choose another place"
+        ) from refusal

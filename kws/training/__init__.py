@@ -1,0 +1,1 @@
+"""From a recipe to a model: tasks, the loop, teachers, seeds."""

@@ -1,0 +1,90 @@
+"""Several trainings of one recipe that differ in their seed: the spread, and the best of them.
+
+One training says little of a recipe: two seeds of a small network differ by half a point. The best
+is chosen on validation, and its card gives the mean beside it. Of command words that is the one of
+the least loss there: it tells how a seed fares on other recordings, which its accuracy does not
+(docs/experiments/choosing.md).
+"""
+
+import dataclasses
+import statistics
+from pathlib import Path
+from typing import Any
+
+from kws.settings.checks import check
+from kws.settings.recipe import Recipe
+from kws.settings.stages import is_shipped
+from kws.settings.toml import load_recipe
+from kws.training.metrics import Metrics
+from kws.training.run_folder import RunFolder
+from kws.training.train import Say, train
+
+
+def train_seeds(
+    path: Path | str, count: int, out: Path | str | None = None, *, say: Say = print
+) -> Metrics | None:
+    """Train several seeds of a recipe file, into its own folder unless another is named."""
+    return best_of_seeds(load_recipe(path), Path(out) if out else Path(path).parent, count, say=say)
+
+
+def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) -> Metrics | None:
+    """Train seeds recipe.seed, +1, ... in out/seed<N>; put the best into `out`, with all figures.
+
+    Returns its metrics, with `seeds`: the validation figures of each; None in all processes but
+    the first. What is trained already, by this very recipe, is not trained again.
+    """
+    check(count >= 1, f"There are {count} seeds to train; give at least 1.")
+    check(
+        is_shipped(recipe),
+        "The recipe has no quantized stage: seeds are compared by the bytes that ship; train a "
+        "network that only teaches without --seeds.",
+    )
+    runs = []
+    for seed in range(recipe.seed, recipe.seed + count):
+        seeded = dataclasses.replace(recipe, seed=seed)
+        run = RunFolder(out / f"seed{seed}")
+        metrics = run.finished(seeded) or train(seeded, run.path, say=say)
+        if metrics is not None:
+            runs.append((run, metrics))
+    if not runs:
+        return None  # the first process of several writes
+    run, best = min(runs, key=lambda each: _cost(each[1]))
+    best = dataclasses.replace(best, seeds=tuple(_figures(each) for _, each in runs))
+    kept = run.recipe()
+    assert kept is not None  # it is finished
+    RunFolder(out).take_over(run, kept, best)
+    scores = [100 * _score(each) for _, each in runs]
+    say(
+        f"{count} seeds: {statistics.mean(scores):.2f} on average; seed {best.seed} with "
+        f"{100 * _score(best):.2f} stands in {out}."
+    )
+    return best
+
+
+def _figures(metrics: Metrics) -> dict[str, Any]:
+    """The validation figures of one seed."""
+    found = {"seed": metrics.seed, **metrics.validation}
+    if metrics.float_accuracy is not None:
+        found["accuracy_float"] = metrics.float_accuracy
+    if metrics.accuracy_last_epoch is not None:
+        found["accuracy_last_epoch"] = metrics.accuracy_last_epoch
+    for key in ("accuracy", "accuracy_streaming", "accuracy_back_to_back"):
+        if key in metrics.evaluations[0]:
+            found[key] = metrics.evaluations[0][key]
+    return found
+
+
+def _cost(metrics: Metrics) -> float:
+    """By what the best seed is chosen, on validation: the loss, or the share of words missed."""
+    chosen_by = "validation_loss" if metrics.is_classifier else "validation_miss_rate"
+    return float(metrics.validation[chosen_by])
+
+
+def _score(metrics: Metrics) -> float:
+    """What validation says, higher is better: clips that are right, by themselves and in a stream
+    alike, or the words that were not missed.
+    """
+    if not metrics.is_classifier:
+        return 1.0 - _cost(metrics)
+    figures = metrics.evaluations[0]
+    return float(figures["accuracy"] + figures["accuracy_streaming"]) / 2

@@ -1,0 +1,184 @@
+"""The wake-word task: one phrase against everything else, in windows cut from streams."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kws.corpus.augment import Augment
+from kws.corpus.decoded import key_of, read_streams
+from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
+from kws.engine import batch
+from kws.engine.model_file import parse
+from kws.errors import CorpusError
+from kws.evaluation.operating_points import cheapest_threshold
+from kws.evaluation.recording_stream import Stream, build_stream
+from kws.evaluation.stream import evaluate_stream
+from kws.report.training import detection_curve
+from kws.settings.model import DetectorConfig
+from kws.settings.recipe import Recipe
+from kws.training.feature_store import Examples
+from kws.training.run_folder import DETECTION
+from kws.training.task import Run
+from kws.training.windows import WindowCutter
+
+BATCH_WINDOWS = 256
+
+
+class WakeTask:
+    """Windows with the phrase and without it; the highest logit of a window decides."""
+
+    can_teach: ClassVar[bool] = False
+
+    def __init__(self, recipe: Recipe, cache: Path | None) -> None:
+        """CorpusError where a split has no positives or no negatives, or a clip is both."""
+        self.recipe = recipe
+        self._rate_hz = rate_hz = recipe.features.sample_rate_hz
+        self.classes = recipe.words
+        data = recipe.data
+        for name in ("positives", "negatives"):
+            if not getattr(data, name):
+                raise CorpusError(f"A wake word needs --{name} DIR: folders of clips.")
+        self.positives = split_folders(data.positives, *POSITIVE_SHARES)
+        self.negatives = split_folders(data.negatives, *NEGATIVE_SHARES)
+        check_splits(self.positives, self.negatives)
+        noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
+        self._noise_paths = noise["train"]
+        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz)
+        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz)
+        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz)
+        self._cutter = WindowCutter(data, recipe.features, phrases, talk)
+        self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
+        self._streams: dict[str, Stream] = {}
+
+    @property
+    def identity(self) -> str:
+        """Everything that decides what the versions hold."""
+        files = [self.positives["train"], self.negatives["train"], self._noise_paths]
+        return self.recipe.identity_of_copies([key_of(paths) for paths in files])
+
+    def blocks(self, index: int) -> Iterator[Examples]:
+        """Cut, mix, augment and featurize one set of windows.
+
+        A label is 0 for a window without the phrase, else the frame at the phrase's middle.
+        """
+        rng = np.random.default_rng([self.recipe.data.augmentation_seed, 2, index])
+        data = self.recipe.data
+        for count, cut in (
+            (data.positive_windows, self._cutter.positive),
+            (data.negative_windows, self._cutter.negative),
+        ):
+            for first in range(0, count, BATCH_WINDOWS):
+                cuts = [cut(rng) for _ in range(min(BATCH_WINDOWS, count - first))]
+                varied = self._augment(np.stack([window for window, _ in cuts]), rng)
+                features = batch.features_batch(varied, self.recipe.features)
+                yield features, np.array([frame for _, frame in cuts], np.int64)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Binary cross-entropy of the window's highest logit, of a phrase's from its middle on.
+
+        Where the phrase's maximum may lie anywhere, it can lie where nothing was heard yet, for
+        every window alike; the loss then stays at the entropy of the labels for ever.
+        """
+        return _loss(self._highest(logits, labels), labels)
+
+    def _highest(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The highest smoothed logit (batch,) of (batch, frames, 1), from the label's frame on."""
+        scores = smoothed(logits[:, :, 0], self.recipe.detector.smoothing_shift)
+        is_early = torch.arange(logits.shape[1])[None, :] < labels[:, None]
+        return scores.masked_fill(is_early, -math.inf).amax(1)
+
+    def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
+        """How well the validation windows part, and for a model file its misses on a stream."""
+        features, labels = self._validation_windows
+        truth = torch.from_numpy(labels)
+        loss = _loss(self._highest(torch.from_numpy(run(features)), truth), truth).item()
+        figures = {"score": -loss, "validation_loss": loss}
+        if model is not None:
+            _, found = self.choose_threshold(model)
+            figures |= {
+                "score": -found["cost"] - 0.1 * loss,
+                "validation_miss_rate": found["miss_rate"],
+                "validation_false_accepts_per_hour": found["per_hour"],
+            }
+        return figures
+
+    @cached_property
+    def _validation_windows(self) -> Examples:
+        """Every validation positive, and the negatives cut one window after the other."""
+        stream, length = self.stream("validation"), self._cutter.length
+        samples = np.concatenate([stream.samples, np.zeros(length, np.int16)])
+        starts, labels = [], []
+        for clip in stream.clips:
+            if clip.word is not None:
+                starts.append(max(0, clip.end - length + self._rate_hz // 4))
+                labels.append(1)
+            else:
+                cuts = list(range(clip.start, clip.end, length))
+                starts += cuts
+                labels += [0] * len(cuts)
+        windows = np.stack([samples[s : s + length] for s in starts])
+        features = batch.features_batch(windows, self.recipe.features)
+        return features, np.array(labels, np.int64)
+
+    @cached_property
+    def _stream_features(self) -> batch.Int16Array:
+        """The validation stream's features: every epoch's model is given the same ones."""
+        return batch.features(self.stream("validation").samples, self.recipe.features)
+
+    def stream(self, split: str) -> Stream:
+        """All clips of a split as one stream, as `kws evaluate` plays them."""
+        if split not in self._streams:
+            clips = self.positives[split], self.negatives[split]
+            self._streams[split] = build_stream(*clips, self.classes, sample_rate_hz=self._rate_hz)
+        return self._streams[split]
+
+    def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
+        """Return the posterior that costs least on the validation stream, and the figures there."""
+        stream, loaded = self.stream("validation"), parse(model)
+        scores = batch.scores_of(loaded, self._stream_features)
+        return cheapest_threshold(loaded, stream, scores, self.recipe.data.false_accept_cost)
+
+    @property
+    def taught(self) -> None:
+        """Only command words are taught by others."""
+
+    def detector(self, model: bytes) -> DetectorConfig:
+        """The recipe's, with the threshold that costs least on validation."""
+        chosen, _ = self.choose_threshold(model)
+        asked = self.recipe.detector
+        return dataclasses.replace(asked, threshold=chosen, release=min(asked.release, chosen))
+
+    def evaluations(self, model: bytes) -> list[dict[str, Any]]:
+        """Misses and false accepts on the clips that are held out for testing."""
+        clips = self.positives["testing"], self.negatives["testing"]
+        return [{"name": "held-out clips", **evaluate_stream(parse(model), *clips)}]
+
+    def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
+        """Draw misses against false accepts."""
+        detection_curve({self.recipe.name: evaluations[0]}, folder / DETECTION)
+
+
+def smoothed(logits: Tensor, shift: int) -> Tensor:
+    """Exponential smoothing over time as the detector does it: (batch, frames), weight 2^-shift.
+
+    The first logit stands for what came before it.
+    """
+    if shift == 0:
+        return logits
+    weight = 2.0**-shift
+    taps = weight * (1 - weight) ** torch.arange(6 * 2**shift, dtype=logits.dtype)
+    taps = (taps / taps.sum()).flip(0)[None, None, :]
+    padded = torch.nn.functional.pad(logits[:, None, :], (taps.shape[2] - 1, 0), mode="replicate")
+    return torch.nn.functional.conv1d(padded, taps)[:, 0, :]
+
+
+def _loss(highest: Tensor, labels: Tensor) -> Tensor:
+    truth = (labels > 0).to(highest.dtype)
+    return torch.nn.functional.binary_cross_entropy_with_logits(highest, truth)

@@ -1,0 +1,124 @@
+"""An evaluation plays its recordings block by block, and one that cannot be read is left out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from loudness_models import noise, two_words, wake_word
+
+from kws.audio.files import write_audio
+from kws.engine import batch, model_file
+from kws.errors import CorpusError
+from kws.evaluation.recording_stream import Playlist, build_stream
+from kws.evaluation.stream import evaluate_stream
+from kws.settings.model import FeatureConfig
+
+MINUTES = 20
+MEMORY_MB = 100
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from kws.evaluation.stream import evaluate_stream
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+
+model, positives, short, long = sys.argv[1:]
+evaluate_stream(model, [Path(positives)], [Path(short)])
+base = peak_mb()
+result = evaluate_stream(model, [Path(positives)], [Path(long)])
+print(result["hours"], peak_mb() - base)
+"""  # noqa: E501
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource is not there on Windows")
+@pytest.mark.parametrize(("rate_hz", "channels"), [(16_000, 1), (44_100, 2)])
+def test_twenty_minutes_of_negatives_take_no_more_memory_than_a_second(
+    tmp_path: Path, rate_hz: int, channels: int
+) -> None:
+    (tmp_path / "hey.kws").write_bytes(wake_word())
+    for number in range(3):
+        write_audio(tmp_path / "hey" / f"{number}.wav", noise(1, 3000, number))
+    write_audio(tmp_path / "short" / "a.wav", noise(1, 30))
+    minute = np.random.default_rng(0).integers(-30, 30, (60 * rate_hz, channels)).astype("i2")
+    (tmp_path / "long").mkdir()
+    with soundfile.SoundFile(tmp_path / "long" / "a.wav", "w", rate_hz, channels) as file:
+        for _ in range(MINUTES):
+            file.write(minute)
+    arguments = [str(tmp_path / name) for name in ("hey.kws", "hey", "short", "long")]
+    command = [sys.executable, "-c", PEAK, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    hours, more_mb = map(float, ran.stdout.split())
+    assert hours == pytest.approx(MINUTES / 60)
+    assert more_mb < MEMORY_MB
+
+
+@pytest.mark.parametrize("energy", FeatureConfig.ENERGIES)
+@pytest.mark.parametrize("hop", [160, 320])
+def test_features_of_blocks_are_those_of_the_whole(energy: str, hop: int) -> None:
+    config = FeatureConfig(energy=energy, hop_length=hop)
+    samples = noise(3, 3000)
+    whole = batch.features(samples, config)
+    for cuts in ([], [1, 2, 3], [159, 160, 161, 511, 512, 513], range(0, 48_000, 777), [47_999]):
+        blocks = np.split(samples, list(cuts))
+        assert np.array_equal(batch.features_of_blocks(blocks, config), whole)
+    short = batch.features_of_blocks([samples[:100]], config)
+    assert short.shape == (0, config.n_features)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    for number in range(4):
+        write_audio(tmp_path / "hey" / f"p{number}.wav", noise(1, 3000, number))
+        write_audio(tmp_path / "talk" / f"n{number}.wav", noise(2 + number, 30, number + 9))
+    return tmp_path
+
+
+def test_what_is_played_is_what_is_joined(folders: Path) -> None:
+    arguments = [folders / "hey"], [folders / "talk"], ["hey"]
+    playlist = Playlist(*arguments, seed=3)
+    played = np.concatenate(list(playlist.blocks()))
+    joined = build_stream(*arguments, seed=3)
+    assert np.array_equal(played, joined.samples) and playlist.stream.clips == joined.clips
+
+
+def test_an_unreadable_recording_is_left_out_and_listed(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = folders / "talk" / "bad.wav"
+    bad.write_text("no sound " * 40)
+    model = model_file.parse(two_words())
+    result = evaluate_stream(
+        model_file.parse(wake_word()), [folders / "hey"], [folders / "talk"], seed=1
+    )
+    assert model.words
+    (unread,) = result["unread"]
+    assert unread["file"] == str(bad) and "cannot decode" in unread["reason"]
+    assert result["positives"] == 4
+    assert result["hours"] == pytest.approx(14 / 3600)
+    assert str(bad) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["hey", "talk"])
+def test_nothing_that_can_be_read_is_an_error(folders: Path, kind: str) -> None:
+    for path in (folders / kind).iterdir():
+        path.write_text(f"no sound {path} " * 40)
+    named = {"hey": "positives", "talk": "negatives"}[kind]
+    with pytest.raises(CorpusError, match=f"none of the {named} can be read: cannot decode"):
+        build_stream([folders / "hey"], [folders / "talk"], ["hey"])
+
+
+def test_a_channel_is_evaluated_alone(folders: Path) -> None:
+    for path in [*(folders / "hey").iterdir(), *(folders / "talk").iterdir()]:
+        samples, _ = soundfile.read(path, dtype="int16")
+        soundfile.write(path, np.stack([samples, noise(len(samples) / 16_000, 9_000)], 1), 16_000)
+    arguments = [folders / "hey"], [folders / "talk"], ["hey"]
+    playlist = Playlist(*arguments, channel=0)
+    list(playlist.blocks())
+    assert len(playlist.stream.positives) == 4
+    result = evaluate_stream(model_file.parse(wake_word()), *arguments[:2], channel=0)
+    assert result["at_default"]["miss_rate"] == 0

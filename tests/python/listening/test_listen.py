@@ -1,0 +1,353 @@
+"""Listening to recordings, pipes and microphones: what is detected, and how it is told."""
+
+import io
+import json
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from loudness_models import noise, two_words, wake_word
+from random_models import RandomModel
+
+from kws import Spotter
+from kws.audio.files import write_audio
+from kws.engine import model_file
+from kws.errors import AudioError, MicrophoneError
+from kws.listening import listen, microphone
+from kws.listening.listen import (
+    hear,
+    listen_to_files,
+    listen_to_microphone,
+    listen_to_pipe,
+    pipe_chunks,
+)
+from kws.listening.timeline import Heard, Meter, Printer, Tally
+from kws.settings.model import FeatureConfig
+from kws.support.text import bar, bar_characters, clock, table
+
+
+@pytest.fixture
+def spotter():
+    return Spotter(model_file.parse(two_words()))
+
+
+@pytest.fixture
+def stream():
+    """Loud from 1.5 to 2.5 s (low) and from 4.0 to 5.0 s (high), 6 s long."""
+    parts = [noise(1.5, 16), noise(1, 3000, colour="low"), noise(1.5, 16, 1)]
+    return np.concatenate([*parts, noise(1, 3000, colour="high"), noise(1, 16, 2)])
+
+
+class Pipe(io.BytesIO):
+    """A pipe that hands over at most so many bytes at once, as a live one does."""
+
+    def __init__(self, data, at_once=1_000):
+        super().__init__(data)
+        self.at_once = at_once
+
+    def read1(self, size=-1):
+        return super().read1(min(size, self.at_once) if size >= 0 else self.at_once)
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def lines(printer):
+    return printer.out.getvalue().splitlines()
+
+
+def test_a_recording_gives_a_timeline_and_a_summary(spotter, stream, tmp_path):
+    write_audio(tmp_path / "a.wav", stream)
+    printer = Printer(Terminal(), as_json=False)
+    listen_to_files(spotter, [tmp_path / "a.wav"], printer)
+    low, high, summary = lines(printer)
+    assert low.split()[:2] == ["00:01.5", "low"] and low.endswith("██████████")
+    assert high.split()[:2] == ["00:04.0", "high"] and "94.0 %" in high
+    assert summary.startswith("6.0 s of audio, 2 detections, ")
+    assert summary.endswith(" times real time")
+
+
+def test_json_is_a_line_a_detection_and_nothing_else(spotter, stream, tmp_path):
+    path = tmp_path / "a.flac"
+    write_audio(path, stream)
+    printer = Printer(io.StringIO(), as_json=True)
+    listen_to_files(spotter, [path, path], printer)
+    found = [json.loads(line) for line in lines(printer)]
+    assert [entry["word"] for entry in found] == ["low", "high"] * 2
+    assert [set(entry) for entry in found] == [{"word", "time_s", "score", "file"}] * 4
+    assert found[0]["file"] == str(path)
+    assert found[0]["time_s"] == pytest.approx(1.53, abs=0.03)
+    assert 0.8 < found[0]["score"] < 1.0
+    assert found[:2] == found[2:]  # the second recording begins anew
+
+
+def test_several_recordings_are_named_in_the_timeline(spotter, stream, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        write_audio(tmp_path / name, stream)
+    printer = Printer(io.StringIO(), as_json=False)
+    tally = listen_to_files(spotter, [tmp_path / "a.wav", tmp_path / "b.wav"], printer)
+    assert [line for line in lines(printer) if line.startswith("/")] == [
+        str(tmp_path / "a.wav"),
+        str(tmp_path / "b.wav"),
+    ]
+    assert (tally.samples, tally.detections) == (2 * len(stream), 4)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 640, 1 << 16])
+def test_a_pipe_gives_the_same_detections_however_it_is_cut(spotter, stream, at_once):
+    printer = Printer(io.StringIO(), as_json=True)
+    listen_to_pipe(spotter, Pipe(stream[:48_000].tobytes(), at_once), printer)
+    (found,) = [json.loads(line) for line in lines(printer)]
+    assert (found["word"], found["time_s"], found["file"]) == ("low", 1.532, "-")
+
+
+def test_a_pipe_is_heard_while_it_goes_on(spotter, stream):
+    """A detection comes with the bytes that complete it, not with the end of the stream."""
+    taken = 0
+
+    class Counting(Pipe):
+        def read1(self, size=-1):
+            nonlocal taken
+            data = super().read1(size)
+            taken += len(data)
+            return data
+
+    heard = hear(spotter, pipe_chunks(Counting(stream.tobytes()), io.StringIO()), "-", Tally())
+    first = next(heard)
+    assert 0 <= taken / 2 - first.time_s * 16_000 < 500
+
+
+def test_an_odd_byte_at_the_end_is_reported_and_the_rest_is_heard():
+    warnings = io.StringIO()
+    chunks = list(pipe_chunks(Pipe(np.arange(5, dtype="<i2").tobytes() + b"x", 3), warnings))
+    np.testing.assert_array_equal(np.concatenate(chunks), np.arange(5))
+    assert "1 odd byte ignored" in warnings.getvalue()
+    assert warnings.getvalue().count("\n") == 1
+
+
+def test_an_even_number_of_bytes_gives_no_warning():
+    warnings = io.StringIO()
+    assert [len(chunk) for chunk in pipe_chunks(Pipe(bytes(10)), warnings)] == [5]
+    assert warnings.getvalue() == ""
+
+
+@pytest.mark.parametrize(("magic", "kind"), [(b"RIFF", "WAV"), (b"OggS", "Ogg"), (b"fLaC", "FLAC")])
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_a_sound_file_in_the_pipe_is_refused(magic, kind, at_once):
+    with pytest.raises(AudioError, match=rf"a {kind} file and not raw .*: give its name"):
+        list(pipe_chunks(Pipe(magic + bytes(100), at_once), io.StringIO()))
+
+
+def test_an_empty_pipe_is_no_error(spotter):
+    printer = Printer(io.StringIO(), as_json=False)
+    listen_to_pipe(spotter, Pipe(b""), printer)
+    assert lines(printer) == ["0.0 s of audio, 0 detections"]
+
+
+def test_a_terminal_as_the_pipe_is_refused(spotter):
+    pipe = Pipe(b"")
+    pipe.isatty = lambda: True
+    with pytest.raises(AudioError, match="the input is a terminal: pipe raw int16"):
+        listen_to_pipe(spotter, pipe, Printer(io.StringIO(), as_json=True))
+
+
+class FakeMicrophone:
+    """Delivers the chunks, then raises what ends it."""
+
+    def __init__(self, chunks, end):
+        self.chunks, self.end = chunks, end
+        self.overruns = 0
+        self.device = microphone.Device(
+            number=3, name="USB mic", channels=1, sample_rate_hz=16_000, is_default=True
+        )
+        self.is_open = False
+
+    def __enter__(self):
+        self.is_open = True
+        return self
+
+    def __exit__(self, *_):
+        self.is_open = False
+
+    def __iter__(self):
+        yield from self.chunks
+        raise self.end
+
+
+@pytest.fixture
+def use_microphone(monkeypatch, stream):
+    def use(end, chunks=None):
+        fake = FakeMicrophone(np.array_split(stream, 150) if chunks is None else chunks, end)
+        monkeypatch.setattr(microphone, "Microphone", lambda device, rate_hz, channel=None: fake)
+        return fake
+
+    return use
+
+
+def test_ctrl_c_ends_the_microphone_with_a_summary(spotter, use_microphone, capsys):
+    fake = use_microphone(KeyboardInterrupt())
+    fake.overruns = 2
+    printer = Printer(io.StringIO(), as_json=False)
+    listen_to_microphone(spotter, None, printer)
+    assert [line.split()[:2] for line in lines(printer)[:2]] == [
+        ["00:01.5", "low"],
+        ["00:04.0", "high"],
+    ]
+    assert lines(printer)[2].startswith("6.0 s of audio, 2 detections")
+    assert not fake.is_open
+    assert capsys.readouterr().err == (
+        "Listening to USB mic; Ctrl-C ends.\n"
+        "kws: lost 2 blocks of sound, since the computer was busy with something else\n"
+    )
+
+
+def test_the_microphone_in_json_has_no_file(spotter, use_microphone):
+    use_microphone(KeyboardInterrupt())
+    printer = Printer(io.StringIO(), as_json=True)
+    listen_to_microphone(spotter, None, printer)
+    assert [json.loads(line)["file"] for line in lines(printer)] == [None, None]
+
+
+def test_a_microphone_that_goes_away_is_an_error_after_what_was_heard(spotter, use_microphone):
+    fake = use_microphone(MicrophoneError("gone"))
+    printer = Printer(io.StringIO(), as_json=True)
+    with pytest.raises(MicrophoneError, match="gone"):
+        listen_to_microphone(spotter, None, printer)
+    assert len(lines(printer)) == 2
+    assert not fake.is_open
+
+
+def test_the_terminal_shows_a_live_level_and_score(spotter, use_microphone, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("kws.listening.timeline.METER_INTERVAL_S", 0.0)
+    use_microphone(KeyboardInterrupt())
+    listen_to_microphone(spotter, None, Printer(io.StringIO(), as_json=True))
+    frames = terminal.getvalue().split("\r")
+    quiet = next(frame for frame in frames if frame.startswith("00:01.0"))
+    loud = next(frame for frame in frames if frame.startswith("00:02.0"))
+    assert "score ██░░░░░░░░░░░░░░░░░░  12 %" in quiet
+    assert "score ████████████████████ 100 %" in loud
+    levels = [int(frame.split("dB")[0].split()[-1]) for frame in (quiet, loud)]
+    assert levels[0] < -50 and levels[1] > -15
+    assert frames[-1] == "\x1b[K"  # wiped at the end
+
+
+def test_no_meter_is_drawn_where_there_is_no_terminal():
+    out = io.StringIO()
+    meter = Meter(out)
+    meter.update(np.ones(640, np.int16), 0.5)
+    meter.clear()
+    assert out.getvalue() == ""
+
+
+def test_a_microphone_that_gives_zeros_only_is_called_muted(monkeypatch):
+    monkeypatch.setattr("kws.listening.timeline.METER_INTERVAL_S", 0.0)
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal = Terminal()
+    meter = Meter(terminal)
+    for _ in range(80):
+        meter.update(np.zeros(640, np.int16), 0.0)
+    assert "muted" in terminal.getvalue().split("\r")[-1]
+    monkeypatch.setenv("COLUMNS", "80")
+    meter.update(np.zeros(640, np.int16), 0.0)
+    assert "no sound at all: muted, or not permitted?\x1b[K" in terminal.getvalue().split("\r")[-1]
+    meter.update(np.full(640, -32768, np.int16), 0.0)
+    last = terminal.getvalue().split("\r")[-1]
+    assert "muted" not in last and "   0 dB" in last
+
+
+def test_the_meter_is_painted_ten_times_a_second_at_most():
+    terminal = Terminal()
+    meter = Meter(terminal)
+    started = time.monotonic()
+    for _ in range(2_000):
+        meter.update(np.ones(640, np.int16), 0.5)
+    elapsed_s = time.monotonic() - started
+    assert terminal.getvalue().count("\r") <= 10 * elapsed_s + 1
+
+
+def test_a_process_call_lasts_no_longer_than_a_second_of_audio(spotter, tmp_path):
+    """So that Ctrl-C ends the reading of an hour-long recording at once."""
+    write_audio(tmp_path / "long.wav", noise(5.3, 16))
+    lengths = [len(chunk) for chunk in listen.file_chunks(tmp_path / "long.wav")]
+    assert sum(lengths) == round(5.3 * 16_000)
+    assert max(lengths) == 16_000
+
+
+def test_a_model_of_8_khz_hears_recordings_at_its_rate(tmp_path):
+    write_audio(tmp_path / "long.wav", noise(3.0, 16))
+    lengths = [len(chunk) for chunk in listen.file_chunks(tmp_path / "long.wav", 8_000)]
+    assert lengths == [8_000, 8_000, 8_000]
+    eight = RandomModel(
+        features=FeatureConfig(sample_rate_hz=8_000, hop_length=160, n_mels=24, n_mfcc=13)
+    )
+    printer = Printer(io.StringIO(), as_json=False)
+    listener = Spotter(model_file.parse(eight.encode()))
+    listen.listen_to_files(listener, [tmp_path / "long.wav"], printer, 8_000)
+    assert listener.frames == 1 + (24_000 - 256) // 160
+    assert lines(printer)[-1].startswith("3.0 s of audio")
+
+
+def test_the_engine_is_charged_for_its_own_time_only(spotter):
+    def slow_chunks():
+        for _ in range(3):
+            time.sleep(0.02)
+            yield np.zeros(160, np.int16)
+
+    tally = Tally()
+    assert list(hear(spotter, slow_chunks(), None, tally)) == []
+    assert 0 < tally.engine_s < 0.02
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "00:00.0"),
+        (59.94, "00:59.9"),
+        (59.96, "01:00.0"),
+        (3_600, "60:00.0"),
+        (6_001, "100:01.0"),
+    ],
+)
+def test_times_are_minutes_and_seconds(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_bars_are_full_at_one_and_stay_within_their_width():
+    assert [bar(f, 4, "#", ".") for f in (-1, 0, 0.5, 1, 2)] == [
+        "....",
+        "....",
+        "##..",
+        "####",
+        "####",
+    ]
+
+
+def test_a_terminal_without_blocks_gets_plain_characters():
+    assert bar_characters(io.TextIOWrapper(io.BytesIO(), encoding="ascii")) == ("#", ".")
+    assert bar_characters(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) == ("█", "░")
+
+
+def test_json_keeps_words_of_every_script():
+    line = Heard("どうも", 1.23456, 0.98765, None).to_json()
+    assert line == '{"word": "どうも", "time_s": 1.235, "score": 0.9877, "file": null}'
+
+
+def test_tables_align_numbers_right_and_words_left():
+    text = table(("word", "clips"), [("yes", 7), ("no", 123)]).splitlines()
+    assert text == ["word  clips", "yes       7", "no      123"]
+
+
+def test_the_wake_word_needs_a_pause_before_it_is_heard_again():
+    """The refractory time and the release level of the model hold here as they do on a board."""
+    spotter = Spotter(model_file.parse(wake_word()))
+    stream = np.concatenate([noise(1, 16), noise(3, 3000), noise(1, 16), noise(1, 3000)])
+    times = [heard.time_s for heard in hear(spotter, [stream], None, Tally())]
+    assert times == [pytest.approx(1.03, abs=0.03), pytest.approx(5.03, abs=0.03)]
+    assert all(later - earlier > 0.5 for earlier, later in pairwise(times))

@@ -9,11 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILD := build
 
-ENGINE := $(wildcard firmware/include/*.h firmware/src/*.[ch])
-NATIVE := $(ENGINE) $(wildcard kws/engine/native/*.[ch] kws/network/scan/*.[ch]) \
+ENGINE := firmware/src
+include $(ENGINE)/sources.mk
+NATIVE := $(ENGINE_C) $(ENGINE_H) $(wildcard kws/engine/native/*.[ch] kws/network/scan/*.[ch]) \
           kws/engine/native/build.py kws/network/scan/build.py
-TEST_SOURCES := $(wildcard firmware/src/*.c tests/c/engine/*.c)
-TEST_HEADERS := $(wildcard firmware/*/*.h tests/c/engine/*.h tests/c/fuzz/*.h)
+TEST_SOURCES := $(ENGINE_C) $(wildcard tests/c/engine/*.c)
+TEST_HEADERS := $(ENGINE_H) $(wildcard firmware/app/*.h tests/c/engine/*.h tests/c/fuzz/*.h)
 
 STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef \
           -pedantic -Werror
@@ -22,8 +23,9 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
-.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short lint bench firmware \
-        emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
+.PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short mutate \
+        lint bench firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean \
+        export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -52,7 +54,7 @@ endef
 $(VENV)/.installed: pyproject.toml setup.py
 	@$(FIND_SYSTEM_PACKAGES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
 	@touch $@ $(VENV)/.engine
 
 # Built elsewhere and moved into place: a program that runs keeps the engine that it has loaded.
@@ -74,7 +76,7 @@ demo: setup ## train "hey cortana" on data/sample and find it in a recording
 train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
 	$(BIN)/kws train $(RECIPE)
 
-bench: setup ## the speed figures of the README, measured here
+bench: setup ## the speed figures of docs/results, measured here
 	$(BIN)/kws bench
 
 sample: setup ## make data/sample again, with Kokoro, flite and espeak-ng
@@ -90,7 +92,7 @@ firmware: ## the engine as a library, for this machine and each cross compiler t
 define library
 @if command -v $(2)gcc >/dev/null; then \
     mkdir -p $(BUILD)/firmware/$(1) && cd $(BUILD)/firmware/$(1) && rm -f libkws.a && \
-    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(CURDIR)/firmware/src/*.c && \
+    $(2)gcc $(STRICT) -Os $(3) -I$(CURDIR)/firmware/include -c $(ENGINE_C:%=$(CURDIR)/%) && \
     $(2)ar rcs libkws.a ./*.o && echo "$(BUILD)/firmware/$(1)/libkws.a"; \
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
@@ -117,8 +119,19 @@ emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against
 size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
 	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
 
-size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and the README
+size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and docs/results
 	@PYTHONPATH=firmware $(BIN)/python -m bill --renew
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: setup $(VENV)/.docs ## the documents as a site in build/site, with every link checked
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(BIN)/python -m mkdocs build --quiet
+	@echo "$(BUILD)/site/index.html; to search, too: $(BIN)/python -m http.server -d $(BUILD)/site"
+
+docs-renew: setup ## write docs/reference, the drawing and the rooms of docs/architecture.md anew
+	PYTHONPATH=tools $(BIN)/python -m documents
 
 clean: ## remove build/
 	rm -rf $(BUILD)
@@ -140,9 +153,12 @@ test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, th
 	@$(MAKE) --no-print-directory fuzz-short
 	@$(MAKE) --no-print-directory test-python
 
-lint: setup ## ruff and mypy
+# .clang-format-ignore names what generators write.
+FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+lint: setup ## ruff, mypy and clang-format
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(FORMATTED)
 
 test-python: setup
 	$(BIN)/python -m pytest
@@ -170,21 +186,29 @@ $(FIRMWARE_TESTS): $(TEST_SOURCES) $(TEST_HEADERS) Makefile
 
 # The host's batches: front end and network again, with 16 lanes.
 $(BUILD)/tests/lanes_baseline: FLAGS := -O3
-$(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(wildcard firmware/src/*.c) \
+$(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(ENGINE_C) \
                 tests/c/engine/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/engine/native \
 	    $(filter %.c,$^) -o $@
 
 # The application of the boards, on a board that is all in memory.
-$(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch] firmware/src/*.c) $(TEST_HEADERS) \
+$(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \
               tests/c/engine/runner.c tests/c/engine/run_host.c tests/c/engine/vectors.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(FLAGS) $(CFLAGS) $(INCLUDES) -Itests/c/app -Ifirmware/app \
 	    -include tests/c/app/app_tests.h $(filter %.c,$^) -o $@
 
+# What guards data: the engine and, in Python, what tests/mutation/mutate.py lists.
+FILE ?= $(wildcard firmware/src/kws_*.c) kws/support/sealed.py kws/support/cache.py \
+        kws/corpus/decoded.py kws/corpus/unpack.py kws/corpus/download.py kws/device/protocol.py \
+        kws/settings/model.py kws/training/checkpoint.py kws/training/feature_store.py
+LIMIT ?= 40
+mutate: setup ## change one token of a source at a time and list what no test notices; FILE=..., LIMIT=40 of each
+	nice $(BIN)/python tests/mutation/mutate.py $(FILE) --limit $(LIMIT)
+
 FUZZED := model stream
-FUZZ_SOURCES := $(wildcard firmware/src/*.c) tests/c/engine/vectors.c
+FUZZ_SOURCES := $(ENGINE_C) tests/c/engine/vectors.c
 fuzz-short: $(FUZZED:%=$(BUILD)/tests/mutate_%)
 	$(BUILD)/tests/mutate_model 20000
 	$(BUILD)/tests/mutate_stream 1000

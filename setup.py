@@ -8,13 +8,26 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, ExecError, PlatformError
 
-ENGINE = ("firmware/include/*.h", "firmware/src/kws*.*", "firmware/ports/*/*.bin")
+ENGINE = (
+    "firmware/include/*.h",
+    "firmware/src/kws*.*",
+    "firmware/src/*/kws*.*",
+    "firmware/ports/*/*.bin",
+)
+
+
+# C11 for `restrict` and _Pragma; the sources are C99 otherwise.
+MSVC_FLAGS = ["/O2", "/std:c11"]
 
 
 class BuildEngine(build_ext):
     """Says in one sentence what is missing where the compiler is."""
 
     def build_extension(self, ext):
+        if self.compiler.compiler_type == "msvc":
+            if ext.name == "kws.network.scan._scan":
+                return  # of GNU C's vectors: `kws train` then says what to do
+            ext.extra_compile_args = MSVC_FLAGS
         try:
             super().build_extension(ext)
         except (CompileError, ExecError, PlatformError, OSError) as error:
@@ -26,7 +39,7 @@ class BuildEngine(build_ext):
 
 
 class BuildPackage(build_py):
-    """Puts the engine's sources, licence and the boards' images into the package."""
+    """Puts the engine's sources, licence, the boards' images and the models into the package."""
 
     def run(self):
         super().run()
@@ -34,10 +47,16 @@ class BuildPackage(build_py):
             return
         for pattern in ENGINE:
             for file in Path().glob(pattern):
-                target = Path(self.build_lib) / "kws" / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
+                self._bring(file)
+        for model in Path().glob("models/*/*.kws"):
+            self._bring(model)
+            self._bring(model.with_name("README.md"))  # its card
         shutil.copyfile("LICENSE", Path(self.build_lib) / "kws" / "firmware" / "LICENSE")
+
+    def _bring(self, file):
+        target = Path(self.build_lib) / "kws" / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
 
 
 setup(

@@ -1,4 +1,5 @@
-/* The application of every board: samples in, lines out. firmware/PROTOCOL.md describes the lines. */
+/* The application of every board: samples in, lines out. firmware/docs/PROTOCOL.md describes the
+ * lines. */
 #include "app.h"
 
 #include <string.h>
@@ -42,7 +43,7 @@ static void put_value(char letter, int32_t value) {
 #define REASON(text) ""
 #endif
 
-/* ---- what the board says of itself ------------------------------------------------------------- */
+/* ---- what the board says of itself ----------------------------------------------------------- */
 
 static void put_settings(const kws_app *app) {
     put_value('t', app->spotter.model.detector.threshold_q10);
@@ -90,9 +91,10 @@ static void put_all(kws_app *app) {
     put_value('p', app->microphone);
 }
 
-/* ---- commands ---------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
-/* `letter`, or `letter number`: 1 where a number was given, 0 where none, -1 where it is not one. */
+/* `letter`, or `letter number`: 1 where a number was given, 0 where none, -1 where it is not
+ * one. */
 static int8_t read_argument(const kws_app *app, int32_t *value) {
     uint8_t at = 1, is_negative = 0;
     *value = 0;
@@ -150,7 +152,8 @@ static uint8_t in_range(char letter, int32_t value) {
     case 't': return value >= INT16_MIN && value <= INT16_MAX;
     case 'r': return value >= 0 && value <= 255;
     case 'm': return value >= 0 && value < KWS_APP_MODELS;
-    case 's': case 'a': return value == 0 || value == 1;
+    case 's':
+    case 'a': return value == 0 || value == 1;
     case 'b': return value > 0;
     default: return 0;
     }
@@ -191,12 +194,14 @@ static void obey(kws_app *app) {
     }
 }
 
-/* Noise ends at the next line end at the latest; a line with anything but printable ASCII is none. */
+/* Noise ends at the next line end at the latest; a line with anything but printable ASCII is
+ * none. */
 static void read_line(kws_app *app) {
     for (int byte; (byte = kws_port_read()) >= 0;) {
         if (byte == '\n' || byte == '\r') {
             uint8_t length = app->line_length;
-            if (length > KWS_APP_LINE) put_error('?', 3, REASON("not a line that this board can read"));
+            if (length > KWS_APP_LINE)
+                put_error('?', 3, REASON("not a line that this board can read"));
             else if (length) obey(app);
             app->line_length = 0;
         } else if (app->line_length < KWS_APP_LINE && byte >= ' ' && byte <= '~') {
@@ -207,7 +212,7 @@ static void read_line(kws_app *app) {
     }
 }
 
-/* ---- the stream ---------------------------------------------------------------------------------- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static uint8_t has_room(kws_app *app, size_t bytes) {
     if (kws_port_room() >= bytes) return 1;
@@ -256,7 +261,7 @@ static void send_audio(kws_app *app, const int16_t *samples, size_t count) {
 }
 
 static void set_led(kws_app *app, size_t count) {
-    uint32_t pattern = app->status != KWS_OK                          ? LED_NO_MODEL
+    uint32_t pattern = app->status != KWS_OK                         ? LED_NO_MODEL
                        : app->microphone == KWS_MICROPHONE_FLAT      ? LED_MICROPHONE
                        : app->microphone == KWS_MICROPHONE_SATURATED ? LED_MICROPHONE
                                                                      : 0;

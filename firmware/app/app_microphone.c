@@ -4,7 +4,8 @@
 #define FULL_SCALE KWS_PORT_FULL_SCALE
 
 static uint8_t judge(const kws_app *app) {
-    if ((int32_t)app->highest - app->lowest <= (int32_t)(KWS_PORT_FLAT_RANGE)) return KWS_MICROPHONE_FLAT;
+    if ((int32_t)app->highest - app->lowest <= (int32_t)(KWS_PORT_FLAT_RANGE))
+        return KWS_MICROPHONE_FLAT;
     if (app->clipped > KWS_PORT_SAMPLE_RATE_HZ / 100) return KWS_MICROPHONE_SATURATED;
     return KWS_MICROPHONE_OK;
 }

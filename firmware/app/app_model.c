@@ -10,7 +10,8 @@
 #if KWS_APP_TEXT
 const char *kws_app_model_reason(uint8_t status) {
     if (status == KWS_APP_NO_MODEL) return "there is no model in flash: write one with kws deploy";
-    if (status == KWS_APP_OTHER_RATE) return "the model is for another sample rate than this board's";
+    if (status == KWS_APP_OTHER_RATE)
+        return "the model is for another sample rate than this board's";
     return kws_status_text((kws_status)status);
 }
 #else
@@ -23,7 +24,8 @@ static uint8_t open_model(kws_app *app, uint8_t index, uint16_t *checksum) {
     if (bytes == NULL || capacity < MODEL_LEAST) return KWS_APP_NO_MODEL;
     if (bytes[0] == bytes[1] && (bytes[0] == 0xff || bytes[0] == 0)) return KWS_APP_NO_MODEL;
     uint32_t size = bytes[MODEL_SIZE_AT] | (uint32_t)bytes[MODEL_SIZE_AT + 1] << 8;
-    kws_status status = kws_spotter_init(&app->spotter, bytes, (size_t)(size < capacity ? size : capacity));
+    kws_status status =
+        kws_spotter_init(&app->spotter, bytes, (size_t)(size < capacity ? size : capacity));
     if (status != KWS_OK) return (uint8_t)status;
     *checksum = (uint16_t)(bytes[size - 4] | (uint16_t)bytes[size - 3] << 8);
     return bytes[MODEL_RATE_AT] == KWS_PORT_SAMPLE_RATE_HZ / 1000 ? KWS_OK : KWS_APP_OTHER_RATE;

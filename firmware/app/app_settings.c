@@ -8,7 +8,9 @@
 
 #define VERSION 1
 
-static uint16_t read_u16(const uint8_t *bytes) { return (uint16_t)(bytes[0] | (unsigned)bytes[1] << 8); }
+static uint16_t read_u16(const uint8_t *bytes) {
+    return (uint16_t)(bytes[0] | (unsigned)bytes[1] << 8);
+}
 
 static void write_u16(uint8_t *bytes, uint16_t value) {
     bytes[0] = (uint8_t)(value & 0xff);
@@ -53,7 +55,8 @@ void kws_app_load(kws_app_settings *settings) {
         return;
     }
     /* Sequence numbers wrap: the newer one is ahead by less than half their range. */
-    if (read_slot(&other, 1) && (uint16_t)(other.sequence - settings->sequence) < 0x8000) *settings = other;
+    if (read_slot(&other, 1) && (uint16_t)(other.sequence - settings->sequence) < 0x8000)
+        *settings = other;
 }
 
 uint8_t kws_app_save(kws_app_settings *settings) {

@@ -1,7 +1,8 @@
 /* The engine alone on a bare core, a frame a call: what the bill counts instructions and stack of.
  *
- * The plugin counts from one kws_frame_done() to the next, the engine's instructions only. The stack is
- * painted before and read after. Needs model.kws and recording.raw in the working folder. */
+ * The plugin counts from one kws_frame_done() to the next, the engine's instructions only. The
+ * stack is painted before and read after. Needs model.kws and recording.raw in the working
+ * folder. */
 #include <stdint.h>
 
 #include "kws.h"
@@ -74,7 +75,8 @@ int main(void) {
     size_t wanted = spotter.model.features.frame_length; /* the first frame's; then a hop each */
     uint32_t process_stack = 0;
     kws_frame_done();
-    for (size_t bytes; (bytes = kws_semihosting_read(sound, samples, wanted * sizeof *samples)) != 0;) {
+    for (size_t bytes;
+         (bytes = kws_semihosting_read(sound, samples, wanted * sizeof *samples)) != 0;) {
         kws_detection found;
         paint();
         (void)kws_spotter_process(&spotter, samples, bytes / sizeof *samples, &found);

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
 PORTS = FIRMWARE / "ports"
-ENGINE_SOURCES = tuple(sorted((FIRMWARE / "src").glob("*.c")))
+ENGINE_SOURCES = tuple(sorted((FIRMWARE / "src").rglob("*.c")))
 SEMIHOSTING = PORTS / "semihosting" / "semihosting.c"
 HEY_CORTANA = ROOT / "models" / "hey_cortana" / "hey_cortana.kws"
 ATHENA_8K = ROOT / "models" / "athena_8k" / "athena_8k.kws"
@@ -137,7 +137,7 @@ ATMEGA328P = Target(
     ("-mmcu=atmega328p", "-std=gnu99"),
     "gcc-avr avr-libc",
     model=ATHENA_8K,
-    assembly=tuple(sorted((FIRMWARE / "src").glob("*_avr.S"))),
+    assembly=tuple(sorted((FIRMWARE / "src" / "avr").glob("*.S"))),
 )
 THIS_MACHINE = Target("this machine", "", (), "gcc libc6-dev")
 TARGETS = (*EMULATED, ATMEGA328P, THIS_MACHINE)

@@ -16,10 +16,10 @@
  *
  * The caller owns all memory: one kws_spotter, static or on the stack, and the model bytes, which
  * are read in place (flash will do) and must outlive it. No heap, no floating point, of libc only
- * memcpy and memset. The integers are the same on every machine and for
- * every split into chunks.
+ * memcpy and memset. The integers are the same on every machine and for every split into chunks.
  *
- * `_qN` in a name means N fractional bits. Formats: firmware/FORMAT.md (file), DESIGN.md (numbers). */
+ * `_qN` in a name means N fractional bits. Formats: firmware/docs/FORMAT.md (file), DESIGN.md
+ * (numbers). */
 #ifndef KWS_H
 #define KWS_H
 
@@ -58,26 +58,29 @@ extern "C" {
 #define KWS_WITH_32_MELS 0 /* 1 adds the tables of 32 mel bands, 0.8 KB of flash */
 #endif
 
-#define KWS_FRAME_LENGTH (KWS_MAX_SAMPLE_RATE_HZ / 1000 * 32) /* samples of the longest window, 32 ms */
+/* samples of the longest window, 32 ms */
+#define KWS_FRAME_LENGTH (KWS_MAX_SAMPLE_RATE_HZ / 1000 * 32)
 #define KWS_MAX_MELS 40
-#define KWS_FEATURES_Q 7    /* a feature is a natural logarithm with 7 fractional bits */
-#define KWS_STATE_Q 15      /* the hidden state lies in [-1, 1) */
-#define KWS_LOGIT_Q 10      /* logits and scores: natural log-odds; posterior = sigmoid(score / 1024) */
+#define KWS_FEATURES_Q 7 /* a feature is a natural logarithm with 7 fractional bits */
+#define KWS_STATE_Q 15   /* the hidden state lies in [-1, 1) */
+/* logits and scores: natural log-odds; posterior = sigmoid(score / 1024) */
+#define KWS_LOGIT_Q 10
 #define KWS_NO_WORD 255
+#define KWS_REST_FRAMES 100 /* of silence, by which the state at rest is computed */
 
 /* Every status but KWS_OK refuses the model; `kws_status_text` says why in a sentence. */
 typedef enum {
     KWS_OK = 0,
-    KWS_ERROR_TRUNCATED = 1,   /* fewer bytes than the file says, or than any model has */
-    KWS_ERROR_MAGIC = 2,       /* not a .kws file */
-    KWS_ERROR_VERSION = 3,     /* a format version that this engine does not read */
-    KWS_ERROR_CHECKSUM = 4,    /* the CRC-32 does not match: corrupted */
-    KWS_ERROR_FEATURES = 5,    /* a front-end setting outside its range */
-    KWS_ERROR_NETWORK = 6,     /* a network setting outside its range */
-    KWS_ERROR_DETECTOR = 7,    /* a detector setting outside its range */
-    KWS_ERROR_WORDS = 8,       /* the class names are malformed, or none is a word */
-    KWS_ERROR_TRAILING = 9,    /* bytes are left over or missing after the last section */
-    KWS_ERROR_TOO_LARGE = 10   /* valid, but above the limits this engine was compiled with */
+    KWS_ERROR_TRUNCATED = 1, /* fewer bytes than the file says, or than any model has */
+    KWS_ERROR_MAGIC = 2,     /* not a .kws file */
+    KWS_ERROR_VERSION = 3,   /* a format version that this engine does not read */
+    KWS_ERROR_CHECKSUM = 4,  /* the CRC-32 does not match: corrupted */
+    KWS_ERROR_FEATURES = 5,  /* a front-end setting outside its range */
+    KWS_ERROR_NETWORK = 6,   /* a network setting outside its range */
+    KWS_ERROR_DETECTOR = 7,  /* a detector setting outside its range */
+    KWS_ERROR_WORDS = 8,     /* the class names are malformed, or none is a word */
+    KWS_ERROR_TRAILING = 9,  /* bytes are left over or missing after the last section */
+    KWS_ERROR_TOO_LARGE = 10 /* valid, but above the limits this engine was compiled with */
 } kws_status;
 
 #if defined(__GNUC__)
@@ -113,18 +116,18 @@ typedef struct {
 } kws_matrix;
 
 typedef struct {
-    uint16_t hop_length; /* samples: 10 or 20 ms, 160 or 320 at 16 kHz, 80 or 160 at 8 kHz */
-    uint8_t n_mels;      /* 40 at 16 kHz, or 32 with KWS_WITH_32_MELS; 24 at 8 kHz */
-    uint8_t n_mfcc;      /* cepstral coefficients 1..32; 0: the log-mel bands themselves */
-    uint8_t n_features;  /* n_mfcc, or n_mels where n_mfcc is 0 */
-    uint8_t energy;      /* kws_energy_kind: how the overall level enters coefficient 0 */
+    uint16_t hop_length;   /* samples: 10 or 20 ms, 160 or 320 at 16 kHz, 80 or 160 at 8 kHz */
+    uint8_t n_mels;        /* 40 at 16 kHz, or 32 with KWS_WITH_32_MELS; 24 at 8 kHz */
+    uint8_t n_mfcc;        /* cepstral coefficients 1..32; 0: the log-mel bands themselves */
+    uint8_t n_features;    /* n_mfcc, or n_mels where n_mfcc is 0 */
+    uint8_t energy;        /* kws_energy_kind: how the overall level enters coefficient 0 */
     uint16_t frame_length; /* samples of the window, 32 ms: 512 at 16 kHz, 256 at 8 kHz */
 } kws_feature_settings;
 
 typedef struct {
-    int16_t threshold_q10;    /* a detection at or above this smoothed log-odds */
-    int16_t release_q10;      /* re-armed below this; at most threshold_q10 */
-    uint8_t smoothing_shift;  /* exponential smoothing with weight 2^-smoothing_shift; 0: none */
+    int16_t threshold_q10;     /* a detection at or above this smoothed log-odds */
+    int16_t release_q10;       /* re-armed below this; at most threshold_q10 */
+    uint8_t smoothing_shift;   /* exponential smoothing with weight 2^-smoothing_shift; 0: none */
     uint8_t refractory_frames; /* frames without detections after one */
 } kws_detector_settings;
 
@@ -132,15 +135,16 @@ typedef struct {
     const KWS_FLASH uint8_t *bytes;
     uint32_t size;
     kws_feature_settings features;
-    uint8_t cell;   /* kws_cell_kind */
-    uint8_t hard;   /* 1: piecewise linear in place of sigmoid and tanh */
-    uint8_t hidden; /* units */
+    uint8_t cell;           /* kws_cell_kind */
+    uint8_t hard;           /* 1: piecewise linear in place of sigmoid and tanh */
+    uint8_t hidden;         /* units */
     uint8_t rank_w, rank_u; /* 0: one full matrix, in w1 / u1 */
     uint8_t classes;
-    uint8_t words;              /* classes whose name does not open with '_' */
-    uint8_t zeta_q8, nu_q8;     /* FastGRNN; FastRNN's alpha and beta */
-    const KWS_FLASH uint8_t *input;       /* per feature: int8 offset (units of 32), uint8 scale_q9 */
-    kws_matrix w2, w1, u2, u1;  /* W = w1 w2, U = u1 u2 */
+    uint8_t words;          /* classes whose name does not open with '_' */
+    uint8_t zeta_q8, nu_q8; /* FastGRNN; FastRNN's alpha and beta */
+    /* per feature: int8 offset (units of 32), uint8 scale_q9 */
+    const KWS_FLASH uint8_t *input;
+    kws_matrix w2, w1, u2, u1;            /* W = w1 w2, U = u1 u2 */
     const KWS_FLASH uint8_t *bias_gate;   /* int8_q5 [hidden], FastGRNN only */
     const KWS_FLASH uint8_t *bias_update; /* int8_q5 [hidden] */
     kws_matrix classifier;
@@ -152,18 +156,18 @@ typedef struct {
 /* ---- the stages' states, nested in the order in which data flows --------------------------- */
 
 typedef union {
-    int16_t samples[KWS_FRAME_LENGTH];    /* filling up; then windowed and transformed */
-    uint32_t power[KWS_FRAME_LENGTH / 2]; /* in place: |spectrum|^2 of bins 1..frame_length / 2 - 1 */
+    int16_t samples[KWS_FRAME_LENGTH]; /* filling up; then windowed and transformed */
+    /* in place: |spectrum|^2 of bins 1..frame_length / 2 - 1 */
+    uint32_t power[KWS_FRAME_LENGTH / 2];
 } kws_frame;
 
 typedef struct {
     kws_frame frame;
     int16_t overlap[KWS_FRAME_LENGTH - KWS_MIN_HOP]; /* what the next window needs again */
-    uint16_t length;        /* samples of a frame, at the model's rate */
-    uint16_t filled;        /* samples in the frame so far */
-    int16_t level_q7;       /* of the last frame, for KWS_ENERGY_DELTA */
-    uint8_t level_is_known; /* 0 until the first frame */
-} kws_mfcc;
+    uint16_t length;                                 /* samples of a frame, at the model's rate */
+    uint16_t filled;                                 /* samples in the frame so far */
+    int16_t level_q7;                                /* of the frame before, for KWS_ENERGY_DELTA */
+} kws_framing;
 
 typedef struct {
     int16_t hidden_q15[KWS_MAX_HIDDEN];
@@ -177,7 +181,7 @@ typedef struct {
 
 typedef struct {
     kws_model model;
-    kws_mfcc mfcc;
+    kws_framing framing;
     kws_fastgrnn fastgrnn;
     kws_detector detector;
     uint32_t frames; /* analysed since the reset */
@@ -186,15 +190,18 @@ typedef struct {
 typedef struct {
     uint8_t word;      /* class index, or KWS_NO_WORD */
     int16_t score_q10; /* smoothed log-odds that fired */
-    uint32_t frame;    /* counted from 0 at the reset; it ends at sample frame * hop + frame_length */
+    /* counted from 0 at the reset; it ends at sample frame * hop + frame_length */
+    uint32_t frame;
 } kws_detection;
 
 /* ---- using it -------------------------------------------------------------------------------- */
 
 /* Checks `size` bytes at `model` and readies the spotter; the bytes must outlive it. */
-KWS_MUST_USE kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model, size_t size);
+KWS_MUST_USE kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model,
+                                         size_t size);
 
-/* Back to silence: as after init. Cannot fail. */
+/* At rest, as after init: the state that silence leads to, so that a stream may open with a word.
+ * It takes the time of KWS_REST_FRAMES frames of the network. Cannot fail. */
 void kws_spotter_reset(kws_spotter *spotter);
 
 /* Takes samples until one more could complete a second detection; returns how many were used.

@@ -2,44 +2,38 @@
 
 #include <string.h>
 
-#include "kws_avr.h"
-#include "kws_dsp.h"
-#include "kws_fixed.h"
+#include "kws_kernels.h"
 #include "kws_matrix.h"
-#include "kws_tables.h"
 
 /* Kusupati et al., NeurIPS 2018, equations 2 and 4, in integers:
  *     pre = W x + U h                       q12, W = w1 w2 and U = u1 u2 where low-rank
  *     FastGRNN  z = sigmoid(pre + b_gate), c = tanh(pre + b_update)          q15
  *               h' = z h + (zeta (1 - z) + nu) c                            q15, saturated
  *     FastRNN   h' = beta h + alpha tanh(pre + b_update)
- * A hard cell has clip((x + 1) / 2, 0, 1) for sigmoid and clip(x, -1, 1) for tanh, as the paper's integer code.
- * z < 1 (the table's end, or the limit of the hard one) and the saturation keep h in [-1, 1): nothing can drift out. */
+ * A hard cell has clip((x + 1) / 2, 0, 1) for sigmoid and clip(x, -1, 1) for tanh, as the paper's
+ * integer code. z < 1 (the table's end, or the limit of the hard one) and the saturation keep h in
+ * [-1, 1): nothing can drift out. */
 
 #define PRE_Q 12
 #define ONE_Q15 32768
 
 void kws_fastgrnn_reset(kws_fastgrnn *cell) { memset(cell, 0, sizeof *cell); }
 
-/* sigmoid: q12 in, q15 out, by linear interpolation between table entries 1/8 apart. */
+#include "avr/kws_fastgrnn_avr.h"
+
+#include "cortex_m4/kws_sigmoid_m4.h"
+
+#ifndef KWS_OWN_SIGMOID
+static kws_sigmoid_kernel sigmoid_q15;
 static int32_t sigmoid_q15(int32_t x_q12) {
-#ifdef KWS_AVR_ASSEMBLY
-    return kws_avr_sigmoid(x_q12);
-#else
     int32_t magnitude = x_q12 < 0 ? -x_q12 : x_q12;
-#if KWS_ARM_DSP
-    uint32_t within = __usat(magnitude, 15), fraction = within & 511, parts = 512 - fraction + (fraction << 16);
-    const void *low_and_high = kws_sigmoid_q15 + (within >> 9);
-    int32_t y = kws_shift(__smlad((int16x2_t)*(const kws_near_two *)low_and_high, (int16x2_t)parts, 256), 9);
-#else
     magnitude = kws_sat16(magnitude); /* 8: the table's end */
     unsigned index = (unsigned)magnitude >> 9;
     int32_t low = kws_sigmoid_q15[index], high = kws_sigmoid_q15[index + 1];
     int32_t y = low + kws_round_shift((high - low) * (magnitude & 511), 9);
-#endif
     return x_q12 < 0 ? ONE_Q15 - y : y;
-#endif
 }
+#endif
 
 /* tanh(x) = 2 sigmoid(2x) - 1 */
 static int32_t tanh_q15(int32_t x_q12) { return 2 * sigmoid_q15(2 * x_q12) - ONE_Q15; }
@@ -73,7 +67,9 @@ static int32_t bias_q12(const KWS_FLASH uint8_t *bias_q5, unsigned unit) {
     return (int32_t)(int8_t)bias_q5[unit] * (1 << (PRE_Q - 5));
 }
 
-static int32_t clip(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+static int32_t clip(int32_t x, int32_t low, int32_t high) {
+    return x < low ? low : x > high ? high : x;
+}
 
 static int32_t gate_q15(const kws_model *model, int32_t x_q12) {
     return model->hard ? clip(4 * x_q12 + ONE_Q15 / 2, 0, ONE_Q15 - 1) : sigmoid_q15(x_q12);
@@ -83,12 +79,16 @@ static int32_t candidate_q15(const kws_model *model, int32_t x_q12) {
     return model->hard ? clip(8 * x_q12, -ONE_Q15, ONE_Q15) : tanh_q15(x_q12);
 }
 
-static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
-#ifdef KWS_AVR_ASSEMBLY
-    if (model->cell == KWS_FASTGRNN && !model->hard)
-        return kws_avr_update(pre_q12, (uint16_t)(model->bias_update[unit] << 8 | model->bias_gate[unit]),
-                              (uint16_t)(model->nu_q8 << 8 | model->zeta_q8), (int16_t)h_q15);
+#include "avr/kws_update_avr.h"
+
+#ifndef KWS_OWN_UPDATE
+#define KWS_OWN_UPDATE(model) 0
+#define update_by_hand(model, unit, pre_q12, h_q15) 0
 #endif
+
+static kws_update_kernel update;
+static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, int32_t h_q15) {
+    if (KWS_OWN_UPDATE(model)) return update_by_hand(model, unit, pre_q12, h_q15);
     int32_t c = candidate_q15(model, pre_q12 + bias_q12(model->bias_update, unit));
     int32_t keep, write; /* q15, write up to twice 1: h' = keep h + write c */
     if (model->cell == KWS_FASTGRNN) {
@@ -102,36 +102,27 @@ static int16_t update(const kws_model *model, unsigned unit, int32_t pre_q12, in
     return kws_sat16(kws_round_shift(keep * h_q15, 15) + kws_round_shift((write >> 1) * c, 14));
 }
 
+#include "cortex_m4/kws_update_m4.h"
+
+#ifndef KWS_OWN_UPDATE_UNITS
 /* The new state of so many units from W x and U h. */
+static kws_update_units_kernel update_units;
 static void update_units(kws_fastgrnn *cell, const kws_model *model, unsigned first, unsigned count,
                          const int32_t *w_q12, const int32_t *u_q12) {
     int16_t *h_q15 = cell->hidden_q15 + first;
-#if KWS_ARM_DSP
-    if (model->cell == KWS_FASTGRNN && !model->hard) { /* update() with all that a model says in registers */
-        const uint8_t *bias_update = model->bias_update + first, *bias_gate = model->bias_gate + first;
-        int32_t zeta_q8 = model->zeta_q8, nu_q16 = model->nu_q8 * 32768 + 128; /* and half a step */
-        for (const int16_t *end = h_q15 + count; h_q15 < end; h_q15++) {
-            int32_t pre_q12 = *w_q12++ + *u_q12++;
-            int32_t c = tanh_q15(pre_q12 + bias_q12(bias_update++, 0));
-            int32_t keep = sigmoid_q15(pre_q12 + bias_q12(bias_gate++, 0));
-            int32_t half_write = kws_shift((ONE_Q15 - keep) * zeta_q8 + nu_q16, 9);
-            *h_q15 = kws_sat16(kws_round_shift(keep * *h_q15, 15) + kws_round_shift(half_write * c, 14));
-        }
-        return;
-    }
-#endif
-    for (unsigned i = 0; i < count; i++) h_q15[i] = update(model, first + i, w_q12[i] + u_q12[i], h_q15[i]);
+    for (unsigned i = 0; i < count; i++)
+        h_q15[i] = update(model, first + i, w_q12[i] + u_q12[i], h_q15[i]);
 }
+#endif
+
+#ifndef KWS_OWN_STATE_TO_INT8
+KWS_PART kws_state_to_int8_kernel state_to_int8;
+KWS_PART int8_t state_to_int8(int16_t h_q15) { return kws_sat8(kws_round_shift(h_q15, 8)); }
+#endif
 
 static void hidden_to_int8(const kws_fastgrnn *cell, unsigned hidden, kws_operand *h) {
     for (unsigned i = 0; i < hidden; i++) {
-#ifdef KWS_AVR_ASSEMBLY
-        uint16_t bits = (uint16_t)cell->hidden_q15[i]; /* the same, in 16 bits: only 127.5 and more saturate */
-        uint8_t high = (uint8_t)(bits >> 8);
-        kws_operand_values(h)[i] = (int8_t)(bits & 0x80 && high != 0x7f ? high + 1 : high);
-#else
-        kws_operand_values(h)[i] = kws_sat8(kws_round_shift(cell->hidden_q15[i], 8));
-#endif
+        kws_operand_values(h)[i] = state_to_int8(cell->hidden_q15[i]);
     }
     kws_operand_close(h, hidden);
 }
@@ -167,7 +158,15 @@ void kws_fastgrnn_step(kws_fastgrnn *cell, const kws_model *model, const int16_t
     hidden_to_int8(cell, model->hidden, h);
     const KWS_FLASH uint8_t *row = model->classifier.data;
     for (unsigned i = 0; i < model->classes; i++) {
-        int32_t bias = (int16_t)(uint16_t)(model->bias_class[2 * i] | (unsigned)model->bias_class[2 * i + 1] << 8);
+        int32_t bias = (int16_t)(uint16_t)(model->bias_class[2 * i] |
+                                           (unsigned)model->bias_class[2 * i + 1] << 8);
         logits_q10[i] = kws_sat16(kws_matrix_row(&model->classifier, &row, h) + bias);
     }
+}
+
+void kws_fastgrnn_rest(kws_fastgrnn *cell, const kws_model *model, const int16_t *silence_q7,
+                       int16_t *logits_q10) {
+    kws_fastgrnn_reset(cell);
+    for (unsigned frame = 0; frame < KWS_REST_FRAMES; frame++)
+        kws_fastgrnn_step(cell, model, silence_q7, logits_q10);
 }

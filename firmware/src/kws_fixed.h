@@ -4,26 +4,16 @@
 
 #include <stdint.h>
 
-/* Arm's instructions for two halves of a word at once (Cortex-M4 and above). They change no number. */
-#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
-#define KWS_ARM_DSP 1 /* kws_dsp.h has the rest */
-#else
-#define KWS_ARM_DSP 0
-#endif
-
-/* The first Thumb instructions (Cortex-M0): loops by hand in kws_thumb.h. */
-#if defined(__GNUC__) && defined(__thumb__) && !defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN)
-#define KWS_ARM_THUMB1 1
-#else
-#define KWS_ARM_THUMB1 0
-#endif
+#include "kws_arch.h"
 
 /* value / 2^shift, downwards. Shifting a negative number right is arithmetic on every compiler that
  * this engine supports; the test of this helper fails on any other. */
 static inline int32_t kws_shift(int32_t value, unsigned shift) { return value >> shift; }
 
 /* value / 2^shift, to nearest, halves up. */
-static inline int32_t kws_half(unsigned shift) { return shift == 0 ? 0 : (int32_t)1 << (shift - 1); }
+static inline int32_t kws_half(unsigned shift) {
+    return shift == 0 ? 0 : (int32_t)1 << (shift - 1);
+}
 static inline int32_t kws_round_shift(int32_t value, unsigned shift) {
     return kws_shift(value + kws_half(shift), shift);
 }
@@ -32,18 +22,15 @@ static inline int32_t kws_clamp(int32_t value, int32_t low, int32_t high) {
     return value < low ? low : value > high ? high : value;
 }
 
-#if KWS_ARM_DSP
+#include "cortex_m4/kws_fixed_m4.h"
+
+#ifndef KWS_OWN_SATURATION
 static inline int16_t kws_sat16(int32_t value) {
-    __asm__("ssat %0, #16, %0" : "+r"(value) : : "cc");
-    return (int16_t)value;
+    return (int16_t)kws_clamp(value, INT16_MIN, INT16_MAX);
 }
 static inline int8_t kws_sat8(int32_t value) {
-    __asm__("ssat %0, #8, %0" : "+r"(value) : : "cc");
-    return (int8_t)value;
+    return (int8_t)kws_clamp(value, INT8_MIN, INT8_MAX);
 }
-#else
-static inline int16_t kws_sat16(int32_t value) { return (int16_t)kws_clamp(value, INT16_MIN, INT16_MAX); }
-static inline int8_t kws_sat8(int32_t value) { return (int8_t)kws_clamp(value, INT8_MIN, INT8_MAX); }
 #endif
 
 /* Magnitudes of many values fold together by OR: where the result has b bits, all of them lie in
@@ -52,14 +39,26 @@ static inline uint32_t kws_fold(int32_t value) { return (uint32_t)(value ^ kws_s
 
 /* Bits needed for value: 0 for 0, 32 for 0x80000000. */
 static inline unsigned kws_bits(uint32_t value) {
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__ARM_FEATURE_CLZ))
-    return value ? 32u - (unsigned)__builtin_clz(value) : 0; /* where that is an instruction */
+#if KWS_HAS_CLZ
+    return value ? 32u - (unsigned)__builtin_clz(value) : 0;
 #else
     unsigned bits = 0;
-    if (value >> 16) { bits = 16; value >>= 16; }
-    if (value >> 8) { bits += 8; value >>= 8; }
-    if (value >> 4) { bits += 4; value >>= 4; }
-    if (value >> 2) { bits += 2; value >>= 2; }
+    if (value >> 16) {
+        bits = 16;
+        value >>= 16;
+    }
+    if (value >> 8) {
+        bits += 8;
+        value >>= 8;
+    }
+    if (value >> 4) {
+        bits += 4;
+        value >>= 4;
+    }
+    if (value >> 2) {
+        bits += 2;
+        value >>= 2;
+    }
     return bits + (value > 1 ? 2u : (unsigned)value);
 #endif
 }

@@ -40,7 +40,9 @@ typedef struct {
 } cursor;
 
 static unsigned read_u16(const KWS_FLASH uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
-static uint32_t read_u32(const KWS_FLASH uint8_t *p) { return read_u16(p) | (uint32_t)read_u16(p + 2) << 16; }
+static uint32_t read_u32(const KWS_FLASH uint8_t *p) {
+    return read_u16(p) | (uint32_t)read_u16(p + 2) << 16;
+}
 
 uint32_t kws_model_crc32(const KWS_FLASH uint8_t *bytes, size_t size) {
     uint32_t crc = 0xffffffffu;
@@ -60,7 +62,8 @@ static kws_status read_envelope(const KWS_FLASH uint8_t *bytes, size_t size) {
     if (size < stated) return KWS_ERROR_TRUNCATED;
     if (size > stated) return KWS_ERROR_TRAILING;
     size_t covered = size - CHECKSUM_BYTES;
-    return kws_model_crc32(bytes, covered) == read_u32(bytes + covered) ? KWS_OK : KWS_ERROR_CHECKSUM;
+    return kws_model_crc32(bytes, covered) == read_u32(bytes + covered) ? KWS_OK
+                                                                        : KWS_ERROR_CHECKSUM;
 }
 
 static kws_status read_features(kws_feature_settings *features, const KWS_FLASH uint8_t *bytes) {
@@ -73,13 +76,17 @@ static kws_status read_features(kws_feature_settings *features, const KWS_FLASH 
     features->energy = bytes[AT_ENERGY];
     features->n_features = features->n_mfcc ? features->n_mfcc : features->n_mels;
     if (rate_khz != 8 && rate_khz != 16) return KWS_ERROR_FEATURES;
-    if (rate_khz < KWS_MIN_SAMPLE_RATE_HZ / 1000 || rate_khz > KWS_MAX_SAMPLE_RATE_HZ / 1000) return KWS_ERROR_TOO_LARGE;
+    if (rate_khz < KWS_MIN_SAMPLE_RATE_HZ / 1000 || rate_khz > KWS_MAX_SAMPLE_RATE_HZ / 1000)
+        return KWS_ERROR_TOO_LARGE;
     if (hop_ms != 10 && hop_ms != 20) return KWS_ERROR_FEATURES;
     if (!KWS_WITH_32_MELS && rate_khz == 16 && features->n_mels == 32) return KWS_ERROR_TOO_LARGE;
-    if (kws_mel_table_of(features->frame_length, features->n_mels) == NULL) return KWS_ERROR_FEATURES;
-    if (features->n_mfcc > MAX_MFCC || features->n_mfcc > features->n_mels) return KWS_ERROR_FEATURES;
+    if (kws_mel_table_of(features->frame_length, features->n_mels) == NULL)
+        return KWS_ERROR_FEATURES;
+    if (features->n_mfcc > MAX_MFCC || features->n_mfcc > features->n_mels)
+        return KWS_ERROR_FEATURES;
     if (features->energy > KWS_ENERGY_DELTA) return KWS_ERROR_FEATURES;
-    if ((unsigned)(features->frame_length - features->hop_length) > longest_overlap) return KWS_ERROR_TOO_LARGE;
+    if ((unsigned)(features->frame_length - features->hop_length) > longest_overlap)
+        return KWS_ERROR_TOO_LARGE;
     return features->n_features > KWS_MAX_FEATURES ? KWS_ERROR_TOO_LARGE : KWS_OK;
 }
 
@@ -94,7 +101,8 @@ static kws_status read_network(kws_model *model, const KWS_FLASH uint8_t *bytes)
     model->nu_q8 = bytes[AT_NU];
     if (model->hard > 1 || !model->hidden || !model->classes) return KWS_ERROR_NETWORK;
     /* wider than a byte, or a limit of 255 would make a comparison that compilers warn of */
-    unsigned hidden = model->hidden, classes = model->classes, rank_w = model->rank_w, rank_u = model->rank_u;
+    unsigned hidden = model->hidden, classes = model->classes, rank_w = model->rank_w,
+             rank_u = model->rank_u;
     if (hidden > KWS_MAX_HIDDEN || classes > KWS_MAX_CLASSES) return KWS_ERROR_TOO_LARGE;
     if (rank_w > KWS_MAX_RANK || rank_u > KWS_MAX_RANK) return KWS_ERROR_TOO_LARGE;
     return KWS_OK;
@@ -132,13 +140,15 @@ static int take_matrix(cursor *c, kws_matrix *matrix, uint8_t rows, uint8_t cols
     matrix->rows = rows;
     matrix->cols = cols;
     matrix->data = c->at;
-    if (matrix->kind > KWS_MATRIX_SPARSE8 || matrix->multiplier == 0 || matrix->shift > 30) return 0;
+    if (matrix->kind > KWS_MATRIX_SPARSE8 || matrix->multiplier == 0 || matrix->shift > 30)
+        return 0;
     size_t bytes = kws_matrix_bytes(matrix, c->left);
     return bytes != 0 && take(c, bytes) != NULL;
 }
 
 /* W or U: w1 w2 where the rank is not zero, else w1 alone. */
-static int take_product(cursor *c, kws_matrix *left, kws_matrix *right, uint8_t rows, uint8_t rank, uint8_t cols) {
+static int take_product(cursor *c, kws_matrix *left, kws_matrix *right, uint8_t rows, uint8_t rank,
+                        uint8_t cols) {
     if (rank == 0) return take_matrix(c, left, rows, cols);
     return take_matrix(c, right, rank, cols) && take_matrix(c, left, rows, rank);
 }
@@ -159,8 +169,10 @@ static kws_status read_names(kws_model *model, cursor *c) {
 static kws_status read_sections(kws_model *model, cursor *c) {
     uint8_t hidden = model->hidden;
     model->input = take(c, 2u * model->features.n_features);
-    if (!take_product(c, &model->w1, &model->w2, hidden, model->rank_w, model->features.n_features)) return KWS_ERROR_NETWORK;
-    if (!take_product(c, &model->u1, &model->u2, hidden, model->rank_u, hidden)) return KWS_ERROR_NETWORK;
+    if (!take_product(c, &model->w1, &model->w2, hidden, model->rank_w, model->features.n_features))
+        return KWS_ERROR_NETWORK;
+    if (!take_product(c, &model->u1, &model->u2, hidden, model->rank_u, hidden))
+        return KWS_ERROR_NETWORK;
     model->bias_gate = take(c, model->cell == KWS_FASTGRNN ? hidden : 0);
     model->bias_update = take(c, hidden);
     if (!take_matrix(c, &model->classifier, model->classes, hidden)) return KWS_ERROR_NETWORK;
@@ -206,7 +218,8 @@ const char *kws_status_text(kws_status status) {
     switch (status) {
     case KWS_OK: return "the model is sound";
     case KWS_ERROR_TRUNCATED: return "the model is truncated: it has fewer bytes than it states";
-    case KWS_ERROR_MAGIC: return "this is not a .kws model: its first four bytes are not the magic number";
+    case KWS_ERROR_MAGIC:
+        return "this is not a .kws model: its first four bytes are not the magic number";
     case KWS_ERROR_VERSION: return "the model has a format version that this engine does not read";
     case KWS_ERROR_CHECKSUM: return "the model is corrupted: its checksum does not match";
     case KWS_ERROR_FEATURES: return "the model has a front-end setting outside its range";

@@ -3,7 +3,7 @@
 
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "kws_model.h"
 
 kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model, size_t size) {
@@ -13,9 +13,10 @@ kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model, s
 }
 
 void kws_spotter_reset(kws_spotter *spotter) {
-    kws_mfcc_reset(&spotter->mfcc, &spotter->model.features);
-    kws_fastgrnn_reset(&spotter->fastgrnn);
-    kws_detector_reset(&spotter->detector);
+    int16_t silence_q7[KWS_MAX_FEATURES], logits_q10[KWS_MAX_CLASSES];
+    kws_framing_reset(&spotter->framing, &spotter->model.features, silence_q7);
+    kws_fastgrnn_rest(&spotter->fastgrnn, &spotter->model, silence_q7, logits_q10);
+    kws_detector_reset(&spotter->detector, &spotter->model, logits_q10);
     spotter->frames = 0;
 }
 
@@ -27,16 +28,19 @@ size_t kws_spotter_process(kws_spotter *spotter, const int16_t *samples, size_t 
     detection->frame = 0;
     while (used < count) {
         /* after a detection, only what cannot complete another frame */
-        if (detection->word != KWS_NO_WORD && count - used >= kws_mfcc_lacking(&spotter->mfcc)) break;
-        used += kws_mfcc_fill(&spotter->mfcc, samples + used, count - used);
-        if (kws_mfcc_lacking(&spotter->mfcc)) break;
-        kws_mfcc_compute(&spotter->mfcc, &spotter->model.features, features_q7);
+        if (detection->word != KWS_NO_WORD &&
+            count - used >= kws_framing_lacking(&spotter->framing))
+            break;
+        used += kws_framing_fill(&spotter->framing, samples + used, count - used);
+        if (kws_framing_lacking(&spotter->framing)) break;
+        kws_framing_features(&spotter->framing, &spotter->model.features, features_q7);
         kws_fastgrnn_step(&spotter->fastgrnn, &spotter->model, features_q7, logits_q10);
         kws_detector_smooth(&spotter->detector, &spotter->model, logits_q10);
         detection->word = kws_detector_decide(&spotter->detector, &spotter->model);
         detection->frame = spotter->frames++;
     }
-    detection->score_q10 = detection->word == KWS_NO_WORD ? 0 : spotter->detector.score_q10[detection->word];
+    detection->score_q10 =
+        detection->word == KWS_NO_WORD ? 0 : spotter->detector.score_q10[detection->word];
     return used;
 }
 

@@ -3,28 +3,23 @@
 #define KWS_TABLES_H
 
 #include "kws.h"
-#include "kws_fixed.h"
+#include "kws_arch.h"
 
 #define KWS_SINE_PERIOD 512 /* entries of one full wave */
-/* Whether there is kws_fft_dsp.c. */
-#define KWS_FFT_DSP (KWS_ARM_DSP && KWS_MAX_SAMPLE_RATE_HZ >= 16000)
-/* Whether there is kws_fft.c, which that leaves for 8 kHz alone. */
-#define KWS_FFT_C (!KWS_FFT_DSP || KWS_MIN_SAMPLE_RATE_HZ < 16000)
 
-#if KWS_FFT_C
+/* Where KWS_FFT_C: of kws_window.c and kws_fft.c. */
 extern const KWS_FLASH int16_t kws_sine_q15[KWS_SINE_PERIOD];
-extern const KWS_FLASH uint8_t kws_fft_rings[18];    /* a point of each ring of kws_fft.c */
-#endif
+extern const KWS_FLASH uint8_t kws_fft_rings[18]; /* a point of each ring of 128 points */
+
 extern const KWS_FLASH uint16_t kws_log2_q15[65];    /* log2(1 + i/64) */
 extern const KWS_FLASH uint16_t kws_sigmoid_q15[65]; /* sigmoid(i/8) */
 
-/* Its tables, as it takes them. A word holds two numbers; a turn is a cosine, above it the sine. */
-#if KWS_FFT_DSP
+/* Where KWS_FFT_M4: of cortex_m4/kws_fft_m4.c, as it takes them. A word holds two numbers; a turn
+ * is a cosine, above it the sine. */
 extern const uint32_t kws_window_q15[256]; /* neighbours of the quarters 1, 3, 2 and 0 */
 extern const uint32_t kws_turns_q15[189];  /* by 2 m, 4 m and 6 m / 512 with m = place / 4 */
 extern const uint32_t kws_untangle[130];   /* steps of low and high in bytes; the turn by k / 512 */
 extern const uint8_t kws_fft_places[256];  /* four base-4 digits in reverse */
-#endif
 
 typedef struct {
     uint8_t n_mels;

@@ -219,6 +219,8 @@ def _kind(path: Path | str) -> str | None:
     try:
         with open(path, "rb") as file:
             head = file.read(LONGEST_HEAD)
+    except IsADirectoryError:
+        raise AudioError(f"{path} is a folder: name the recordings in it, one or more") from None
     except OSError as refusal:
         reason = (refusal.strerror or str(refusal)).lower()
         raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None

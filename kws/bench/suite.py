@@ -1,4 +1,4 @@
-"""The speed figures of the README, measured here: engine, front end, listening, training, batches.
+"""The speed figures of docs/results: engine, front end, listening, training, batches.
 
 All figures of a benchmark come from interleaved rounds of one run: medians of the CPU time on one
 thread (of the wall time for `batch`), and of the ratios within a round.
@@ -15,7 +15,7 @@ from kws.bench.timing import Found, machine
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.settings.checks import check
-from kws.support.text import table
+from kws.support.text import shown, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def to_text(result: dict[str, Any]) -> str:
     line = [f"{about.pop('processor')}, {about.pop('cores')} cores", about.pop("system")]
     line += [about.pop("compiler"), about.pop("instructions")]
     line += [f"{name} {version}" for name, version in about.items()]
-    lines = [", ".join(line), f"model: {model['name']}, {model['bytes']:,} bytes"]
+    lines = [", ".join(line), f"model: {shown(model['name'])}, {model['bytes']:,} bytes"]
     for name, benchmark in result["benchmarks"].items():
         header = (name, "value", "unit", "gain", "over")
         rows = [_row(figure) for figure in benchmark["figures"]]
@@ -98,6 +98,6 @@ def to_text(result: dict[str, Any]) -> str:
 
 def _row(figure: dict[str, Any]) -> tuple[str, ...]:
     value, gain = figure["value"], figure["gain"]
-    shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     gain_shown = "" if gain is None else f"{gain:.2f}"
-    return figure["name"], shown, figure["unit"], gain_shown, figure["over"]
+    return figure["name"], number, figure["unit"], gain_shown, figure["over"]

@@ -1,6 +1,5 @@
 """The command `kws bench`, and below it the comparisons of accuracy, which train."""
 
-import json
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import AsJson, OutputFolder
+from kws.support.text import json_text, shown
 
 bench_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
@@ -48,10 +48,10 @@ Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Train each network
 def bench(
     context: typer.Context,
     only: Annotated[
-        list[Benchmark] | None, typer.Option(metavar="NAME", help="Measure this one; may repeat.")
+        list[Benchmark] | None, typer.Option(metavar="NAME", help="Measure only this; may repeat.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="In place of the shipped wake word.")
+        str | None, typer.Option(metavar="MODEL", help="Measure this, not the shipped wake word.")
     ] = None,
     peers: Annotated[
         str, typer.Option(metavar="PYTHON", help="A Python that has other detectors installed.")
@@ -60,8 +60,8 @@ def bench(
 ) -> None:
     """Measure the speed of the engine, the front end, listening and training on this machine.
 
-    The names are engine, mfcc, listen, training and batch; all of them take some minutes. The
-    commands below compare accuracy, for which they train.
+    It measures engine, mfcc, listen, training and batch, which takes some minutes. The commands
+    below train networks and compare their accuracy.
 
     \b
     Example: kws bench
@@ -72,7 +72,7 @@ def bench(
     from kws.bench import suite
 
     result = suite.run([name.value for name in only or ()], model=model, peers=peers)
-    print(json.dumps(result, indent=2) if as_json else suite.to_text(result))
+    print(json_text(result, indent=2) if as_json else suite.to_text(result))
 
 
 @bench_app.command("paper")
@@ -80,24 +80,24 @@ def paper(
     data: Data,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Train this network of the table; may repeat."),
+        typer.Option(metavar="NAME", help="Train only this network; may repeat."),
     ] = None,
     task: Annotated[Task, typer.Option(help="Which words.")] = Task.commands10,
     epochs_scale: Scale = 1.0,
     seeds: Seeds = 1,
     readout: Annotated[
-        Readout, typer.Option(help="Whose logits are a clip's; the paper's: the last frame's.")
+        Readout, typer.Option(help="Judge a clip by its last frame, or the maximum.")
     ] = Readout.last,
     augment: Annotated[
-        bool, typer.Option("--augment", help="Vary the training clips, as the paper does not.")
+        bool, typer.Option("--augment", help="Vary the training clips; the paper does not.")
     ] = False,
     to: OutputFolder = Path("runs/paper"),
     as_json: AsJson = False,
 ) -> None:
-    """Train the networks of the FastGRNN paper as it says, and print its table beside ours.
+    """Train the networks of the FastGRNN paper by its recipe, and print its table beside ours.
 
     The names are rnn, fastrnn, fastgrnn, fastgrnn-l, fastgrnn-ls, fastgrnn-lsq, gru and lstm. A
-    run that was killed goes on, one that is done is not repeated. Tables go to DIR/<task>/.
+    run that was killed goes on, and a finished one is not repeated. Tables go to DIR/<task>/.
 
     \b
     Example: kws bench paper --data data/raw/speech_commands --epochs-scale 0.2
@@ -115,11 +115,11 @@ def paper(
     runs = paper.run(setting, to, only=only or (), seeds=seeds, say=_say)
     result = paper_report.results(setting, runs)
     paper_report.write(result, to / setting.task)
-    print(json.dumps(result, indent=1) if as_json else paper_report.to_text(result))
+    print(json_text(result, indent=1) if as_json else paper_report.to_text(result))
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)  # the result alone goes to stdout
+    typer.echo(shown(line), err=True)  # the result alone goes to stdout
 
 
 @bench_app.command("frontier")
@@ -150,25 +150,24 @@ def frontier(
     """Draw accuracy against bytes: ours at eight sizes, peers on the same clips, published figures.
 
     Finished runs and shipped models are added to DIR/frontier.json, which keeps those of before;
-    frontier.png and the tables between the marks in README.md and DIR/README.md are made of it.
+    frontier.png is drawn from it, and the table in docs/results/accuracy-per-byte.md is written.
 
     \b
     Example: kws bench frontier
     Example: kws bench frontier --data data/raw/speech_commands --only ours-512 --only gru --seeds 3
     """
-    from kws.studies import frontier, frontier_picture
+    from kws.studies import frontier, frontier_picture, frontier_points
 
     if data is not None:
         template = frontier.template_of(recipe, data)
         frontier.train_missing(
             template, to, only=only or (), seeds=seeds, epochs_scale=epochs_scale, say=_say
         )
-    kept = frontier.load(models / "frontier.json")
+    kept = frontier_points.load(models / "frontier.json")
     found = frontier.gather([to, *(runs or [])], models)
-    points = frontier.merge(kept, [*found, *frontier.published()])
+    points = frontier_points.merge(kept, [*found, *frontier_points.published()])
     text = frontier_picture.to_markdown(points)
-    frontier.save(models / "frontier.json", points)
+    frontier_points.save(models / "frontier.json", points)
     frontier_picture.draw(points, models / "frontier.png")
-    for document in (models / "README.md", models.parent / "README.md"):
-        frontier_picture.update(document, text)
+    frontier_picture.update(models.parent / frontier_picture.PAGE, text)
     print((models / "frontier.json").read_text("utf-8") if as_json else text)

@@ -17,7 +17,7 @@ from kws.settings.data import DataConfig
 from kws.settings.model import LOGIT_ONE, FeatureConfig
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
-from kws.support.text import bar, bar_characters, clock
+from kws.support.text import bar, bar_characters, clock, count_of
 
 SAMPLE = Path("data/sample")
 OUT = Path("runs/demo")
@@ -113,17 +113,18 @@ def main() -> None:
     started = time.perf_counter()
     spoken = len(find_audio(SAMPLE / "positives" / "train"))
     print(
-        f'1. Training "{PHRASE}" on {SAMPLE}: {spoken} synthetic speakings of it, near misses,\n'
+        f'1. Training "{PHRASE}" on {SAMPLE}: {spoken} synthetic clips of it, near misses,\n'
         "   other speech and noises, mixed anew for every version of the training set."
     )
     metrics = train(recipe(SAMPLE), OUT)
     path = OUT / "hey_cortana.kws"
-    row = metrics["evaluations"][0]["at_default"]
+    assert metrics is not None  # one process trains
+    row = metrics.evaluations[0]["at_default"]
     model = model_file.load(path)
     print(
         f"2. The model, all of it: {len(model.data)} bytes in {path}.\n"
         f"   On clips of voices that it never heard, through the C engine: "
-        f"{100 * row['miss_rate']:.0f} % missed, {row['false_accepts']} false accepts."
+        f"{100 * row['miss_rate']:.0f} % missed, {count_of(row['false_accepts'], 'false accept')}."
     )
     print("3. The same C code that runs on a board, on a held-out recording:")
     stream = SAMPLE / "stream"

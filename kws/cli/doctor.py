@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from kws.errors import KwsError, MicrophoneError, ToolError
+from kws.support.text import shown
 
 OLDEST_PYTHON = (3, 10)
 IMPORT_TIMEOUT_S = 120
@@ -70,32 +71,33 @@ def to_text(checks: list[Check]) -> str:
         lines.append(purpose)
         for check in (check for check in checks if check.purpose == purpose):
             mark = "ok" if check.ok else "MISSING" if check.required else "optional"
-            lines.append(f"  {mark:<9} {check.name:<20} {check.detail}")
+            lines.append(f"  {mark:<9} {check.name:<20} {shown(check.detail)}")
             if not check.ok:
-                lines.append(f"  {'':<9} {'':<20} -> {check.remedy}")
+                lines.append(f"  {'':<9} {'':<20} -> {shown(check.remedy)}")
     lacks = sum(not check.ok and check.required for check in checks)
     lines.append(f"{lacks} required part(s) missing" if lacks else "everything required is there")
     return "\n".join(lines)
 
 
 def _parts() -> list[_Part]:
-    listen, train = "To listen and evaluate", "To train"
-    speak, firmware = "To synthesise clips", "To build and emulate firmware"
+    listen, train = "To listen and evaluate", "To train (pip install 'kws[train]')"
+    speak, firmware = "To synthesise clips", "To build the engine and firmware"
     arm = "apt-get install --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi"
     return [
         _Part("Python", listen, _python),
-        _Part("C compiler", listen, _compiler),
         _Part("engine", listen, _engine),
         _Part("soundfile with Opus", listen, _soundfile),
         _Part("PortAudio", listen, _portaudio, required=False),
         _Part("microphone", listen, _microphone, required=False),
-        _Part("torch", train, partial(_imports, "torch", "import torch")),
-        _Part("torchaudio", train, _torchaudio),
-        _Part("librosa", train, partial(_imports, "librosa", "import librosa")),
+        _Part("torch", train, partial(_imports, "torch", "import torch"), False),
+        _Part("torchaudio", train, _torchaudio, False),
+        _Part("librosa", train, partial(_imports, "librosa", "import librosa"), False),
+        _Part("matplotlib", train, partial(_imports, "matplotlib", "import matplotlib"), False),
         *(
             _Part(name, speak, partial(_voices, name), required=False)
             for name in ("flite", "espeak", "piper", "kokoro")
         ),
+        _Part("C compiler", firmware, _compiler, False),
         _Part("arm-none-eabi-gcc", firmware, partial(_program, "arm-none-eabi-gcc", arm), False),
         _Part(
             "qemu-system-arm",
@@ -188,7 +190,9 @@ def _imports(package: str, program: str) -> str:
         ) from None
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise _Missing(reason, f"pip install {package}")
+        is_absent = f"No module named '{package}'" in reason
+        remedy = "'kws[train]'" if is_absent else f"--force-reinstall {package}"
+        raise _Missing("not installed" if is_absent else reason, f"pip install {remedy}")
     return importlib.metadata.version(package)
 
 

@@ -1,6 +1,5 @@
 """The command line: parse, call, print.  What a command needs is imported when it runs."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,8 @@ from kws.cli.options import (
     Threshold,
 )
 from kws.cli.support import CommandGroup, ListCommand
+from kws.errors import AudioError
+from kws.support.text import json_text, shown
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -63,7 +64,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         Split | None,
-        typer.Option(help="--clips is Speech Commands: take its official validation or testing."),
+        typer.Option(help="Take this official part of Speech Commands from --clips."),
     ] = None,
     positives: Annotated[
         Folders | None, typer.Option(metavar="DIR ...", help="Folders with the wake word.")
@@ -80,7 +81,7 @@ def evaluate(
     seed: Seed = 0,
     held_out: Annotated[
         bool,
-        typer.Option("--held-out", help="Of the positives, only what training kept for testing."),
+        typer.Option("--held-out", help="Take only the positives that training kept for testing."),
     ] = False,
     list_errors: Annotated[
         bool, typer.Option("--list-errors", help="Name every file that went wrong.")
@@ -125,7 +126,7 @@ def listen(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE|-", help="Recordings; -: raw int16 (16 kHz, or the model's rate)."
+            metavar="FILE|-", help="Recordings, or - for a pipe of raw int16 at the model's rate."
         ),
     ] = None,
     device: Annotated[
@@ -133,7 +134,7 @@ def listen(
     ] = None,
     threshold: Threshold = None,
     channel: Channel = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a detection.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
 ) -> None:
     """Detect the wake word in recordings, in a pipe, or live from the microphone.
 
@@ -157,6 +158,8 @@ def listen(
     if not files:
         listen.listen_to_microphone(spotter, device, printer, rate_hz, channel=channel)
     elif files == ["-"]:
+        if sys.stdin is None:
+            raise AudioError("the standard input is closed: pipe raw int16 samples into it")
         listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
     else:
         paths = [Path(file) for file in files]
@@ -191,7 +194,7 @@ def export(
         typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."),
     ],
 ) -> None:
-    """Write a model and the engine as a library for a project of yours.
+    """Write a model and the engine as a library for your own project.
 
     \b
     Example: kws export hey_cortana --to build/arduino --format arduino
@@ -199,7 +202,7 @@ def export(
     from kws.device import export
 
     for path in export.export(model, to, format):
-        print(path)
+        print(shown(path))
 
 
 @app.command()
@@ -234,7 +237,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _print(result: Any, as_json: bool, to_text: Any = str) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False) if as_json else to_text(result))
+    print(json_text(result, indent=2) if as_json else to_text(result))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed gives
 MaxBytes = Annotated[int, typer.Option(metavar="N", help="The largest model file to accept.")]
 Threshold = Annotated[
     float | None,
-    typer.Option(metavar="P", help="A posterior between 0 and 1, in place of the model's own."),
+    typer.Option(metavar="P", help="A posterior above 0 and below 1, in place of the model's own."),
 ]
 Channel = Annotated[
     int | None,

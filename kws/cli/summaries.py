@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kws.listening.microphone import Device
-from kws.support.text import table
+from kws.support.text import count_of, shown, table
 
 
 def clips(result: dict[str, Any]) -> str:
@@ -14,7 +14,7 @@ def clips(result: dict[str, Any]) -> str:
         for name, entry in result["per_class"].items()
     ]
     lines = [
-        f"accuracy {_percent(result['accuracy'])} % of {result['clips']} clips, "
+        f"accuracy {_percent(result['accuracy'])} % of {count_of(result['clips'], 'clip')}, "
         f"model of {result['model_bytes']:,} bytes, C engine",
         *_streaming(result),
         "",
@@ -31,10 +31,10 @@ def clips(result: dict[str, Any]) -> str:
         lines += ["", "Most frequent mistakes"]
         rows = [(actual, predicted, count) for count, actual, predicted in mistakes[:10]]
         lines.append(table(("spoken", "heard as", "clips"), rows))
-    if result.get("folders_counted_as_unknown"):
-        lines += ["", f"Counted as _unknown_: {', '.join(result['folders_counted_as_unknown'])}"]
+    if names := ", ".join(result.get("folders_counted_as_unknown", [])):
+        lines += ["", f"Counted as _unknown_: {shown(names)}"]
     for error in result.get("errors", []):
-        lines.append(f"{error['file']}: {error['actual']} heard as {error['predicted']}")
+        lines.append(shown(f"{error['file']}: {error['actual']} heard as {error['predicted']}"))
     return "\n".join(lines)
 
 
@@ -52,12 +52,12 @@ def stream(result: dict[str, Any]) -> str:
     """Return `evaluate_stream`'s result: the default threshold, the other ones, the folders."""
     at = result["at_default"]
     latency = result["median_latency_ms"]
-    snr_db = result["snr_db"]
+    at_ratio = "" if result["snr_db"] is None else f" at {result['snr_db']:g} dB"
     lines = [
-        f"{result['positives']} positives{'' if snr_db is None else f' at {snr_db:g} dB'}, "
+        f"{count_of(result['positives'], 'positive')}{at_ratio}, "
         f"{result['hours']:.2f} h of negatives, model of {result['model_bytes']:,} bytes, C engine",
         f"at threshold {at['threshold']:.4g}: {_percent(at['miss_rate'])} % missed, "
-        f"{at['false_accepts']} false accepts = {at['false_accepts_per_hour']:.2f} / h "
+        f"{count_of(at['false_accepts'], 'false accept')} = {at['false_accepts_per_hour']:.2f} / h "
         f"(95 % sure of at most {at['false_accepts_per_hour_upper_95']:.2f}), "
         f"median latency {'-' if latency is None else f'{latency:.0f} ms'}",
         "",
@@ -90,10 +90,10 @@ def stream(result: dict[str, Any]) -> str:
             ],
         ),
     ]
-    lines += [f"missed: {path}" for path in result.get("missed", [])]
+    lines += [f"missed: {shown(path)}" for path in result.get("missed", [])]
     lines += [
-        f"false accept: {accept['file']} at {accept['time_s']:.2f} s, {accept['word']} "
-        f"{100 * accept['score']:.1f} %"
+        f"false accept: {shown(accept['file'])} at {accept['time_s']:.2f} s, "
+        f"{shown(accept['word'])} {100 * accept['score']:.1f} %"
         for accept in result.get("false_accepts", [])
     ]
     return "\n".join(lines)
@@ -115,10 +115,10 @@ def model(info: dict[str, Any]) -> str:
     for key, value in info.items():
         if isinstance(value, dict):
             inner = ", ".join(f"{name} {_plain(entry)}" for name, entry in value.items())
-            lines.append(f"{key:<16} {inner}")
+            lines.append(f"{key:<16} {shown(inner)}")
         elif not _is_rows(value):
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else _plain(value)
-            lines.append(f"{key:<16} {shown}")
+            text = ", ".join(map(str, value)) if isinstance(value, list) else _plain(value)
+            lines.append(f"{key:<16} {shown(text)}")
     for key, value in info.items():
         if _is_rows(value):
             rows = [[_plain(cell) for cell in row.values()] for row in value]

@@ -1,16 +1,26 @@
 """How the command line parses lists and recipes, and how it ends: the rules shared by commands."""
 
-import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from kws.cli import streams
 from kws.errors import KwsError
 from kws.support.notices import gathered
+from kws.support.text import shown
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+# Of the extra "train"; pyproject.toml has the packages that bring them.
+TRAINING_MODULES = (
+    *("torch", "torchaudio", "librosa", "matplotlib", "tensorboard", "tomli", "tomli_w"),
+    *("scipy", "threadpoolctl"),  # which librosa brings
+)
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of click, which typer may bring within itself
 _NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
 ORDER = tuple(_NAMES.split())
 
@@ -26,22 +36,82 @@ class CommandGroup(TyperGroup):
         """Return the commands in the order in which one needs them, new ones behind."""
         return sorted(self.commands, key=lambda name: (*ORDER, name).index(name))
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run with standard streams that raise for no letter, and see that all was written."""
+        streams.prepare()
+        try:
+            return super().main(*args, **kwargs)
+        finally:
+            if not streams.finish() and (sys.exc_info()[1] is None or _is_success()):
+                raise SystemExit(1)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse; help and version are printed here."""
+        self._given = list(args[1] if len(args) > 1 else kwargs["args"])
+        with _ending(self._given):
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        try:
-            with gathered():
-                result = super().invoke(ctx)
+        with _ending(self._given), gathered():
+            result = super().invoke(ctx)
             sys.stdout.flush()  # while a closed pipe can still be told from a failure
             return result
-        except KwsError as error:
-            typer.echo("kws: " + " ".join(str(error).split()), err=True)
-            raise typer.Exit(1) from None
-        except BrokenPipeError:
-            _discard_output()
-            raise typer.Exit(0) from None
-        except KeyboardInterrupt:
-            typer.echo("kws: interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+
+
+def _is_success() -> bool:
+    ending = sys.exc_info()[1]
+    return isinstance(ending, SystemExit) and not ending.code
+
+
+@contextmanager
+def _ending(args: list[str]) -> Iterator[None]:
+    """End with one sentence and its status, whatever was raised."""
+    try:
+        yield
+    except KwsError as error:
+        streams.tell(str(error))
+        raise typer.Exit(1) from None
+    except USAGE_ERROR as error:
+        error.message = shown(error.message) + _dash_hint(args)
+        raise
+    except BrokenPipeError:
+        streams.discard(sys.stdout)
+        raise typer.Exit(0) from None
+    except OSError as error:
+        streams.tell(streams.reason_of(error))
+        if error.filename is None:
+            streams.discard(sys.stdout)
+        raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        sentence = _lacking(str(error.name), args)
+        if not sentence:
+            raise
+        streams.tell(sentence)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        streams.tell("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _lacking(module: str, args: list[str]) -> str:
+    """Say what to install where a command needs what the light installation leaves out."""
+    if module.startswith("kws.network.scan"):
+        return (
+            "This build of kws cannot train, since its compiler has no vectors: build it with gcc "
+            "or clang, for example in WSL on Windows."
+        )
+    if module.partition(".")[0] not in TRAINING_MODULES:
+        return ""
+    command = next((arg for arg in args if not arg.startswith("-")), "")
+    who = "Training" if command == "train" else f"kws {command}"
+    return f"{who} needs more packages: pip install 'kws[train]'."
+
+
+def _dash_hint(args: list[str]) -> str:
+    """A file whose name opens with a dash is taken for an option: say how to name it."""
+    names = [arg for arg in args if arg.startswith("-") and arg != "-" and Path(arg).exists()]
+    return f". To name the file, write ./{shown(names[0])}" if names else ""
 
 
 class ListCommand(TyperCommand):
@@ -94,10 +164,3 @@ class RecipeGroup(TyperGroup):
 
 def _is_list(option: Any) -> bool:
     return option.param_type_name == "option" and bool(getattr(option, "multiple", False))
-
-
-def _discard_output() -> None:
-    """Let what is still to be written vanish, or Python would complain about it at its end."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)

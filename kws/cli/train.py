@@ -17,6 +17,7 @@ from kws.cli.options import (
     Seed,
 )
 from kws.cli.support import ListCommand, RecipeGroup
+from kws.support.text import count_of, shown
 
 download_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 train_app = typer.Typer(cls=RecipeGroup, no_args_is_help=True, rich_markup_mode=None)
@@ -27,14 +28,14 @@ def download_speech_commands(
     version: Annotated[str, typer.Option(metavar="VERSION", help="v0.01 or v0.02.")] = "v0.02",
     to: OutputFolder = Path("data/raw"),
 ) -> None:
-    """Fetch Google Speech Commands (2.4 GB); interrupted, it goes on where it stopped.
+    """Fetch Google Speech Commands (2.4 GB), or go on with an interrupted download.
 
     \b
     Example: kws download speech-commands --to data/raw
     """
     from kws.corpus.download import download_speech_commands
 
-    print(download_speech_commands(version, to))
+    print(shown(download_speech_commands(version, to)))
 
 
 def synthesize(
@@ -56,7 +57,7 @@ def synthesize(
 
     name, voices = engine.value, part.value
     paths = synthesize(phrase, to, clips=clips, engine=name, part=voices, seed=seed)
-    print(f"{len(paths)} clips in {to}")
+    print(f"{count_of(len(paths), 'clip')} in {shown(to)}")
 
 
 @train_app.command("commands", cls=ListCommand)
@@ -66,11 +67,11 @@ def train_commands(
     words: Annotated[
         str,
         typer.Option(
-            metavar="A,B,...", help="The words; by default the ten standard ones; `all`: all."
+            metavar="A,B,...", help="The words, `all` of them, or by default the ten standard ones."
         ),
     ] = "",
     negatives: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Folders of other speech: unknown.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Folders of unknown words.")
     ] = None,
     noise: Noise = None,
     max_bytes: MaxBytes = 5632,
@@ -80,9 +81,9 @@ def train_commands(
             metavar="N",
             min=0,
             max=16,
-            help="Larger FastGRNNs to train first and to learn from; half as many DS-CNNs join "
-            "them. By default models/commands_teacher teaches; where it lacks a word 4, and none "
-            "up to 1.5 KB.",
+            help="How many larger FastGRNNs to train first as teachers, and half as many DS-CNNs. "
+            "By default models/commands_teacher teaches the words that it knows; for others there "
+            "are 4, or none up to 1.5 KB.",
         ),
     ] = None,
     seed: Seed = 0,

@@ -1,9 +1,11 @@
 """Decoded recordings, kept between runs: thousands of small files become one memory map.
 
-Everything here can be made again: a cache folder may be deleted at any time.
+Everything here can be made again: a cache folder may be deleted at any time. Each file is sealed
+with its SHA-256, which is verified once a process; what is damaged is made again, and said.
 """
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +22,10 @@ from kws.audio.samples import Samples
 from kws.audio.word import crop_to_word
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
-from kws.support.files import replacing
+from kws.support import cache as cache_room
 from kws.support.notices import LEFT_OUT, Notice, tell
 from kws.support.progress import progress
+from kws.support.sealed import content_bytes, content_of, is_whole, sealing
 
 _LAYOUT_VERSION = 2  # part of every key: a change of decoding or layout makes old caches unused
 _BLOCK_FILES = 256
@@ -73,7 +76,8 @@ def read_clips(
     entry = Path(cache) / f"clips-{key_of(paths, *shape, *rate)}.npy"
     kept = _open_clips(entry, shape, found)
     if kept is None:
-        with replacing(entry, AudioError) as file:
+        _prepare(entry)
+        with sealing(entry, AudioError) as file:
             _clips_header(file, shape)
             # Plain writes: a full disk is then an error and not, as in a memory map, a SIGBUS.
             for row in decoded:
@@ -112,12 +116,13 @@ def read_streams(
     kept = _open_streams(entry, lengths_entry, found)
     if kept is None:
         lengths: list[int] = []
-        with replacing(entry, AudioError) as file:
+        _prepare(entry)
+        with sealing(entry, AudioError) as file:
             for samples in decoded:
                 file.write(samples.astype("<i2", copy=False).data)
                 lengths.append(len(samples))
             found.save(entry)
-        with replacing(lengths_entry, AudioError) as file:
+        with sealing(lengths_entry, AudioError) as file:
             np.save(file, np.asarray(lengths, np.int64))
         kept = _open_streams(entry, lengths_entry, found)
     if kept is None:
@@ -149,25 +154,28 @@ class _Found:
 
     def save(self, entry: Path) -> None:
         """Write it beside a cache entry; nothing where nothing was found."""
+        note = entry.with_suffix(".json")
+        note.unlink(missing_ok=True)
         if self.unread or self._notices:
-            with replacing(entry.with_suffix(".json"), AudioError) as file:
+            with sealing(note, AudioError) as file:
                 document = {"unread": list(self.unread.items()), "notices": self._notices}
                 file.write(json.dumps(document).encode())
 
     def load(self, entry: Path) -> int | None:
         """Tell what was found before; return how many files were unread, None where damaged."""
-        try:
-            document = json.loads(entry.with_suffix(".json").read_bytes())
-            unread = {int(index): str(reason) for index, reason in document["unread"]}
-            notices = [Notice(str(kind), str(text)) for kind, text in document["notices"]]
-        except FileNotFoundError:
+        note = entry.with_suffix(".json")
+        if not note.exists():
             return len(self.unread)
-        except (OSError, ValueError, KeyError, TypeError):
+        content = content_of(note)
+        if content is None:
             return None
+        cache_room.used(note)
+        document = json.loads(content)
+        unread = {int(index): str(reason) for index, reason in document["unread"]}
         if unread and self._asked is None:
-            return None  # decoding anew raises
-        for notice in notices:
-            self._tell(notice)
+            raise AudioError(next(iter(unread.values())))
+        for kind, text in document["notices"]:
+            self._tell(Notice(kind, text))
         for index, reason in unread.items():
             self._leave_out(index, reason)
         return len(unread)
@@ -233,6 +241,13 @@ def key_of(paths: Sequence[Path], *layout: int) -> str:
     return digest.hexdigest()[:24]
 
 
+def _prepare(entry: Path) -> None:
+    """Make room for an entry that is not there, or say that it is damaged."""
+    if entry.exists():
+        tell(Notice("damaged", f"{entry} is damaged: its recordings are decoded again"))
+    cache_room.make_room(entry.parent)
+
+
 def _clips_header(file: BinaryIO, shape: tuple[int, int]) -> None:
     """Write the header of a .npy file; its length does not depend on the number of rows."""
     header = {"descr": "<i2", "fortran_order": False, "shape": shape}
@@ -241,23 +256,24 @@ def _clips_header(file: BinaryIO, shape: tuple[int, int]) -> None:
 
 def _open_clips(entry: Path, shape: tuple[int, int], found: _Found) -> Samples | None:
     """Map the cached rows, private to this process; None if there are none or they are damaged."""
-    try:
-        rows = np.load(entry, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+    if not is_whole(entry):
         return None
+    cache_room.used(entry)
+    rows: Samples = np.load(entry, mmap_mode="c")
     unread = found.load(entry)
     if unread is None or rows.dtype != np.int16:
         return None
-    kept: Samples = rows
-    return kept if rows.shape == (shape[0] - unread, shape[1]) else None
+    return rows if rows.shape == (shape[0] - unread, shape[1]) else None
 
 
 def _open_streams(entry: Path, lengths_entry: Path, found: _Found) -> list[Samples] | None:
-    try:
-        lengths: npt.NDArray[Any] = np.load(lengths_entry)
-        flat: Samples = np.memmap(entry, "<i2", mode="r")
-    except (OSError, ValueError, EOFError):
+    stored = content_of(lengths_entry)
+    if stored is None or not is_whole(entry):
         return None
+    for file in (entry, lengths_entry):
+        cache_room.used(file)
+    lengths: npt.NDArray[Any] = np.load(io.BytesIO(stored))
+    flat: Samples = np.memmap(entry, "<i2", mode="r", shape=content_bytes(entry) // 2)
     unread = found.load(entry)
     if unread is None or lengths.dtype != np.int64 or lengths.sum() != len(flat):
         return None

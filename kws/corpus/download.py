@@ -19,8 +19,10 @@ from kws.support.progress import progress as shown
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
-_ATTEMPTS = 5  # in a row that bring not one byte
+_ATTEMPTS = 5  # in a row that bring the file not one byte further
+_LARGEST_BYTES = 8 * 10**9  # three times the largest archive here
 _WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
+_SIZE = "[0-9]{1,15}"  # in a header; a longer one is as good as none
 _MARKER = ".kws_version"
 
 
@@ -116,7 +118,7 @@ class _Broken(Exception):
 def _fetch(url: str, file: BinaryIO, progress: bool, retry_wait_s: float) -> None:
     """Append the missing bytes of `url` to `file`, over as many connections as it takes."""
     validator: str | None = None  # the identity of the version that earlier bytes came from
-    failures = 0
+    failures, furthest = 0, file.seek(0, os.SEEK_END)
     while True:
         offset = file.seek(0, os.SEEK_END)
         try:
@@ -135,12 +137,15 @@ def _fetch(url: str, file: BinaryIO, progress: bool, retry_wait_s: float) -> Non
                     label = f"downloading {url.rpartition('/')[2]}"
                     chunks = shown(chunks, label=label, total=steps, unit="MiB")
                 for chunk in chunks:
+                    _check_size(file, file.tell() + len(chunk), total, url)
                     file.write(chunk)
                 if total is not None and file.tell() < total:
                     raise _Broken(f"{file.tell()} of {total} bytes arrived")
                 return
         except _Broken as broken:
-            failures = 1 if file.seek(0, os.SEEK_END) > offset else failures + 1
+            size = file.seek(0, os.SEEK_END)
+            failures = 1 if size > furthest else failures + 1
+            furthest = max(furthest, size)
             if failures >= _ATTEMPTS:
                 raise DownloadError(
                     f"cannot download {url}: {broken}, {failures} attempts in vain; check the "
@@ -161,14 +166,15 @@ def _open(url: str, offset: int, validator: str | None) -> http.client.HTTPRespo
         return response
     except urllib.error.HTTPError as refusal:
         with refusal:
-            if refusal.code == 416:  # nothing begins there: all of it is here, or another file
+            if refusal.code == 416 and offset:  # all of it is here, or it is another file
                 size = (refusal.headers["Content-Range"] or "").rpartition("/")[2]
                 return None if size == str(offset) else _open(url, 0, None)
+            # The server's own words may be long, or meant for a terminal.
+            answer = f"{refusal.code} {http.client.responses.get(refusal.code, '')}".strip()
             if refusal.code in _WORTH_RETRYING:
-                raise _Broken(f"the server answers {refusal.code} {refusal.reason}") from None
+                raise _Broken(f"the server answers {answer}") from None
             raise DownloadError(
-                f"cannot download {url}: the server answers {refusal.code} {refusal.reason}; "
-                "check the address"
+                f"cannot download {url}: the server answers {answer}; check the address"
             ) from None
     except (OSError, http.client.HTTPException) as refusal:
         raise _Broken(_reason(refusal)) from refusal
@@ -177,15 +183,17 @@ def _open(url: str, offset: int, validator: str | None) -> http.client.HTTPRespo
 def _place(response: http.client.HTTPResponse, file: BinaryIO, offset: int) -> int | None:
     """Set `file` where this answer belongs; return the size of the whole file if it is told."""
     if response.status == 206:
-        told = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers["Content-Range"] or "")
+        told = re.fullmatch(
+            rf"bytes ({_SIZE})-{_SIZE}/({_SIZE}|\*)", response.headers["Content-Range"] or ""
+        )
         if not told or int(told[1]) != offset:
             _empty(file)
             raise _Broken("the server sent another part than was asked for")
         return None if told[2] == "*" else int(told[2])
     # The server does not know ranges, or has another version now: begin again.
     _empty(file)
-    length = response.headers["Content-Length"]
-    return int(length) if length and length.isdigit() else None
+    length = re.fullmatch(_SIZE, response.headers["Content-Length"] or "")
+    return int(length[0]) if length else None
 
 
 def _empty(file: BinaryIO) -> None:
@@ -208,13 +216,32 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _validator(response: http.client.HTTPResponse) -> str | None:
-    tag = response.headers["ETag"]
-    # A weak tag says "as good as", which is not enough to join bytes (RFC 9110, 13.1.5).
-    return tag if tag and not tag.startswith("W/") else response.headers["Last-Modified"]
+    for name in ("ETag", "Last-Modified"):
+        value = response.headers[name]
+        # A weak tag says "as good as", which is not enough to join bytes (RFC 9110, 13.1.5).
+        if value and not value.startswith("W/") and re.fullmatch("[ -~]{1,200}", value):
+            return str(value)
+    return None
+
+
+def _check_size(file: BinaryIO, size: int, total: int | None, url: str) -> None:
+    """Refuse a body that is longer than the server said, or than any archive here."""
+    if size > (_LARGEST_BYTES if total is None else total):
+        _empty(file)
+        Path(file.name).unlink()
+        promised = f"{_LARGEST_BYTES / 1e9:g} GB" if total is None else f"the {total} bytes it told"
+        raise DownloadError(
+            f"{url} sends more than {promised}: it is not what it should be; check the address"
+        )
 
 
 def _check_room(file: BinaryIO, total: int) -> None:
     folder = Path(file.name).parent
+    if total > _LARGEST_BYTES:
+        raise DownloadError(
+            f"the download is to have {total / 1e9:.1f} GB, more than {_LARGEST_BYTES / 1e9:g}: "
+            "it is not what it should be; check the address"
+        )
     missing, free = total - file.tell(), shutil.disk_usage(folder).free
     if missing > free:
         raise DownloadError(

@@ -47,9 +47,9 @@ def split_paths(
     A file goes by the hash of its name (stem) and the seed, or of its speaker's where its path
     names one (see above): order and folder do not matter, and files added later move no other (but
     copies of themselves).  Files of one speaker, of one name, and of equal content stay together;
-    where there are fewer speakers than parts, which is told, they are parted by name.  Every part
-    with a fraction above 0 gets a file.  Raises CorpusError if there are too few different files
-    for that.
+    where there are fewer speakers than parts, which is told, they are parted by name.  Every
+    part with a fraction above 0 gets a file.  Raises CorpusError if the different files are too
+    few.
     """
     if not (0 <= validation < 1 and 0 <= testing < 1 and validation + testing < 1):
         raise CorpusError(

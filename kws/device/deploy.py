@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kws.device import deploy_uno
 from kws.device.board_image import Part, flat, intel_hex, prebuilt, uf2
-from kws.device.formats import identifier
+from kws.device.identifiers import identifier
 from kws.engine.model_file import Model, load
 from kws.errors import ConfigError, KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -29,7 +29,7 @@ MICROBIT_FLASH = 0x000000
 NRF52_MODELS = 0x010000
 
 LINE = """\
-`kws monitor PORT` shows the scores and sets the threshold; firmware/PROTOCOL.md has the rest."""
+`kws monitor PORT` shows the scores and sets the threshold; firmware/docs/PROTOCOL.md has more."""
 PICO_FLASHING = """\
 Flash it: hold BOOTSEL on the Pico while you plug its USB cable in, then copy the file to the drive
 RPI-RP2 that appears. It restarts and listens; the LED is on for half a second at a detection."""

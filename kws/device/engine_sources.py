@@ -8,20 +8,21 @@ from kws.errors import ToolError
 
 ASSEMBLY = "KWS_AVR_ASSEMBLY"
 SUFFIXES = (".h", ".c", ".S", ".inc")
-INCLUDE = re.compile(r'#include "(kws_?\w*\.h)"\n')
+INCLUDE = re.compile(r'#include "(kws_?\w*\.[ch])"\n')
+IN_A_FOLDER = re.compile(r'(#include ")(?:\w+/|\.\./)(kws_\w+\.\w+")')
 
 
 def engine_sources() -> Iterator[tuple[str, str]]:
     """Give name and text of each file of the C engine: kws.h, then kws_*.{h,c}, then an AVR's.
 
-    A checkout has them in firmware/, an installed package beside this module.
+    A checkout has them in firmware/, an installed package beside this module. The chips' folders
+    are left out of the names, and of the lines that include one file in another.
     """
     root = engine_root()
-    files = [*(root / "src").glob("kws_*.*")]
-    files = sorted(file for file in files if file.suffix in SUFFIXES)
-    files.sort(key=lambda file: file.suffix in (".S", ".inc"))
+    files = [file for file in (root / "src").rglob("kws_*.*") if file.suffix in SUFFIXES]
+    files.sort(key=lambda file: (file.suffix in (".S", ".inc"), file.name))
     for file in (root / "include" / "kws.h", *files):
-        yield file.name, file.read_text(encoding="utf-8")
+        yield file.name, IN_A_FOLDER.sub(r"\1\2", file.read_text(encoding="utf-8"))
 
 
 def engine_root() -> Path:
@@ -86,28 +87,21 @@ def amalgamation(sources: Mapping[str, str]) -> str:
 
     It compiles as C99 and as C++11, and holds the C of every chip; an AVR's assembly stays apart.
     """
-    included = {"kws.h", "kws_avr.h"}  # the first stays apart, the second declares the assembly
+    included = {"kws.h"}  # stays apart
 
     def expand(name: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            header = match[1]
-            if header in included:
-                return ""
-            included.add(header)
-            return expand(header)
-
+        if name in included:
+            return ""
+        included.add(name)
         text = without(sources[name], ASSEMBLY)
-        return INCLUDE.sub(replace, text)
-
-    parts = [ONE_FILE]
-    for name in sources:
+        whole = INCLUDE.sub(lambda match: expand(match[1]), text)
         if not name.endswith(".c"):
-            continue
-        text = expand(name)
-        own = re.findall(r"^#define (\w+)", without(sources[name], ASSEMBLY), flags=re.M)
-        parts.append(f"/* ---- {name} ---- */\n\n{text}\n")
-        parts.extend(f"#undef {macro}\n" for macro in dict.fromkeys(own))
-        parts.append("\n")
+            return whole
+        own = dict.fromkeys(re.findall(r"^#define (\w+)", text, flags=re.M))
+        undefined = "".join(f"#undef {macro}\n" for macro in own)
+        return f"/* ---- {name} ---- */\n\n{whole}\n{undefined}\n"
+
+    parts = [ONE_FILE, *(expand(name) for name in sources if name.endswith(".c"))]
     return re.sub(r"\n{3,}", "\n\n", "".join(parts))
 
 

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 from kws.device.engine_sources import licence
-from kws.device.formats import FORMATS, Parts, identifier
+from kws.device.formats import FORMATS, Parts
+from kws.device.identifiers import checksum, identifier
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ConfigError, KwsError
@@ -63,7 +64,10 @@ def files_of(model: Model, format: str) -> dict[str, str]:
 
 
 def _mark(format: str, model: Model) -> str:
-    return f"kws export --format {format}, model {identifier(model.name)}"
+    name = identifier(model.name)
+    # Several names may come to one identifier; each has a mark of its own.
+    of = "" if name == model.name else f" ({checksum(model.name)})"
+    return f"kws export --format {format}, model {name}{of}"
 
 
 def _check_folder(folder: Path, format: str, model: Model) -> None:
@@ -78,8 +82,11 @@ def _check_folder(folder: Path, format: str, model: Model) -> None:
         found = ""
     if found == f"<!-- {_mark(format, model)} -->":
         return
-    holds = re.fullmatch(r"<!-- kws export --format ([\w-]+), model (\w+) -->", found)
+    mark = r"<!-- kws export --format ([\w-]+), model (\w+)(?: \(\w+\))? -->"
+    holds = re.fullmatch(mark, found)
     what = f"holds {holds[2]} for {holds[1]}" if holds else "holds other files"
+    if holds and holds[2] == identifier(model.name) and holds[1] == format:
+        what = f"holds another model that comes to the name {holds[2]}"
     raise ConfigError(
         f"{folder} {what}: export {model.name} for {format} to a folder that is new or empty."
     )

@@ -8,34 +8,12 @@ from pathlib import Path
 from kws import __version__
 from kws.device import footprint
 from kws.device.engine_sources import ASSEMBLY, amalgamation, engine_sources, with_limits
+from kws.device.identifiers import identifier
 from kws.engine.model_file import Model
+from kws.support.text import markdown
 
 BYTES_A_LINE = 16
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-# Words that a C or C++ compiler would not take as a variable's name.
-RESERVED_WORDS = """
-    alignas and asm auto bool break case catch char class compl concept const continue default
-    delete do double else enum explicit export extern false float for friend goto if inline int
-    kws long main mutable namespace new noexcept not nullptr operator or private protected
-    public register requires restrict return short signed sizeof static struct switch template
-    this throw true try typedef typeid typename union unsigned using virtual void volatile while
-    xor
-"""
-# Headers that a file of that name would hide, and the names in the examples.
-TAKEN_WORDS = """
-    app_main arduino pdm stddef stdint stdio stdlib string
-    blocks heard_ms head lost loop microphone name_of on_samples read_microphone ring
-    sample_of samples setup show slots spotter start_microphone stop tail take_lost taken waiting
-    written
-"""
-RESERVED = frozenset((RESERVED_WORDS + TAKEN_WORDS).split())
-
-
-def identifier(name: str) -> str:
-    """Return a model's name as a C and C++ identifier: hey-cortana 2 becomes hey_cortana_2."""
-    plain = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "model"
-    is_taken = plain[0].isdigit() or plain in RESERVED or plain.startswith("kws_")
-    return f"model_{plain}" if is_taken else plain
 
 
 def _plain(text: str) -> str:
@@ -141,7 +119,7 @@ def attribution(model: Model) -> str:
     card = model.path.with_name("README.md") if model.path else None
     text = card.read_text(encoding="utf-8") if card and card.is_file() else ""
     found = re.search(r"^## Data\n+((?:- .*\n)+)", text, flags=re.M)
-    if text.startswith(f"# {model.name}\n") and found:
+    if text.startswith(f"# {markdown(model.name)}\n") and found:
         return f"The model's card names what it was trained on:\n\n{found[1].strip()}"
     return (
         "No model card lies beside the model: name here whoever's recordings it was trained on, "

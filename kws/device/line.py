@@ -1,101 +1,17 @@
-"""The line of a board as firmware/PROTOCOL.md describes it: what it says, and what it is told."""
+"""The line of a board: its lines one by one, and what it is told."""
 
-import base64
-import binascii
 import time
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
+from kws.device.protocol import LONGEST_LINE, PROTOCOL, Board, text_of
 from kws.device.serial_port import SerialPort
 from kws.errors import ConfigError, KwsError
-from kws.settings.front_end import N_FFT, SAMPLE_RATE_HZ
 
-PROTOCOL = 1
 RATES = (115_200, 921_600)  # where a board may be found: at its start, and after a `b` of ours
 AUDIO_RATE = 921_600
 ANSWER_S = 1.0
 SETTLING_S = 0.2
-LONGEST_LINE = 4096
-WINDOW_S = N_FFT / SAMPLE_RATE_HZ  # of a frame, at every rate
-MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
-
-
-@dataclass
-class Board:
-    """What a board said of itself; the numbers are those of firmware/PROTOCOL.md."""
-
-    name: str = ""
-    sample_rate_hz: int = 16_000
-    places: int = 0
-    was_watchdog: bool = False
-    model: int = 0
-    hop_length: int = 0
-    classes: dict[int, str] = field(default_factory=dict)
-    threshold_q10: int = 0
-    refractory_frames: int = 0
-    lost_samples: int = 0
-    skipped_lines: int = 0
-    microphone: int = 0
-    trouble: str = ""  # why no model listens
-
-    def take(self, line: str) -> None:
-        """Take in a line that says something of the board; others are left alone."""
-        letter, _, rest = line.partition(" ")
-        numbers = integers(rest)
-        if letter == "kws" and len(words := rest.split()) >= 5:
-            self.name, self.sample_rate_hz = words[1], int(words[2])
-            self.places, self.was_watchdog = int(words[3]), words[4] == "1"
-        elif letter == "m" and len(numbers) >= 3:
-            self.model, self.hop_length = numbers[:2]
-            self.classes, self.trouble = {}, ""
-        elif letter == "n" and numbers:
-            self.classes[numbers[0]] = rest.partition(" ")[2]
-        elif letter == "t" and numbers:
-            self.threshold_q10 = numbers[0]
-        elif letter == "r" and numbers:
-            self.refractory_frames = numbers[0]
-        elif letter == "o" and len(numbers) >= 2:
-            self.lost_samples, self.skipped_lines = numbers[:2]
-        elif letter == "p" and numbers:
-            self.microphone = numbers[0]
-        elif letter == "!" and rest.startswith("m "):
-            self.trouble = rest.partition(" ")[2]
-
-    def end_s(self, frame: int) -> float:
-        """When a frame is complete, in seconds since the stream began."""
-        return frame * self.hop_length / self.sample_rate_hz + WINDOW_S
-
-    @property
-    def words(self) -> dict[int, str]:
-        """The classes that are words, by number."""
-        return {i: name for i, name in self.classes.items() if not name.startswith("_")}
-
-
-def integers(text: str) -> list[int]:
-    """Return the integers that open a text: "0 12 ab" gives [0, 12]."""
-    numbers = []
-    for part in text.split():
-        digits = part.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit()):
-            break
-        numbers.append(int(part))
-    return numbers
-
-
-def audio_of(line: str) -> tuple[int, NDArray[np.int16]] | None:
-    """Return index and int16 samples of an `a` line, or None where it arrived garbled."""
-    parts = line.split()
-    try:
-        data = base64.b64decode(parts[2], validate=True)
-        index = int(parts[1])
-    except (IndexError, ValueError, binascii.Error):
-        return None
-    if len(data) % 2 or index < 0:
-        return None
-    return index, np.frombuffer(data, dtype="<i2").astype(np.int16)
 
 
 class BoardLine:
@@ -104,21 +20,31 @@ class BoardLine:
     def __init__(self, port: SerialPort) -> None:
         self.port = port
         self.board = Board()
+        self.garbled = 0  # lines that arrived and say nothing, since `connect`
+        self._arrived: deque[bytes] = deque()  # whole lines
         self._rest = b""
 
     def lines(self, timeout_s: float) -> Iterator[str]:
-        """Yield the lines that arrive within the time; what they say of the board is taken in."""
+        """Yield the lines that arrive within the time; what they say of the board is taken in.
+
+        A malformed line is counted in `garbled` and left out.
+        """
         end = time.monotonic() + timeout_s
         while True:
-            while (at := self._rest.find(b"\n")) >= 0:
-                line = self._rest[:at].decode("utf-8", "replace").strip("\r\0 ")
-                self._rest = self._rest[at + 1 :]
-                self.board.take(line)
-                yield line
+            while self._arrived:
+                text = text_of(self._arrived.popleft())
+                if text is None or (text and not self.board.take(text)):
+                    self.garbled += 1
+                    if text and text.startswith("kws "):
+                        yield text  # another protocol
+                elif text:
+                    yield text
             left = end - time.monotonic()
             if left <= 0:
                 return
-            self._rest = (self._rest + self.port.read(left))[-LONGEST_LINE * 64 :]
+            *whole, rest = (self._rest + self.port.read(left)).split(b"\n")
+            self._arrived.extend(whole)
+            self._rest = rest[: LONGEST_LINE + 1]  # enough of an endless line to see that it is one
 
     def send(self, command: str) -> None:
         """Send a command."""
@@ -142,6 +68,7 @@ class BoardLine:
         """Find the rate at which the board speaks, and ask it everything."""
         for rate in (*RATES, RATES[0]):
             self.port.set_rate(rate)
+            self._arrived.clear()
             self._rest = b""
             self.send("")  # ends whatever hangs half-way
             self.send("s 0")
@@ -149,10 +76,14 @@ class BoardLine:
             self.send("?")
             for line in self.lines(ANSWER_S):
                 if line.startswith("kws ") and not line.startswith(f"kws {PROTOCOL} "):
-                    raise ConfigError(f"the board speaks another protocol ({line}): update kws")
-                if line.startswith("p ") and self.board.name:
+                    raise ConfigError(
+                        f"the board speaks another protocol ({line[:60]}): update kws"
+                    )
+                is_known = self.board.trouble or (self.board.words and self.board.hop_length)
+                if line.startswith("p ") and self.board.name and is_known:
                     for _ in self.lines(SETTLING_S):  # it may answer twice: it had just started
                         pass
+                    self.garbled = 0
                     return self.board
         raise KwsError(
             f"no kws board answers on {self.port.name}: check the port and the wires "

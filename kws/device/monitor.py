@@ -1,28 +1,30 @@
 """A board's scores as they come: a timeline, a live bar, a table, a picture, clips."""
 
-import csv
-import io
+import contextlib
 import sys
 import time
 import wave
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
-from kws.device.line import AUDIO_RATE, MICROPHONES, RATES, Board, BoardLine, audio_of, integers
+from kws.device.line import AUDIO_RATE, RATES, BoardLine
+from kws.device.protocol import PROTOCOL, audio_of
+from kws.device.record import Curve, Table
 from kws.errors import ConfigError, KwsError
 from kws.listening.near_misses import Near, Sound
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import log_odds_q10, posterior_of
 from kws.support.files import replacing
-from kws.support.text import bar, bar_characters, clock
+from kws.support.text import bar, bar_characters, clock, count_of, shown
 
 CLIP_BEFORE_S = 1.5
 CLIP_AFTER_S = 0.5
 POLL_S = 0.1
+REPORT_S = 1.0  # between two notes on what was lost
+CLIPS_WAITING = 1000  # for their sound to arrive
+MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,54 +37,69 @@ class Settings:
     save: bool = False
     near: float = 0.5
     clips: Path | None = None
+    csv: Path | None = None
+    png: Path | None = None
     seconds: float | None = None
 
 
-@dataclass
-class Record:
-    """Everything that was seen: one row of scores (q10, in the order of the words) a frame."""
-
-    frames: list[int] = field(default_factory=list)
-    scores: list[list[int]] = field(default_factory=list)
-    detections: list[Heard] = field(default_factory=list)
-    clips: list[Path] = field(default_factory=list)
-
-
 class Monitor:
-    """Follows a board on an open line."""
+    """Follows a board on an open line, in memory that does not grow with the time."""
 
     def __init__(
         self, line: BoardLine, settings: Settings, printer: Printer, notes: TextIO = sys.stderr
     ) -> None:
         self.line, self.settings, self.printer, self.notes = line, settings, printer, notes
-        self.record = Record()
+        self._curve = Curve()
+        self._table: Table | None = None
+        self._words: dict[int, str] = {}  # those that it follows
         self._sound = Sound()
-        self._due: deque[tuple[int, str, float]] = deque()  # clips: end sample, kind, posterior
+        # Clips: end sample, kind, posterior.
+        self._due: deque[tuple[int, str, float]] = deque(maxlen=CLIPS_WAITING)
         self._near = Near(0, 1)
         self._bar = bar_characters(notes)
-        self._painted_at = 0.0
-        self._lost = self._microphone = 0
+        self._painted_at = self._reported_at = self._greeted_at = 0.0
+        self._lost = (0, 0, 0)
+        self._microphone = 0
 
-    def run(self) -> Record:
-        """Set the board up, follow it until Ctrl-C or the time is over, and leave it quiet."""
-        board = self.line.connect()
+    def run(self) -> None:
+        """Set the board up, follow it until Ctrl-C or the time is over, and leave it quiet.
+
+        The table and the picture are written in any case, also where the board goes away.
+        """
+        self.line.connect()
         self._set_up()
-        words = ", ".join(board.words.values())
+        self._words = dict(self.line.board.words)
+        if self.settings.csv:
+            self._table = Table(self.settings.csv, self.line.board)
+        try:
+            self._follow()
+            self._leave()
+        finally:
+            if self._table:
+                self._table.close()
+            if self.settings.png:
+                self._curve.draw(self.line.board, self.settings.png)
+
+    def _follow(self) -> None:
+        board, seconds = self.line.board, self.settings.seconds
+        words = ", ".join(self._words.values())
         threshold = posterior_of(board.threshold_q10)
         self._note(f"{board.name}: {words}, threshold {threshold:.3f}; Ctrl-C ends.")
         if board.was_watchdog:
             self._note("kws: the board was restarted by its watchdog")
-        end = time.monotonic() + (self.settings.seconds or float("inf"))
+        end = time.monotonic() + (float("inf") if seconds is None else seconds)
         try:
             self.line.send("s 1")
             while time.monotonic() < end:
                 for text in self.line.lines(POLL_S):
                     self._take(text)
+                self._report()
         except KeyboardInterrupt:
             pass  # the way in which a person ends it
-        self._wipe()
-        self._leave()
-        return self.record
+        finally:
+            self._reported_at = 0.0
+            self._report()
+            self._wipe()
 
     def _set_up(self) -> None:
         settings, line, board = self.settings, self.line, self.line.board
@@ -99,7 +116,7 @@ class Monitor:
             line.ask(f"r {settings.refractory_frames}", f"r {settings.refractory_frames}")
         if settings.save:
             line.ask("w", "w")
-        near = log_odds_q10(settings.near)
+        near = log_odds_q10(settings.near, "--near")
         if near >= board.threshold_q10:
             raise ConfigError(
                 f"--near {settings.near} is not below the threshold "
@@ -108,7 +125,10 @@ class Monitor:
         self._near = Near(near, round(board.sample_rate_hz / board.hop_length))
         if settings.clips:
             self._ask_for_sound()
-            settings.clips.mkdir(parents=True, exist_ok=True)
+            try:
+                settings.clips.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise KwsError(f"cannot make {settings.clips}: {error.strerror}") from error
 
     def _ask_for_sound(self) -> None:
         try:
@@ -119,37 +139,47 @@ class Monitor:
             raise KwsError(f"{name} sends no sound, so leave out --clips ({error})") from error
 
     def _leave(self) -> None:
-        self.line.send("s 0")
-        if self.settings.clips:
-            self.line.ask("a 0", "A 0")
-            self.line.set_rate(RATES[0])
-        for _ in self.line.lines(POLL_S):
-            pass
+        with contextlib.suppress(KwsError):  # the work is done, whether or not it still answers
+            self.line.send("s 0")
+            if self.settings.clips:
+                self.line.ask("a 0", "A 0")
+                self.line.set_rate(RATES[0])
+            for _ in self.line.lines(POLL_S):
+                pass
 
     def _take(self, text: str) -> None:
         letter, _, rest = text.partition(" ")
-        numbers = integers(rest)
-        if letter == "s" and len(numbers) == 1 + len(self.line.board.classes):
-            self._score(numbers[0], numbers[1:])
-        elif letter == "d" and len(numbers) == 3:
-            self._detection(*numbers)
-        elif letter == "a" and (piece := audio_of(text)):
+        if letter in ("s", "d") and self.line.board.words != self._words:
+            self.line.garbled += 1  # other words listen now, or a name was lost
+        elif letter == "s":
+            frame, *scores = map(int, rest.split())
+            self._score(frame, scores)
+        elif letter == "d":
+            frame, word, score_q10 = map(int, rest.split())
+            self._detection(frame, word, score_q10)
+        elif letter == "a" and (piece := audio_of(rest)):
             self._sound.take(*piece)
         elif letter == "!":
             self._note(f"kws: the board says: {rest}")
-        elif letter == "kws":
-            self._note("kws: the board has restarted")
-            self.line.send("s 1")
+        elif text.startswith(f"kws {PROTOCOL} "):
+            self._restarted()
         self._cut_clips()
-        self._report()
+
+    def _restarted(self) -> None:
+        if time.monotonic() - self._greeted_at < REPORT_S:
+            return
+        self._greeted_at = time.monotonic()
+        self._note("kws: the board has restarted")
+        self.line.send("s 1")
 
     def _time(self, frame: int) -> float:
         return self.line.board.end_s(frame)
 
     def _score(self, frame: int, scores: list[int]) -> None:
-        row = [scores[i] for i in self.line.board.words if i < len(scores)]
-        self.record.frames.append(frame)
-        self.record.scores.append(row)
+        row = [scores[i] for i in self._words]
+        self._curve.take(frame, row)
+        if self._table:
+            self._table.take(frame, row)
         if near := self._near.take(frame, max(row, default=-32768)):
             posterior = posterior_of(near[1])
             self._note(f"  {clock(self._time(near[0]))}  near-miss {100 * posterior:5.1f} %")
@@ -158,9 +188,9 @@ class Monitor:
             self._paint(frame, posterior_of(max(row, default=-32768)))
 
     def _detection(self, frame: int, word: int, score_q10: int) -> None:
-        name = self.line.board.classes.get(word, f"word {word}")
+        name = self.line.board.classes[word]
         heard = Heard(name, self._time(frame), posterior_of(score_q10), None)
-        self.record.detections.append(heard)
+        self._curve.detections.append(heard)
         self._near.heard(frame)
         self._wipe()
         self.printer.detection(heard)
@@ -186,25 +216,28 @@ class Monitor:
                 sound.setsampwidth(2)
                 sound.setframerate(rate_hz)
                 sound.writeframes(samples.astype("<i2").tobytes())
-            self.record.clips.append(path)
 
     def _report(self) -> None:
-        """Say what changed about the board: its microphone, and what it lost."""
+        """Say what changed about the board: its microphone, and what it or the line lost."""
         board = self.line.board
+        if time.monotonic() - self._reported_at < REPORT_S:
+            return
+        self._reported_at = time.monotonic()
         if board.microphone != self._microphone:
             self._microphone = board.microphone
             if board.microphone in MICROPHONES:
                 self._note(f"kws: the microphone is {MICROPHONES[board.microphone]}")
-        if board.lost_samples + board.skipped_lines != self._lost:
-            self._lost = board.lost_samples + board.skipped_lines
+        lost = board.lost_samples, board.skipped_lines, self.line.garbled
+        if lost != self._lost:
+            self._lost = lost
             self._note(
-                f"kws: the board has lost {board.lost_samples} samples and left out "
-                f"{board.skipped_lines} lines so far"
+                f"kws: the board has lost {count_of(lost[0], 'sample')} and left out "
+                f"{count_of(lost[1], 'line')} so far; {lost[2]} arrived garbled"
             )
 
     def _note(self, text: str) -> None:
         self._wipe()
-        print(text, file=self.notes, flush=True)
+        print(shown(text), file=self.notes, flush=True)
 
     def _wipe(self) -> None:
         if self.notes.isatty():
@@ -216,39 +249,3 @@ class Monitor:
         line = f"{clock(self._time(frame))}  {score_bar} {100 * posterior:5.1f} %"
         self.notes.write(f"\r{line}\x1b[K")
         self.notes.flush()
-
-
-def write_csv(record: Record, board: Board, path: Path) -> None:
-    """Write a row a frame: frame, time in seconds, posterior of each word."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["frame", "time_s", *board.words.values()])
-    for frame, row in zip(record.frames, record.scores, strict=True):
-        table.writerow(
-            [frame, f"{board.end_s(frame):.3f}", *(f"{posterior_of(s):.5f}" for s in row)]
-        )
-    with replacing(path, KwsError) as file:
-        file.write(text.getvalue().encode())
-
-
-def write_png(record: Record, board: Board, path: Path) -> None:
-    """Draw the posterior of each word over time, the threshold and the detections."""
-    from kws.report.drawing import INK, RED, SERIES, figure_saved
-
-    time_s = np.array([board.end_s(frame) for frame in record.frames])
-    threshold = posterior_of(board.threshold_q10)
-    posteriors = 1 / (1 + np.exp(-np.array(record.scores, np.float64) / 1024))
-    with figure_saved(path, 3.0) as figure:
-        axis = figure.subplots()
-        colours = [colour for colour in SERIES if colour != RED]  # red is kept for detections
-        for index, word in enumerate(board.words.values() if record.frames else []):
-            colour = colours[index % len(colours)]
-            axis.plot(time_s, posteriors[:, index], color=colour, linewidth=1.2, label=word)
-        axis.axhline(threshold, color=INK, linestyle=":", label=f"threshold {threshold:.3f}")
-        for heard in record.detections:
-            axis.axvline(heard.time_s, color=RED, linewidth=1.0, alpha=0.5)
-            axis.plot(heard.time_s, heard.score, "o", color=RED)
-        axis.set_ylim(0.0, 1.05)
-        axis.set_ylabel("posterior")
-        axis.set_xlabel("time since the board's start, s")
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5)

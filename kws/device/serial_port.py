@@ -2,12 +2,18 @@
 
 import os
 import select
+import sys
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol
 
 from kws.errors import KwsError, ToolError
 
 Failure = (OSError, ValueError)
+WRITE_S = (
+    2.0  # what a command waits for a port that takes no bytes, and a change of rate for the last
+)
 
 
 class _Driver(Protocol):
@@ -50,9 +56,14 @@ class SerialPort:
             raise self._failed("went away", error) from error
 
     def write(self, data: bytes) -> None:
-        """Send bytes."""
+        """Send bytes; KwsError where the port does not take them within WRITE_S."""
         try:
             self._driver.write(data)
+        except TimeoutError as error:
+            raise KwsError(
+                f"the serial port {self.name} takes no bytes: does the board still run? "
+                "Plug it in again"
+            ) from error
         except Failure as error:
             raise self._failed("went away", error) from error
 
@@ -87,9 +98,19 @@ def _open(name: str, bits_per_s: int) -> _Driver:
     return _Termios(termios, name, bits_per_s)
 
 
+def _drain(waiting: Callable[[], int]) -> None:
+    """Wait until all bytes have left, for a bounded time: a port may keep them for ever."""
+    end = time.monotonic() + WRITE_S
+    while waiting() and time.monotonic() < end:
+        time.sleep(0.005)
+
+
 class _Pyserial:
     def __init__(self, serial: Any, name: str, bits_per_s: int) -> None:
-        self._port = serial.Serial(name, bits_per_s, timeout=0, exclusive=None)
+        self._timed_out = serial.SerialTimeoutException
+        self._port = serial.Serial(
+            name, bits_per_s, timeout=0, write_timeout=WRITE_S, exclusive=None
+        )
 
     def read(self, timeout_s: float) -> bytes:
         self._port.timeout = timeout_s
@@ -97,10 +118,13 @@ class _Pyserial:
         return first + bytes(self._port.read(self._port.in_waiting)) if first else b""
 
     def write(self, data: bytes) -> None:
-        self._port.write(data)
+        try:
+            self._port.write(data)
+        except self._timed_out as error:
+            raise TimeoutError(str(error)) from error
 
     def set_rate(self, bits_per_s: int) -> None:
-        self._port.flush()
+        _drain(lambda: int(self._port.out_waiting))
         self._port.baudrate = bits_per_s
 
     def close(self) -> None:
@@ -110,7 +134,8 @@ class _Pyserial:
 class _Termios:
     def __init__(self, termios: Any, name: str, bits_per_s: int) -> None:
         self._termios = termios
-        self._file = os.open(name, os.O_RDWR | os.O_NOCTTY)
+        # Not blocking: neither a modem's carrier nor a board that takes nothing is waited for.
+        self._file = os.open(name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             self.set_rate(bits_per_s)
         except BaseException:
@@ -120,29 +145,55 @@ class _Termios:
     def read(self, timeout_s: float) -> bytes:
         if not select.select([self._file], [], [], timeout_s)[0]:
             return b""
-        data = os.read(self._file, 1 << 16)
+        try:
+            data = os.read(self._file, 1 << 16)
+        except BlockingIOError:
+            return b""
         if not data:
             raise OSError("it was closed")
         return data
 
     def write(self, data: bytes) -> None:
+        end = time.monotonic() + WRITE_S
         while data:
-            data = data[os.write(self._file, data) :]
+            if not select.select([], [self._file], [], max(0.0, end - time.monotonic()))[1]:
+                raise TimeoutError("it takes no bytes")
+            try:
+                data = data[os.write(self._file, data) :]
+            except BlockingIOError:
+                time.sleep(0.001)  # there is room, but less than the kernel wants
+                if time.monotonic() >= end:
+                    raise TimeoutError("it takes no bytes") from None
 
     def set_rate(self, bits_per_s: int) -> None:
         termios = self._termios
         speed = getattr(termios, f"B{bits_per_s}", None)
         if speed is None:
             raise ValueError("pip install pyserial to use that rate here")
+        _drain(self._waiting)
         try:
             mode = termios.tcgetattr(self._file)
             # Raw: nothing is translated, echoed or waited for.
             mode[:4] = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0]
             mode[4:6] = [speed, speed]
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-            termios.tcsetattr(self._file, termios.TCSADRAIN, mode)
+            termios.tcsetattr(self._file, termios.TCSANOW, mode)
         except termios.error as error:
             raise OSError(*error.args) from error
 
+    def _waiting(self) -> int:
+        import fcntl
+
+        count = bytearray(4)
+        fcntl.ioctl(self._file, self._termios.TIOCOUTQ, count)
+        return int.from_bytes(count, sys.byteorder)
+
     def close(self) -> None:
-        os.close(self._file)
+        try:
+            _drain(self._waiting)
+            if self._waiting():  # closing would wait for these, for half a minute
+                self._termios.tcflush(self._file, self._termios.TCOFLUSH)
+        except (OSError, self._termios.error):
+            pass  # the port went away
+        finally:
+            os.close(self._file)

@@ -133,7 +133,7 @@ def network_batch(
     hidden: bool = False,
     threads: int = THREADS,
 ) -> tuple[Int16Array, Int16Array | None]:
-    """Run the network over features, from a reset state for each clip.
+    """Run the network over features, from the state at rest for each clip.
 
     clip_features: (clips, frames, n_features) int16 -> logits (clips, frames, classes) int16 with
     10 fractional bits, and with `hidden` the states (clips, frames, hidden) int16 with 15.
@@ -155,6 +155,20 @@ def network_batch(
     return logits, states
 
 
+def rest(model: str | Path | Model) -> Int16Array:
+    """Return the state at rest, which silence leads to: (hidden,) int16 with 15 fractional bits."""
+    model = load(model)
+    state = np.empty(model.hidden, np.int16)
+    lib.kws_batch_rest(ffi.from_buffer(model.data), len(model.data), pointer(state))
+    return state
+
+
+def silence(config: FeatureConfig) -> Int16Array:
+    """Return the features of a frame of silence after silence: (n_features,) int16."""
+    frame: Int16Array = features(np.zeros(config.frame_length, np.int16), config)[0]
+    return frame
+
+
 def _smooth(model: Model, logits: Int16Array) -> Int16Array:
     smoothed = np.empty_like(logits)
     data = ffi.from_buffer(model.data)
@@ -163,7 +177,7 @@ def _smooth(model: Model, logits: Int16Array) -> Int16Array:
 
 
 def trace(model: str | Path | Model, samples: npt.ArrayLike) -> Trace:
-    """Return every integer that the engine computes on one signal, from a reset state."""
+    """Return every integer that the engine computes on one signal, from the state at rest."""
     model = load(model)
     frames = features(samples, model.features)
     logits, states = network_batch(model, frames[None], hidden=True, threads=1)
@@ -208,7 +222,7 @@ def clip_logits(
 ) -> Int16Array:
     """Return each clip's logits, the maximum over its frames: (clips, classes) int16.
 
-    clips: (clips, samples) int16, each from a reset state.
+    clips: (clips, samples) int16, each from the state at rest.
     """
     model = load(model)
     clip_features = features_batch(clips, model.features, threads=threads)

@@ -1,4 +1,4 @@
-"""Read and write .kws files: every byte is specified in firmware/FORMAT.md.
+"""Read and write .kws files: every byte is specified in firmware/docs/FORMAT.md.
 
 Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
 """
@@ -22,8 +22,11 @@ MAGIC = b"kws\x1a"
 FORMAT_VERSION = 1
 LARGEST_FILE = 0xFFFF  # its size stands in 16 bits
 CELLS = ("fastrnn", "fastgrnn")
-# Where a model goes by its name alone: below this folder, or in the checkout that kws runs from.
-MODELS = (Path("models"), Path(__file__).resolve().parents[2] / "models")
+PACKAGE = Path(__file__).resolve().parents[1]
+# Where a model goes by its name alone: below this folder, in the package, where an installation
+# has them, or in the checkout that kws runs from.
+HOMES = (PACKAGE / "models", PACKAGE.parent / "models")
+MODELS = (Path("models"), next((home for home in HOMES if home.is_dir()), HOMES[0]))
 
 
 def encode(
@@ -33,6 +36,9 @@ def encode(
     weights: Weights,
 ) -> bytes:
     """Return the bytes of a .kws file; ModelError where they exceed the format."""
+    for name in classes:
+        if not name.isprintable():
+            raise ModelError(f"The class {name!r} holds characters that do not print: leave them.")
     try:
         data = _encode(features, detector, classes, weights)
     except (struct.error, ValueError) as error:

@@ -1,12 +1,13 @@
 """The C engine on a stream, as on a board: samples in, detections out."""
 
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio.samples import to_int16
+from kws.audio.samples import Samples, to_int16
 from kws.engine.batch import pointer
 from kws.engine.model_file import Model, load
 from kws.engine.native._engine import ffi, lib
@@ -31,6 +32,11 @@ class Spotter:
 
     The samples are of the model's rate, `model.features.sample_rate_hz`: 16 kHz, seldom 8 kHz.
 
+    Threads may share a spotter: a lock makes each call whole, so one thread can process chunks
+    while another reads `score` or calls `reset`. A stream has one order, however: of two threads
+    that both call `process`, the lock decides whose chunk comes first. Give each stream a spotter
+    of its own; those run at the same time, since `process` releases the GIL.
+
     >>> spotter = kws.Spotter("models/hey_cortana")
     >>> for chunk in chunks:
     ...     for detection in spotter.process(chunk): ...
@@ -39,6 +45,8 @@ class Spotter:
     def __init__(self, model: str | Path | Model, *, threshold: float | None = None) -> None:
         """Load a .kws file, a folder with one, or a Model; `threshold` is a posterior in (0, 1)."""
         self.model = load(model)
+        # Re-entrant: a signal handler may call `reset` in the midst of the main thread's `process`.
+        self._lock = threading.RLock()
         self._data = ffi.from_buffer(self.model.data)
         self._spotter = ffi.new("kws_spotter *")
         self._detection = ffi.new("kws_detection *")
@@ -55,17 +63,19 @@ class Spotter:
     @property
     def frames(self) -> int:
         """Frames analysed since the last reset."""
-        return int(self._spotter.frames)
+        with self._lock:
+            return int(self._spotter.frames)
 
     @property
     def score(self) -> float:
         """The best word's smoothed posterior at this moment, in [0, 1]."""
         scores = self._spotter.detector.score_q10
-        return max(
-            posterior_of(scores[i])
-            for i, name in enumerate(self.model.classes)
-            if not name.startswith("_")
-        )
+        with self._lock:
+            return max(
+                posterior_of(scores[i])
+                for i, name in enumerate(self.model.classes)
+                if not name.startswith("_")
+            )
 
     def process(self, chunk: npt.ArrayLike) -> list[Detection]:
         """Take samples (int16, or float in [-1, 1)), return the detections they complete.
@@ -73,6 +83,10 @@ class Spotter:
         AudioError on NaN, infinity or another type; the stream's state is then unchanged.
         """
         samples = np.ascontiguousarray(to_int16(chunk))
+        with self._lock:
+            return self._process(samples)
+
+    def _process(self, samples: Samples) -> list[Detection]:
         at, left = pointer(samples), len(samples)
         found = []
         while left:
@@ -87,4 +101,5 @@ class Spotter:
 
     def reset(self) -> None:
         """Forget everything heard, as if the stream began here."""
-        lib.kws_spotter_reset(self._spotter)
+        with self._lock:
+            lib.kws_spotter_reset(self._spotter)

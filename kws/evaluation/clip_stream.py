@@ -5,6 +5,7 @@ and closes DELAY_S after the clip does: a word that ends with its clip is recogn
 and what was said before it still echoes in the state when the clip begins.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,13 +75,38 @@ class Windows:
         return joined
 
 
+@dataclass(frozen=True)
+class JoinedClips:
+    """Clips played one after the other in one stream or a few, the state at rest at the start.
+
+    labels: (n,) in the order in which the clips are played; features: (streams, frames, n_features)
+    int16.
+    """
+
+    windows: Windows
+    labels: np.ndarray
+    features: batch.Int16Array
+
+    @classmethod
+    def of(
+        cls, clips: LabelledClips, features: FeatureConfig, gap_s: float, streams: int = 1
+    ) -> "JoinedClips":
+        """Join clips in an order that never changes, `gap_s` seconds of low noise before each."""
+        order = np.random.default_rng(0).permutation(len(clips))
+        windows = Windows(features, -(-len(order) // streams), gap_s)
+        joined = windows.join(clips.samples, order)
+        return cls(windows, clips.labels[order], batch.features_batch(joined, features))
+
+    def accuracy(self, run: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Return the share of clips that are right; `run` gives logits of features."""
+        predicted = self.windows.highest(run(self.features))[: len(self.labels)].argmax(1)
+        return float((predicted == self.labels).mean())
+
+
 def streaming_accuracy(model: Model, clips: LabelledClips, gap_s: float) -> float:
     """Return the share of clips that are right when they are played one after the other.
 
     The state is at rest before the first clip only; `gap_s` seconds of low noise go before each.
     """
-    order = np.random.default_rng(0).permutation(len(clips))
-    windows = Windows(model.features, len(clips), gap_s)
-    features = batch.features(windows.join(clips.samples, order)[0], model.features)
-    logits, _ = batch.network_batch(model, features[None])
-    return float((windows.highest(logits).argmax(1) == clips.labels[order]).mean())
+    joined = JoinedClips.of(clips, model.features, gap_s)
+    return joined.accuracy(lambda features: batch.network_batch(model, features)[0])

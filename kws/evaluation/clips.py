@@ -39,6 +39,7 @@ def evaluate_clips(
     A model of one word, or one that has no background class and is given other words, says the
     word that its detector reports first in the clip or within 1 s after it, or else `_unknown_`.
     Folders that are not among the model's classes are expected to come out as `_unknown_`.
+    ConfigError where no folder has the name of a word.
 
     Returns accuracy, clips, per_class {class: recall, precision, clips}, confusion
     {actual: {predicted: clips}}, folders_counted_as_unknown, unread [{file, reason}] (what could
@@ -50,12 +51,14 @@ def evaluate_clips(
     entries = classes_folder(folder)
     actual = [known.get(name_key(name), UNKNOWN) for _, name in entries]
     foreign = {name for _, name in entries if name_key(name) not in known} - {UNKNOWN}
+    if not {*actual} & {*model.words}:
+        raise ConfigError(
+            f"{folder} has no folder for any word of {model.name} ({', '.join(model.words)}), so "
+            "there is nothing to find: name the folders after the words, or give those without "
+            "them as --negatives beside --positives."
+        )
 
-    has_background = len(model.words) < len(model.classes)
-    if len(model.words) == 1 or (UNKNOWN in actual and not has_background):
-        guess = partial(_first_word, model, threshold=threshold)
-    else:
-        guess = partial(_best_class, model)
+    guess = _guess(model, threshold, has_others=UNKNOWN in actual)
     with ThreadPoolExecutor() as pool:
         answers = pool.map(partial(_answer, guess, model), [path for path, _ in entries])
         given = list(progress(answers, label="Evaluating clips", total=len(entries)))
@@ -153,6 +156,14 @@ def _answer(guess: Callable[[Samples], str], model: Model, path: Path) -> _Answe
     except AudioError as refusal:
         return _Answer(None, str(refusal), [])
     return _Answer(guess(samples), "", notices)
+
+
+def _guess(model: Model, threshold: float | None, has_others: bool) -> Callable[[Samples], str]:
+    """How the model names a clip; `has_others`: there are words that it does not know."""
+    has_background = len(model.words) < len(model.classes)
+    if len(model.words) == 1 or (has_others and not has_background):
+        return partial(_first_word, model, threshold=threshold)
+    return partial(_best_class, model)
 
 
 def _best_class(model: Model, samples: Samples) -> str:

@@ -1,5 +1,7 @@
-"""Misses and false accepts at many thresholds."""
+"""Misses and false accepts at many thresholds, and the one that costs least."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,9 @@ from kws.support.statistics import poisson_upper
 
 # Log-odds of the thresholds that are tried: posteriors from 0.02 to 0.999994.
 SWEEP_LOG_ODDS = np.arange(-4.0, 12.25, 0.25)
+# Of those among which one is chosen, by misses and false accepts.
+CHOICE_LOG_ODDS = np.arange(-2.0, 10.01, 0.25)
+LEAST_HOURS = 1.0
 
 
 def stream_verdict(
@@ -28,6 +33,35 @@ def stream_verdict(
             for frame, index, score in batch.detect(model, scores, threshold)
         ],
     )
+
+
+def sweep(
+    model: Model, stream: Stream, scores: NDArray[np.int16], log_odds: NDArray[np.float64]
+) -> Iterator[tuple[float, Verdict]]:
+    """Yield each threshold, given as log-odds, and what comes of it."""
+    for tried in log_odds:
+        threshold = 1 / (1 + math.exp(-tried))
+        yield threshold, stream_verdict(model, stream, scores, threshold)
+
+
+def cheapest_threshold(
+    model: Model, stream: Stream, scores: NDArray[np.int16], false_accept_cost: float
+) -> tuple[float, dict[str, float]]:
+    """Return the posterior at which a stream costs least, and cost, miss_rate and per_hour there.
+
+    The cost is the miss rate plus `false_accept_cost` for each false accept an hour. A stream of
+    less than an hour counts as one: minutes of near misses are not what an hour of life is like.
+    Where several thresholds cost the same, the middle one has the most room on both sides.
+    """
+    rows = []
+    for threshold, verdict in sweep(model, stream, scores, CHOICE_LOG_ODDS):
+        miss_rate = len(verdict.missed) / len(stream.positives)
+        rate = len(verdict.false_accepts) / max(stream.negative_hours, LEAST_HOURS)
+        cost = miss_rate + false_accept_cost * rate
+        rows.append((threshold, {"cost": cost, "miss_rate": miss_rate, "per_hour": rate}))
+    least = min(figures["cost"] for _, figures in rows)
+    best = [row for row in rows if row[1]["cost"] <= least + 1e-9]
+    return best[len(best) // 2]
 
 
 def operating_point(stream: Stream, threshold: float, verdict: Verdict) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """Measure a wake word as it ships: its bytes, through the C engine, on one long stream."""
 
-import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
-from kws.evaluation.operating_points import SWEEP_LOG_ODDS, operating_point, stream_verdict
+from kws.evaluation.operating_points import (
+    SWEEP_LOG_ODDS,
+    operating_point,
+    stream_verdict,
+    sweep,
+)
 from kws.evaluation.recording_stream import PlacedClip, Playlist, Stream
 from kws.evaluation.verdict import Hit, Verdict
 
@@ -27,7 +31,7 @@ def evaluate_stream(
     list_errors: bool = False,
     held_out: bool = False,
     channel: int | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # longer than most: its docstring says what every figure means
     """Play all recordings as one stream, and count misses and false accepts at many thresholds.
 
     The stream is that of `recording_stream`: clips in a random order that `seed` fixes, 1.5 s of
@@ -55,34 +59,41 @@ def evaluate_stream(
         channel=channel,
     )
     stream = playlist.stream
-    features = batch.features_of_blocks(playlist.blocks(), model.features)
-    scores = batch.scores_of(model, features)
-    default = model.detector.threshold if threshold is None else threshold
-    points = [
-        operating_point(stream, tried, stream_verdict(model, stream, scores, tried))
-        for tried in (1 / (1 + math.exp(-log_odds)) for log_odds in SWEEP_LOG_ODDS)
-    ]
+    scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
     verdict = stream_verdict(model, stream, scores, threshold)
-    latency_s = statistics.median(verdict.latencies_s) if verdict.latencies_s else None
-    result: dict[str, Any] = {
-        "hours": stream.negative_hours,
-        "positives": len(stream.positives),
-        "operating_points": points,
-        "at_default": operating_point(stream, default, verdict),
-        "median_latency_ms": None if latency_s is None else round(1000 * latency_s, 1),
-        "by_folder": _by_folder(stream, verdict),
-        "wrong_words": verdict.wrong_words,
+    points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
+    default = model.detector.threshold if threshold is None else threshold
+    result = {
+        **_figures(stream, verdict, points, default),
         "snr_db": snr_db,
         "seed": seed,
         "model_bytes": len(model.data),
         "engine": "c",
         "unread": [{"file": str(path), "reason": reason} for path, reason in stream.unread.items()],
     }
-    if list_errors:
-        result["missed"] = [str(clip.path) for clip in verdict.missed]
-        accepted = verdict.false_accepts
-        result["false_accepts"] = [_false_accept(stream, clip, hit) for clip, hit in accepted]
-    return result
+    return {**result, **_errors(stream, verdict)} if list_errors else result
+
+
+def _figures(
+    stream: Stream, verdict: Verdict, points: Iterable[tuple[float, Verdict]], default: float
+) -> dict[str, Any]:
+    latency_s = statistics.median(verdict.latencies_s) if verdict.latencies_s else None
+    return {
+        "hours": stream.negative_hours,
+        "positives": len(stream.positives),
+        "operating_points": [operating_point(stream, *point) for point in points],
+        "at_default": operating_point(stream, default, verdict),
+        "median_latency_ms": None if latency_s is None else round(1000 * latency_s, 1),
+        "by_folder": _by_folder(stream, verdict),
+        "wrong_words": verdict.wrong_words,
+    }
+
+
+def _errors(stream: Stream, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "missed": [str(clip.path) for clip in verdict.missed],
+        "false_accepts": [_false_accept(stream, clip, hit) for clip, hit in verdict.false_accepts],
+    }
 
 
 def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from kws.listening.timeline import FileProgress, Heard, Meter, Printer, Tally
 from kws.report.detected import Detected
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import tell
+from kws.support.text import count_of, shown
 
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
@@ -197,7 +198,8 @@ def listen_to_microphone(
         def metered() -> Iterator[Samples]:
             for chunk in microphone:
                 if tally.samples == 0:
-                    print(f"Listening to {microphone.device.name}; Ctrl-C ends.", file=sys.stderr)
+                    name = shown(microphone.device.name)
+                    print(f"Listening to {name}; Ctrl-C ends.", file=sys.stderr)
                 yield chunk
                 meter.update(chunk, listener.score)
 
@@ -212,8 +214,8 @@ def listen_to_microphone(
     printer.summary(tally)
     if microphone.overruns:
         print(
-            f"kws: {microphone.overruns} blocks of sound were lost, since the computer was busy "
-            "with something else",
+            f"kws: lost {count_of(microphone.overruns, 'block')} of sound, since the computer was "
+            "busy with something else",
             file=sys.stderr,
         )
     return tally

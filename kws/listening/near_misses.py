@@ -18,14 +18,18 @@ class Near:
         self._wait = wait_frames
         self._best: tuple[int, int] | None = None  # frame, score
         self._heard_at = -(10**9)
+        self._last = 0
 
     def heard(self, frame: int) -> None:
         """A detection: what rises around it is no near-miss."""
-        self._heard_at = frame
+        self._heard_at = self._last = frame
         self._best = None
 
     def take(self, frame: int, score_q10: int) -> tuple[int, int] | None:
         """Take a frame's best score; return frame and score of a peak that is over."""
+        if frame < self._last:  # the board began anew
+            self._best, self._heard_at = None, -(10**9)
+        self._last = frame
         if self._best and frame - self._best[0] >= self._wait:
             found, self._best = self._best, None
             return found
@@ -49,7 +53,7 @@ class Sound:
             self._pieces.clear()
         self._pieces.append((index, samples))
         self.end = index + len(samples)
-        while self.end - self._pieces[0][0] > KEPT_S * SAMPLE_RATE_HZ:
+        while len(self._pieces) > 1 and self.end - self._pieces[0][0] > KEPT_S * SAMPLE_RATE_HZ:
             self._pieces.popleft()
 
     def cut(self, start: int, end: int) -> NDArray[np.int16]:

@@ -1,6 +1,5 @@
 """What a person sees of listening: a timeline of detections, and a live meter on a terminal."""
 
-import json
 import shutil
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.settings.front_end import SAMPLE_RATE_HZ
-from kws.support.text import bar, bar_characters, clock
+from kws.support.text import bar, bar_characters, clock, count_of, json_text, shown
 
 METER_INTERVAL_S = 0.1
 MUTED_AFTER_S = 3.0
@@ -29,20 +28,21 @@ class Heard(NamedTuple):
 
     def to_json(self) -> str:
         """Return the detection as one line of JSON."""
-        return json.dumps(
+        return json_text(
             {
                 "word": self.word,
                 "time_s": round(self.time_s, 3),
                 "score": round(self.score, 4),
                 "file": self.file,
-            },
-            ensure_ascii=False,
+            }
         )
 
     def to_text(self, full: str, empty: str) -> str:
         """Return the detection as a line of the timeline, with a bar for the score."""
         score_bar = bar(self.score, 10, full, empty)
-        return f"  {clock(self.time_s)}  {self.word:<16} {100 * self.score:5.1f} %  {score_bar}"
+        return (
+            f"  {clock(self.time_s)}  {shown(self.word):<16} {100 * self.score:5.1f} %  {score_bar}"
+        )
 
 
 @dataclass
@@ -59,8 +59,7 @@ class Tally:
     def __str__(self) -> str:
         """Return the summary that closes a timeline."""
         seconds = self.samples / self.sample_rate_hz
-        plural = "" if self.detections == 1 else "s"
-        line = f"{seconds:.1f} s of audio, {self.detections} detection{plural}"
+        line = f"{seconds:.1f} s of audio, {count_of(self.detections, 'detection')}"
         if self.engine_s > 0 and seconds > 0:
             line += f", {seconds / self.engine_s:,.0f} times real time"
         return line
@@ -77,7 +76,7 @@ class Printer:
     def heading(self, text: str) -> None:
         """Name the recording that the next lines belong to."""
         if not self.as_json:
-            print(text, file=self.out, flush=True)
+            print(shown(text), file=self.out, flush=True)
 
     def detection(self, heard: Heard) -> None:
         """Write one detection."""
@@ -157,12 +156,13 @@ class Meter:
             self._terminal.flush()
 
     def _paint(self) -> None:
-        level_db = 20 * np.log10(max(self._peak, 1) / 32768)
         line = f"{clock(self._samples / self._rate_hz)}  "
-        line += f"level {bar(1 + level_db / 60, 20, *self._bar)} {level_db:4.0f} dB  "
-        line += f"score {bar(self._score, 20, *self._bar)} {100 * self._score:3.0f} %"
         if self._samples - self._last_sound >= MUTED_AFTER_S * self._rate_hz:
-            line += "  no sound at all: muted, or not permitted?"
+            line += "no sound at all: muted, or not permitted?"  # bars would push it off the line
+        else:
+            level_db = 20 * np.log10(max(self._peak, 1) / 32768)
+            line += f"level {bar(1 + level_db / 60, 20, *self._bar)} {level_db:4.0f} dB  "
+            line += f"score {bar(self._score, 20, *self._bar)} {100 * self._score:3.0f} %"
         width = shutil.get_terminal_size().columns
         self._terminal.write("\r" + line[: width - 1] + "\x1b[K")
         self._terminal.flush()

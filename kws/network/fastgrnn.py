@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from kws.network.scan.operator import STATE_BOUND, scan
 
+REST_FRAMES = 100  # of silence, by which the state at rest is computed, as in the engine
+
 
 class FastCell(nn.Module):
     """FastGRNN, or FastRNN where gated is false: W and U full, or low-rank products.
@@ -41,6 +43,22 @@ class FastCell(nn.Module):
         # the paper: zeta starts at 1.0 and nu at -4.0; FastRNN's alpha and beta at -3 and 3
         self.zeta = nn.Parameter(torch.tensor(1.0 if gated else -3.0))
         self.nu = nn.Parameter(torch.tensor(-4.0 if gated else 3.0))
+        self.silence: Tensor | None = None
+
+    def begin_at_rest(self, silence: Tensor) -> None:
+        """Begin every clip in the state that silence leads to, as the engine does.
+
+        silence: (n_features,), the input of a silent frame. Until then clips begin with zeros.
+        """
+        self.silence = silence
+
+    def rest(self) -> Tensor | None:
+        """Return the state at rest of this moment, (hidden,), without a gradient."""
+        if self.silence is None:
+            return None
+        with torch.no_grad():
+            frames = self.silence.to(self.bias_update.device).expand(1, REST_FRAMES, -1)
+            return self._run(frames, None)[0, -1]
 
     def forward(self, features: Tensor) -> Tensor:
         """Return all states, by the fused scan on the processor and eagerly elsewhere.
@@ -48,22 +66,36 @@ class FastCell(nn.Module):
         Not through torch.compile (2.13, tried on a CPU): it gives the same states and gradients,
         but takes a minute for 8 frames, was not done with 99 after 400 s, and is no faster.
         """
+        return self._run(features, self.rest())
+
+    def _run(self, features: Tensor, initial: Tensor | None) -> Tensor:
         if features.device.type != "cpu":
-            return self.eager(features)
-        return self.scan_with(features, list(self.W), list(self.U))
+            return self.eager(features, initial)
+        return self.scan_with(features, list(self.W), list(self.U), initial=initial)
 
     def scan_with(
-        self, inputs: Tensor, w: list[Tensor], u: list[Tensor], given: Tensor | None = None
+        self,
+        inputs: Tensor,
+        w: list[Tensor],
+        u: list[Tensor],
+        given: Tensor | None = None,
+        *,
+        initial: Tensor | None = None,
     ) -> Tensor:
         """The fused scan with these factors in place of the cell's own (quantized ones)."""
         scalars = (torch.sigmoid(self.zeta), torch.sigmoid(self.nu))
         bias = (self.bias_gate, self.bias_update)
-        return scan(inputs, w, u, bias, scalars, given, hard=self.hard)
+        return scan(inputs, w, u, bias, scalars, given, initial=initial, hard=self.hard)
 
-    def eager(self, features: Tensor) -> Tensor:
-        """The readable reference: the paper's equations, one frame after another."""
+    def eager(self, features: Tensor, initial: Tensor | None = None) -> Tensor:
+        """The readable reference: the paper's equations, one frame after another.
+
+        initial: the state before the first frame, (hidden,), zeros unless given.
+        """
         zeta, nu = torch.sigmoid(self.zeta), torch.sigmoid(self.nu)
         h = features.new_zeros(features.shape[0], self.hidden)
+        if initial is not None:
+            h = h + initial
         states = []
         for x in features.unbind(1):
             pre = _apply(self.W, x) + _apply(self.U, h)

@@ -9,7 +9,6 @@ from kws.engine import model_file
 from kws.engine.weights import Matrix, Weights
 from kws.errors import ConfigError
 from kws.network.network import Network
-from kws.settings.compression import CompressionConfig
 from kws.settings.model import MAX_HIDDEN, DetectorConfig
 from kws.settings.network import NetworkConfig
 from kws.settings.recipe import Recipe
@@ -66,7 +65,7 @@ def fit(recipe: Recipe, classes: tuple[str, ...]) -> NetworkConfig:
             )
         return network
     for hidden in range(MAX_HIDDEN, MIN_HIDDEN - 1, -1):
-        candidate = _with_hidden(network, hidden, recipe.features.n_features, recipe.compression)
+        candidate = sizes_at(recipe, hidden)
         if file_bytes(recipe, candidate, classes) <= recipe.max_bytes:
             return candidate
     raise ConfigError(
@@ -90,9 +89,9 @@ def untrained(recipe: Recipe, classes: int) -> Network:
     )
 
 
-def _with_hidden(
-    network: NetworkConfig, hidden: int, n_features: int, compression: CompressionConfig
-) -> NetworkConfig:
+def sizes_at(recipe: Recipe, hidden: int) -> NetworkConfig:
+    """Return the recipe's network with so many units, and ranks that go with them."""
+    network, n_features = recipe.network, recipe.features.n_features
     rank_w = network.rank_w or round(min(hidden * RANK_W_SHARE, n_features / 2))
     rank_u = network.rank_u or round(hidden * RANK_U_SHARE)
     if rank_w * (hidden + n_features) >= hidden * n_features:

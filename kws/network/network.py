@@ -55,6 +55,11 @@ class Network(nn.Module):
             self.cell = FastCell(n_features, hidden, ranks, gated=cell == "fastgrnn", hard=hard)
         self.classifier = nn.Linear(hidden, classes)
 
+    def begin_at_rest(self, silence: Tensor) -> None:
+        """Begin every clip at rest where the cell is the engine's: see FastCell.begin_at_rest."""
+        if isinstance(self.cell, FastCell):
+            self.cell.begin_at_rest(silence)
+
     def forward(self, features: Tensor) -> Tensor:
         """Features to the logits of every frame."""
         states: Tensor = self.cell(features)

@@ -205,7 +205,8 @@ class QuantizedNetwork(nn.Module):
         given = torch.from_numpy(states_q15).float().div_(32768)
         w = [q(f) for q, f in zip(self.w, self.cell.W, strict=True)]
         u = [q(f) for q, f in zip(self.u, self.cell.U, strict=True)]
-        h = self.cell.scan_with(self.normalization(clip_features), w, u, given)
+        initial = torch.from_numpy(batch.rest(model)).float().div_(32768)
+        h = self.cell.scan_with(self.normalization(clip_features), w, u, given, initial=initial)
         estimate = torch.nn.functional.linear(
             h, self.v(self.network.classifier.weight), self.network.classifier.bias
         )

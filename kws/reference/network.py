@@ -19,21 +19,36 @@ ONE_Q15 = 32_768
 ROW_LIMIT = 1 << 24
 
 
-def run(weights: Weights, features: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
-    """Return every hidden state and logit, each clip from a zero state.
+REST_FRAMES = 100  # the engine's KWS_REST_FRAMES
 
-    features: (clips, frames, n_features) integers with 7 fractional bits, of the engine.
+
+def run(
+    weights: Weights, features: Tensor | np.ndarray, silence: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Return every hidden state and logit, each clip from the state at rest.
+
+    features: (clips, frames, n_features) integers with 7 fractional bits, of the engine;
+    silence: (n_features,), those of a frame of silence.
     Result: hidden (clips, frames, hidden) with 15 and logits (clips, frames, classes) with 10
     fractional bits, int64 on the device of the features.
     """
     frames = torch.as_tensor(features).to(torch.int64)
-    hidden_q15 = frames.new_zeros(frames.shape[0], weights.hidden)
+    hidden_q15 = rest(weights, silence).to(frames.device).expand(len(frames), -1)
     states, logits = [], []
     for frame_q7 in frames.unbind(1):
         hidden_q15 = step(weights, frame_q7, hidden_q15)
         states.append(hidden_q15)
         logits.append(classify(weights, hidden_q15))
     return torch.stack(states, 1), torch.stack(logits, 1)
+
+
+def rest(weights: Weights, silence: np.ndarray) -> Tensor:
+    """Return the state that REST_FRAMES of silence lead to: (1, hidden)."""
+    frame_q7 = torch.as_tensor(silence)[None].to(torch.int64)
+    hidden_q15 = frame_q7.new_zeros(1, weights.hidden)
+    for _ in range(REST_FRAMES):
+        hidden_q15 = step(weights, frame_q7, hidden_q15)
+    return hidden_q15
 
 
 def step(weights: Weights, frame_q7: Tensor, hidden_q15: Tensor) -> Tensor:

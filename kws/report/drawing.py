@@ -40,7 +40,16 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#E4E4E4",
     "legend.frameon": False,
     "lines.linewidth": 1.8,
+    "text.parse_math": False,  # a word may hold a dollar
 }
+
+
+def require_plots() -> None:
+    """Raise ToolError, with the command that installs it, where matplotlib is missing."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ToolError(f"Plots need more packages ({error}): pip install 'kws[train]'.") from error
 
 
 @contextmanager
@@ -49,13 +58,10 @@ def figure_saved(path: Path | str, height: float, width: float = WIDTH_INCHES) -
 
     ToolError where matplotlib is missing, KwsError where the file cannot be written.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ToolError(
-            f"plots need matplotlib ({error}): install it with pip install matplotlib"
-        ) from error
+    require_plots()
+    import matplotlib
+    from matplotlib.figure import Figure
+
     # Figure without pyplot: no window system, and no global list of figures to keep in memory.
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")

@@ -1,67 +1,39 @@
 """The model card: the README.md beside a trained model, written from its figures and settings."""
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class Source(NamedTuple):
-    """A corpus that asks for (or deserves) to be named wherever a model was trained on it."""
-
-    marks: tuple[str, ...]  # any of them in a folder's path tells that the corpus was used
-    attribution: str
-
-
-SOURCES = (
-    Source(
-        ("speech_commands", "speech-commands"),
-        'Google Speech Commands: Pete Warden, "Speech Commands: A Dataset for Limited-Vocabulary '
-        'Speech Recognition", 2018, arXiv:1804.03209. CC BY 4.0; clips were augmented.',
-    ),
-    Source(
-        ("common_voice", "common-voice"),
-        "Mozilla Common Voice, sentences read by volunteers. CC0 1.0.",
-    ),
-    Source(
-        ("wake_phrases", "wake-words"),
-        "OpenVoiceOS community recordings of wake phrases. Dedicated to the public domain.",
-    ),
-    Source(
-        ("esc10", "esc-10"),
-        "ESC-10: Karol J. Piczak, environmental sounds from freesound.org. CC BY 3.0.",
-    ),
-    Source(
-        ("data/sample", "data/raw/hey_cortana", "synthetic"),
-        "Speech synthesised by data/make_sample.py for this project, and noise made by it; see "
-        "data/sample/README.md.",
-    ),
-)
+from kws.report.attribution import attributions, folders_of
+from kws.support.text import code_block, markdown
 
 STREAMED = {
     "accuracy_streaming": "in one stream without a reset, 1.5 s of low noise between clips",
     "accuracy_back_to_back": "in one stream without a reset, back to back",
 }
-LAST_EPOCH = "by the last epoch in place of the best one on validation"
+LAST_EPOCH = "by the last epoch, not the best one on validation"
 FEW_CLIPS = 30
 FEW_HOURS = 10.0
 
 
-def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Return the text of models/NAME/README.md; what is not known is left out.
+def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: str = "") -> str:
+    """Return the text of the README.md in a model's folder; what is not known is left out.
 
     metrics: as in metrics.json.  `model_bytes`, `parameters`, `float_accuracy`, and `evaluations`:
     a list of what `kws evaluate --json` gives, each with a `name` and the `command` that gave it.
     A single evaluation may also stand in `metrics` itself.
     config: as in config.toml.  `name`, `phrase` or `words`, and tables whose strings may name
     folders of the corpora used.
+    folder: where the card lies, models/NAME unless another is given.
     """
     evaluations = _evaluations(metrics)
     sections = [
-        _opening(metrics, config),
+        _opening(metrics, config, folder),
         _figures(evaluations, metrics),
         _per_class(evaluations),
         _training(config),
-        _data(config),
+        attributions(config),
         _limits(evaluations, config),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -72,12 +44,12 @@ def _evaluations(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return own + list(metrics.get("evaluations", []))
 
 
-def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: str) -> str:
     words = _words(config)
     name = config.get("name") or "_".join(words) or "model"
-    lines = [f"# {name}", ""]
+    lines = [f"# {markdown(name)}", ""]
     if words:
-        quoted = ", ".join(f'"{word.replace("_", " ")}"' for word in words)
+        quoted = ", ".join(f'"{markdown(word.replace("_", " "))}"' for word in words)
         rate_khz = config.get("features", {}).get("sample_rate_hz", 16_000) // 1000
         lines += [f"Hears {quoted} in {rate_khz} kHz sound.", ""]
     facts = []
@@ -87,7 +59,9 @@ def _opening(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         facts.append(f"{parameters:,} parameters")
     if facts:
         lines += [", ".join(facts) + ".", ""]
-    lines += ["```", f"kws listen models/{name}", f"kws inspect models/{name}", "```"]
+    where = folder or f"models/{name}"
+    where = shlex.quote(f"./{where}" if where.startswith("-") else where)
+    lines += code_block([f"kws listen {where}", f"kws inspect {where}"])
     return "\n".join(lines)
 
 
@@ -113,9 +87,10 @@ def _figures(evaluations: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any
     if not rows:
         return ""
     table = ["| figure | measured | on |", "|---|---|---|"]
-    table += [f"| {figure} | {value} | {on} |" for figure, value, on in rows]
+    table += [f"| {figure} | {value} | {markdown(on)} |" for figure, value, on in rows]
     commands = list(dict.fromkeys(str(e["command"]) for e in evaluations if e.get("command")))
-    again = ["", "Measure it again with:", "", "```", *commands, "```"] if commands else []
+    lines = [line for command in commands for line in command.split("\n")]
+    again = ["", "Measure it again with:", "", *code_block(lines)] if commands else []
     opening = "Measured on the bytes of this file, through the C engine that every target runs."
     return "\n".join(["## Figures", "", opening, "", *table, *again])
 
@@ -184,7 +159,7 @@ def _per_class(evaluations: Sequence[Mapping[str, Any]]) -> str:
     lines = ["## By class", "", "| class | clips | recall | precision |", "|---|--:|--:|--:|"]
     for word, row in with_classes[0]["per_class"].items():
         share = [_per_cent(row.get(key)) for key in ("recall", "precision")]
-        lines.append(f"| {word} | {row.get('clips', '')} | {share[0]} | {share[1]} |")
+        lines.append(f"| {markdown(word)} | {row.get('clips', '')} | {share[0]} | {share[1]} |")
     return "\n".join(lines)
 
 
@@ -197,12 +172,12 @@ def _training(config: Mapping[str, Any]) -> str:
     lines = []
     for name, table in tables.items():
         settings = ", ".join(
-            f"{key} {_plain(value)}"
+            markdown(f"{key} {_plain(value)}")
             for key, value in table.items()
             if isinstance(value, (int, float, str, list, tuple)) and _plain(value)
         )
         if settings and name != "data":
-            lines.append(f"- {name}: {settings}")
+            lines.append(f"- {markdown(name)}: {settings}")
     if not lines:
         return ""
     seed = f" with seed {config['seed']}" if "seed" in config else ""
@@ -216,40 +191,11 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _data(config: Mapping[str, Any]) -> str:
-    folders = list(dict.fromkeys(_folders(config)))
-    known = [
-        source.attribution
-        for source in SOURCES
-        if any(mark in folder.lower() for mark in source.marks for folder in folders)
-    ]
-    marks = [mark for source in SOURCES for mark in source.marks]
-    others = [folder for folder in folders if not any(mark in folder.lower() for mark in marks)]
-    lines = [f"- {text}" for text in known]
-    lines += [
-        f"- `{folder}`: licence and origin are for the trainer to state." for folder in others
-    ]
-    return "\n".join(["## Data", "", *lines]) if lines else ""
-
-
-def _folders(value: Any) -> Iterator[str]:
-    """Yield every string that looks like a path, wherever it stands in the settings."""
-    if isinstance(value, str):
-        if "/" in value or "\\" in value:
-            yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _folders(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _folders(each)
-
-
 def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
     lines = []
     for each in evaluations:
         few = [
-            f"{word} ({row['clips']})"
+            f"{markdown(word)} ({row['clips']})"
             for word, row in each.get("per_class", {}).items()
             if 0 < row.get("clips", 0) < FEW_CLIPS
         ]
@@ -258,15 +204,15 @@ def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any])
         hours = each.get("hours")
         if hours and hours < FEW_HOURS:
             lines.append(
-                f"{hours:.2f} hours of other sound bound the false accepts no closer than the "
-                "95 % figure above; a room with a television plays more than that in a day."
+                f"{hours:.2f} hours of other sound cannot show fewer false accepts than the 95 % "
+                "figure above; a room with a television plays more than that in a day."
             )
-    if any("synthetic" in folder or "data/sample" in folder for folder in _folders(config)):
-        lines.append("Synthesised voices took part in training: people who speak differently from "
-                     "them, children above all, may be missed more often.")  # fmt: skip
+    if any("synthetic" in folder or "data/sample" in folder for folder in folders_of(config)):
+        lines.append("Training used synthetic voices: the model may miss people who speak "
+                     "differently more often, children above all.")  # fmt: skip
     lines += [
         "It hears the voices, languages and rooms of its training data best; try it on yours.",
-        "It tells words apart, not people: whoever says the phrase sets it off, loudspeakers too.",
+        "It does not tell people apart: whoever says the phrase sets it off, a loudspeaker too.",
     ]
     return "\n".join(["## Limits", "", *(f"- {line}" for line in dict.fromkeys(lines))])
 

@@ -70,20 +70,16 @@ def mfcc_picture(
     coefficients = np.asarray(features, dtype=np.float64)
     if coefficients.ndim != 2 or coefficients.size == 0:
         raise KwsError(f"features are {coefficients.shape}: a picture needs (frames, n_mfcc)")
-    frames, n_mfcc = coefficients.shape
-    # The first coefficients are many times the last: in one unit only two or three would show.
-    spread = np.maximum(coefficients.std(axis=0), 1e-3)
-    deviations = (coefficients - coefficients.mean(axis=0)) / spread
     # A frame is drawn about its middle, as wide as a hop.
     start_s = (N_FFT - hop_length) / 2 / SAMPLE_RATE_HZ
-    end_s = start_s + frames * hop_length / SAMPLE_RATE_HZ
+    end_s = start_s + len(coefficients) * hop_length / SAMPLE_RATE_HZ
     with figure_saved(path, 4.4) as figure:
         wave, picture = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2.4))
         draw_waveform(wave, samples)
         wave.set_title(title)
         image = picture.imshow(
-            deviations.T,
-            extent=(start_s, end_s, -0.5, n_mfcc - 0.5),
+            _deviations(coefficients).T,
+            extent=(start_s, end_s, -0.5, coefficients.shape[1] - 0.5),
             cmap="RdBu_r",
             vmin=-2.5,
             vmax=2.5,
@@ -99,6 +95,16 @@ def mfcc_picture(
             image, ax=picture, pad=0.01, extend="both", label="standard deviations\nfrom its mean"
         )
         figure.align_ylabels()
+
+
+def _deviations(coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Each coefficient from its mean, in its own standard deviations.
+
+    The first are many times the last: in one unit only two or three would show.
+    """
+    spread = np.maximum(coefficients.std(axis=0), 1e-3)
+    deviations: npt.NDArray[np.float64] = (coefficients - coefficients.mean(axis=0)) / spread
+    return deviations
 
 
 def _mark_spoken(wave: Any, score: Any, spoken: Sequence[tuple[float, str]]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kws.settings.checks import check, check_not_negative
+from kws.settings.checks import check, check_not_negative, is_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,4 +51,6 @@ class DataConfig:
             0.5 <= self.window_s <= 30,
             f"window_s is {self.window_s}; choose 0.5 to 30 seconds, more than the phrase takes.",
         )
+        for path in (self.corpus, *self.positives, *self.negatives, *self.noise):
+            check(is_text(path), f"The name of {path!r} is not UTF-8; rename it.")
         check_not_negative(self)

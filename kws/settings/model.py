@@ -93,7 +93,7 @@ class DetectorConfig:
     def __post_init__(self) -> None:
         for name in ("threshold", "release"):
             value = getattr(self, name)
-            check(0.0 < value < 1.0, f"{name} is {value}; it is a posterior between 0 and 1.")
+            check(0.0 < value < 1.0, f"{name} is {value}; it is a posterior, above 0 and below 1.")
         check(
             self.release <= self.threshold,
             f"release {self.release} is above threshold {self.threshold}; lower it.",
@@ -108,9 +108,12 @@ class DetectorConfig:
         )
 
 
-def log_odds_q10(posterior: float) -> int:
+def log_odds_q10(posterior: float, name: str = "The threshold") -> int:
     """Return a posterior as the engine's log-odds with 10 fractional bits, saturated to int16."""
-    check(0.0 < posterior < 1.0, f"The threshold is {posterior}; choose between 0 and 1.")
+    check(
+        0.0 < posterior < 1.0,
+        f"{name} is {posterior:g}; choose a posterior above 0 and below 1, such as 0.9.",
+    )
     return max(-32768, min(32767, round(math.log(posterior / (1.0 - posterior)) * LOGIT_ONE)))
 
 

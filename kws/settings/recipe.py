@@ -1,23 +1,15 @@
 """A training recipe: every setting of a model in one TOML file, which the shipped model keeps."""
 
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
-import tomli_w
-
 from kws.settings.augment import AugmentConfig
-from kws.settings.checks import check
+from kws.settings.checks import check, is_file_name
 from kws.settings.compression import CompressionConfig
 from kws.settings.data import DataConfig
 from kws.settings.model import MAX_CLASSES, WAKE_WORD_BYTES, DetectorConfig, FeatureConfig
 from kws.settings.network import NetworkConfig
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
-
-if sys.version_info >= (3, 11):
-    pass
-else:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +35,7 @@ class Recipe:
     def __post_init__(self) -> None:
         check(self.task in self.TASKS, f"task is {self.task!r}; choose {' or '.join(self.TASKS)}.")
         check(
-            bool(self.name) and not set(self.name) & set("/\\\0"),
+            is_file_name(f"{self.name}.kws"),
             f"name is {self.name!r}; give the model a name that can be a file's.",
         )
         check(
@@ -82,6 +74,8 @@ class Recipe:
 
     def to_toml(self) -> str:
         """Return the recipe as TOML text."""
+        import tomli_w  # of the extra "train": a recipe can be read and checked without it
+
         return tomli_w.dumps(_plain(asdict(self)))
 
 

@@ -40,3 +40,8 @@ def stages_of(recipe: Recipe) -> list[Stage]:
         rate = schedule.quantized_learning_rate
         stages.append(Stage("quantized", schedule.quantized_epochs, rate, *densities))
     return [stage for stage in stages if stage.epochs]
+
+
+def is_shipped(recipe: Recipe) -> bool:
+    """Whether a model file comes of the recipe, and not a network that can only teach."""
+    return any(stage.quantized for stage in stages_of(recipe))

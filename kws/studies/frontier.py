@@ -4,13 +4,11 @@
 """
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from kws.corpus.listing import SILENCE, UNKNOWN
-from kws.errors import ConfigError, KwsError
+from kws.errors import ConfigError
 from kws.network import fit
 from kws.network.peers import BATCH_SIZE, DS_CNN_CHANNELS, DS_CNN_MFCC, DS_CNN_RATE
 from kws.settings.checks import check
@@ -20,38 +18,16 @@ from kws.settings.network import NetworkConfig
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
 from kws.settings.toml import load_recipe
-from kws.support.files import replacing
+from kws.studies.frontier_points import OURS, RETRAINED, SHIPPED, Point
 from kws.training.commands import CommandTask
-from kws.training.comparison import compare, finished
+from kws.training.comparison import compare
 from kws.training.feature_store import CACHE
+from kws.training.metrics import Metrics
+from kws.training.run_folder import CONFIG, METRICS, RunFolder
 from kws.training.train import train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
 SPLIT = "validation"
-OURS, SHIPPED, RETRAINED, PUBLISHED = "ours", "shipped", "retrained", "published"
-GROUPS = (OURS, SHIPPED, RETRAINED, PUBLISHED)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Point:
-    """A network: its bytes, and its accuracies (0 to 1), one a seed; published: one, or a range.
-
-    bytes: the whole file where there is one, else one byte a parameter.
-    """
-
-    name: str
-    label: str
-    group: str
-    bytes: int
-    accuracies: tuple[float, ...]
-    task: str
-    measured: str
-    source: str = ""
-
-    @property
-    def mean(self) -> float:
-        """Mean accuracy."""
-        return sum(self.accuracies) / len(self.accuracies)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,28 +68,35 @@ def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Re
         return max(1, round(count * epochs_scale)) if count else 0
 
     if name in PEERS:
-        peer = PEERS[name]
-        return dataclasses.replace(
-            template,
-            name=name,
-            seed=seed,
-            max_bytes=65_535,
-            data=dataclasses.replace(template.data, stream_clips=1),  # they are judged by clips
-            features=peer.features,
-            network=NetworkConfig(cell=peer.cell, hidden=peer.hidden),
-            distillation=DistillationConfig(),
-            schedule=ScheduleConfig(
-                float_epochs=epochs(peer.epochs),
-                batch_size=BATCH_SIZE,
-                learning_rate=peer.learning_rate,
-                versions=PEER_VERSIONS,
-            ),
-        )
-    size = int(name.removeprefix("ours-"))
+        return _peer_recipe(name, template, seed, epochs)
+    return _own_recipe(int(name.removeprefix("ours-")), template, seed, epochs)
+
+
+def _peer_recipe(name: str, template: Recipe, seed: int, epochs: Callable[[int], int]) -> Recipe:
+    peer = PEERS[name]
+    return dataclasses.replace(
+        template,
+        name=name,
+        seed=seed,
+        max_bytes=65_535,
+        data=dataclasses.replace(template.data, stream_clips=1),  # they are judged by clips
+        features=peer.features,
+        network=NetworkConfig(cell=peer.cell, hidden=peer.hidden),
+        distillation=DistillationConfig(),
+        schedule=ScheduleConfig(
+            float_epochs=epochs(peer.epochs),
+            batch_size=BATCH_SIZE,
+            learning_rate=peer.learning_rate,
+            versions=PEER_VERSIONS,
+        ),
+    )
+
+
+def _own_recipe(size: int, template: Recipe, seed: int, epochs: Callable[[int], int]) -> Recipe:
     given = schedule_for(size)
     plain = dataclasses.replace(
         template,
-        name=name,
+        name=f"ours-{size}",
         seed=seed,
         max_bytes=size,
         network=NetworkConfig(cell=template.network.cell),
@@ -156,7 +139,7 @@ def train_missing(
         for seed in range(seeds):
             recipe = recipe_of(name, template, seed, epochs_scale)
             place = folder / name / f"seed{seed}"
-            if finished(recipe, place) is not None:
+            if RunFolder(place).finished_or_free(recipe) is not None:
                 continue
             if name in PEERS:
                 compare(recipe, CommandTask(recipe, CACHE), place)
@@ -171,10 +154,10 @@ def gather(folders: Iterable[Path], models: Path) -> list[Point]:
     found = []
     for folder in folders:
         for place in sorted(folder.glob("*/")):
-            runs = [path.parent for path in sorted(place.glob("seed*/metrics.json"))]
+            runs = [path.parent for path in sorted(place.glob(f"seed*/{METRICS}"))]
             found += points_of(runs)
-    for path in sorted(models.glob("*/metrics.json")):
-        if load_recipe(path.parent / "config.toml").task == "commands":
+    for path in sorted(models.glob(f"*/{METRICS}")):
+        if load_recipe(path.parent / CONFIG).task == "commands":
             (point,) = points_of([path.parent])
             ships = point.group == OURS  # not a network that only teaches
             found.append(dataclasses.replace(point, group=SHIPPED) if ships else point)
@@ -185,23 +168,20 @@ def points_of(runs: Sequence[Path]) -> list[Point]:
     """Return the one point of runs that differ in their seeds; none of no runs."""
     if not runs:
         return []
-    accuracies, largest, metrics = [], 0, {}
-    for run in runs:
-        metrics = _metrics(run)
-        ours = "evaluations" in metrics
-        accuracy = metrics["evaluations"][0]["accuracy"] if ours else metrics[SPLIT]
+    found = [_metrics(run) for run in runs]
+    accuracies: list[float] = []
+    for metrics in found:
         # Of a shipped model all its seeds, of which it is the best.
-        accuracies += [seed["accuracy"] for seed in metrics.get("seeds", ())] or [accuracy]
-        size = metrics["model_bytes"] if "model_bytes" in metrics else metrics["bytes_int8"]
-        largest = max(largest, size)
-    recipe = load_recipe(runs[0] / "config.toml")
-    is_bytes = "model_bytes" in metrics
+        each = metrics.seeds or [metrics.evaluation(SPLIT)]
+        accuracies += [float(figures["accuracy"]) for figures in each]
+    recipe = load_recipe(runs[0] / CONFIG)
+    is_bytes = found[-1].model_bytes is not None
     return [
         Point(
             name=recipe.name,
             label=PEERS[recipe.name].label if recipe.name in PEERS else recipe.name,
             group=OURS if is_bytes else RETRAINED,
-            bytes=largest,
+            bytes=max(metrics.model_bytes or metrics.bytes_int8 or 0 for metrics in found),
             accuracies=tuple(accuracies),
             task=f"{len(recipe.words) + 2} classes, {SPLIT}",
             measured="integers of the whole file, C engine"
@@ -211,69 +191,8 @@ def points_of(runs: Sequence[Path]) -> list[Point]:
     ]
 
 
-def _metrics(run: Path) -> dict[str, Any]:
-    try:
-        metrics: dict[str, Any] = json.loads((run / "metrics.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{run / 'metrics.json'} cannot be read: {error}; train anew.") from None
+def _metrics(run: Path) -> Metrics:
+    metrics = RunFolder(run).metrics()
+    if metrics is None:
+        raise ConfigError(f"{run} holds no finished run; train anew.")
     return metrics
-
-
-def load(path: Path) -> list[Point]:
-    """Return the points that a frontier.json keeps; none where there is no such file."""
-    try:
-        kept = json.loads(path.read_text("utf-8"))["points"]
-        return [Point(**{**point, "accuracies": tuple(point["accuracies"])}) for point in kept]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} cannot be used: {error!r}; delete it to start anew.") from None
-
-
-def merge(kept: Sequence[Point], new: Sequence[Point]) -> list[Point]:
-    """Return all points, a new one in place of the old one of its group and name, by bytes.
-
-    Of what is shipped or published only the new ones count: they are always all there.
-    """
-    trained = [p for p in kept if p.group in (OURS, RETRAINED)]
-    points = {(p.group, p.name): p for p in (*trained, *new)}
-    return sorted(points.values(), key=lambda p: (GROUPS.index(p.group), p.bytes, p.name))
-
-
-def save(path: Path, points: Sequence[Point]) -> None:
-    """Write points as JSON, whole or not at all."""
-    text = json.dumps({"points": [dataclasses.asdict(p) for p in points]}, indent=1) + "\n"
-    with replacing(path, KwsError) as file:
-        file.write(text.encode())
-
-
-def published() -> list[Point]:
-    """Return what others have published; each on a task and split of its own."""
-    return [
-        Point(
-            name=label,
-            label=label,
-            group=PUBLISHED,
-            bytes=size,
-            accuracies=tuple(per_cent / 100 for per_cent in accuracies),
-            task=task,
-            measured=measured,
-            source=source,
-        )
-        for label, size, accuracies, task, measured, source in _PUBLISHED
-    ]
-
-
-TWELVE = "12 classes, testing"
-WEIGHTS = "bytes: one a parameter"
-FASTGRNN = "Kusupati et al., NeurIPS 2018"
-_PUBLISHED: tuple[tuple[str, int, tuple[float, ...], str, str, str], ...] = (
-    ("FastGRNN (paper)", 5632, (92.10,), TWELVE, "8-bit weights and indices", FASTGRNN),
-    ("GRU (paper)", 63_488, (93.15,), TWELVE, f"float (248 KB); {WEIGHTS}", FASTGRNN),
-    ("SparkNet, smallest", 1400, (83.5,), TWELVE, WEIGHTS, "SparkNet"),
-    ("SparkNet, small", 2300, (92.1,), TWELVE, WEIGHTS, "SparkNet"),
-    ("SparkNet", 4600, (95.7,), TWELVE, WEIGHTS, "SparkNet"),
-    ("BC-ResNet-0.625", 4600, (95.4,), TWELVE, WEIGHTS, "Kim et al., Interspeech 2021"),
-    ("BC-ResNet-1", 9200, (96.9,), TWELVE, WEIGHTS, "Kim et al., Interspeech 2021"),
-    ("DS-CNN (MLPerf Tiny)", 54_000, (91.0, 93.0), TWELVE, WEIGHTS, "MLPerf Tiny"),
-)

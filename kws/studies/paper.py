@@ -7,7 +7,6 @@ is said in `DIFFERENCES`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kws.settings.augment import AugmentConfig
 from kws.settings.checks import check
@@ -19,8 +18,10 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.studies.paper_task import TASKS, PaperTask
-from kws.training.comparison import compare, finished
+from kws.training.comparison import compare
 from kws.training.feature_store import CACHE
+from kws.training.metrics import Metrics
+from kws.training.run_folder import RunFolder
 
 FEATURES = FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute")
 UNCHANGED = AugmentConfig(shift_ms=0.0, gain_db=(0.0, 0.0), noise_probability=0.0, speed=(1.0, 1.0))
@@ -137,6 +138,14 @@ class Setting:
         return max(1, round(of_the_paper * self.epochs_scale))
 
 
+@dataclass(frozen=True)
+class Run:
+    """One training of a row: the row's name, and what was measured."""
+
+    name: str
+    metrics: Metrics
+
+
 def recipe_of(entry: Entry, setting: Setting, seed: int) -> Recipe:
     """Return everything that decides the training of a row, but its starting point."""
     sizes, stage = setting.sizes, setting.epochs(STAGE_EPOCHS)
@@ -186,12 +195,11 @@ def run(
     only: Sequence[str] = (),
     seeds: int = 1,
     say: Callable[[str], None] = print,
-) -> list[dict[str, Any]]:
+) -> list[Run]:
     """Train the rows named (all of them by default), each with so many seeds; return their runs.
 
     Each run keeps checkpoint and metrics in folder/<task>/<row>/seed<N>; what is done is not done
-    again. The result has a row's runs in order of their seeds: `name`, `seed` and what
-    `comparison.compare` says.
+    again. The result has a row's runs in order of their seeds.
     """
     for name in only:
         check(name in ENTRIES, f"There is no network {name!r}; choose from {', '.join(ENTRIES)}.")
@@ -199,26 +207,26 @@ def run(
     runs = []
     for name in only or ENTRIES:
         for seed in range(seeds):
-            metrics = _run(ENTRIES[name], setting, seed, folder / setting.task, say)
+            metrics = _trained(ENTRIES[name], setting, seed, folder / setting.task, say)
+            runs.append(Run(name, metrics))
             say(
-                f"{ENTRIES[name].label}, seed {seed}: {100 * metrics['validation']:.2f} % of "
-                f"validation ({metrics['measured']}), {metrics['training_seconds']:.0f} s"
+                f"{ENTRIES[name].label}, seed {seed}: {100 * metrics.accuracy('validation'):.2f} % "
+                f"of validation ({metrics.measured}), {metrics.training_seconds:.0f} s"
             )
-            runs.append({**metrics, "name": name})
     return runs
 
 
-def _run(
+def _trained(
     entry: Entry, setting: Setting, seed: int, folder: Path, say: Callable[[str], None]
-) -> dict[str, Any]:
+) -> Metrics:
     recipe = recipe_of(entry, setting, seed)
     place = folder / entry.name / f"seed{seed}"
-    done = finished(recipe, place)
+    done = RunFolder(place).finished_or_free(recipe)
     if done is not None:
         return done
     start = None
     if entry.start:
-        _run(ENTRIES[entry.start], setting, seed, folder, say)
+        _trained(ENTRIES[entry.start], setting, seed, folder, say)
         start = folder / entry.start / f"seed{seed}"
     task = PaperTask(recipe, CACHE, readout=setting.readout)
     epochs = sum(stage.epochs for stage in stages_of(recipe))

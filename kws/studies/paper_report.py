@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kws.errors import KwsError
-from kws.studies.paper import DIFFERENCES, ENTRIES, Setting
+from kws.studies.paper import DIFFERENCES, ENTRIES, Run, Setting
 from kws.support.files import replacing
 from kws.support.text import markdown_table, table
+from kws.training.metrics import SPLITS
 
 HEADER = (
     "network", "paper %", "paper KB", "validation %", "best %", "testing %", "measured in",
@@ -22,11 +23,11 @@ PUBLISHED_ON = {
 }
 
 
-def results(setting: Setting, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def results(setting: Setting, runs: Sequence[Run]) -> dict[str, Any]:
     """Return settings, a row a network (means over its seeds), and what differs from the paper."""
     rows = []
-    for name, group in groupby(runs, key=lambda run: str(run["name"])):
-        seeds = list(group)
+    for name, group in groupby(runs, key=lambda run: run.name):
+        seeds = [_seed(run) for run in group]
         accuracy, kilobytes = setting.published[name]
         first = seeds[0]
         rows.append(
@@ -51,6 +52,17 @@ def results(setting: Setting, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "rows": rows,
         "differences": list(DIFFERENCES),
     }
+
+
+def _seed(run: Run) -> dict[str, Any]:
+    """The figures of one training, in one row."""
+    values = run.metrics.to_json()
+    del values["evaluations"]
+    row = {"name": run.name, "measured": run.metrics.measured, **values}
+    for split in SPLITS:
+        row[split] = run.metrics.accuracy(split)
+        row[f"{split}_clips"] = run.metrics.evaluation(split)["clips"]
+    return row
 
 
 SHARED = (

@@ -26,9 +26,7 @@ def replacing(path: Path | str, error: type[KwsError] = KwsError) -> Iterator[Bi
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         # Made with `open`, so that the usual rights of a new file apply.
-        partial = target.with_name(
-            f".{target.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part"
-        )
+        partial = target.with_name(f".{target.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
         try:
             with partial.open("xb") as stream:
                 yield stream

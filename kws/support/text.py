@@ -1,7 +1,80 @@
-"""Plain text for people: bars, clock times and tables."""
+"""Plain text for people: bars, clock times, tables, and foreign text that is safe to print."""
 
+import json
+import re
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
+
+# They do not print by themselves and harm nothing: spaces, and what joins letters and emoji.
+HARMLESS = frozenset("\u00a0\u200c\u200d\u3000")
+
+
+def shown(text: object) -> str:
+    """Return what others wrote (a word, a name, a path, an error) as text for a terminal.
+
+    What is not printable is escaped: control characters below 0x20 and above 0x7e, marks that
+    turn the direction of writing, separators of lines.  A byte of a file's name that is not
+    UTF-8 becomes \\xNN.
+    """
+    given = str(text)
+    return given if given.isprintable() else "".join(map(_shown_character, given))
+
+
+def _shown_character(char: str) -> str:
+    code = ord(char)
+    if char.isprintable() or char in HARMLESS:
+        return char
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is not UTF-8
+        code -= 0xDC00
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return JSON in which letters of every script stand as they are and no control character."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    # Unescaped newlines are those of the indent: json escapes all below 0x20 within strings.
+    return "".join(
+        char if char.isprintable() or char == "\n" or char in HARMLESS else json.dumps(char)[1:-1]
+        for char in text
+    )
+
+
+def markdown(text: object) -> str:
+    """Return what others wrote as text of a Markdown page, on one line: no markup, no HTML."""
+    return re.sub(r"[\\`*\[\]<>&|~]", r"\\\g<0>", shown(text))
+
+
+def code(text: object) -> str:
+    """Return what others wrote as a code span of a Markdown page."""
+    ticks = "`" * (1 + _longest_run(shown(text)))
+    pad = " " if len(ticks) > 1 else ""
+    return f"{ticks}{pad}{shown(text)}{pad}{ticks}"
+
+
+def code_block(lines: Sequence[str]) -> list[str]:
+    """Return what others wrote as the lines of a block of code, which no line of them ends."""
+    fence = "`" * max(3, 1 + max(map(_longest_run, lines), default=0))
+    return [fence, *map(shown, lines), fence]
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def count_of(number: int, what: str) -> str:
+    """Return a number with its noun: 1 clip, 2 clips, 1,000 clips."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def cell_text(text: str) -> str:
+    """Return text for a cell of CSV that no spreadsheet takes for a formula."""
+    return f"'{text}" if re.match(r"\s*[=+\-@\t\r|]", text) else text
 
 
 def clock(seconds: float) -> str:
@@ -30,9 +103,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows under a header in aligned columns: numbers to the right, all else to the left.
 
     A number is what starts with a digit or a sign before one; a column goes to the right when
-    all its cells are numbers or empty.
+    all its cells are numbers or empty.  What others wrote in the cells is safe to print.
     """
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     is_number = _are_numbers(cells, len(header))
     lines = []
@@ -47,7 +120,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows under a header as a Markdown table: columns of numbers to the right."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    cells = [[shown(cell).replace("|", "\\|") for cell in row] for row in rows]
     marks = ["--:" if right else "---" for right in _are_numbers(cells, len(header))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (list(header), marks, *cells))
 

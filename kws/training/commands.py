@@ -4,9 +4,10 @@ A device is never reset between two words. So training joins clips to short stre
 state from one to the next; what is judged is each clip's window in the stream.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,13 +19,18 @@ from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of
 from kws.corpus.labelled import LabelledClips, command_task
 from kws.corpus.listing import BACKGROUND_NOISE, Clip, background_noise, speech_commands
-from kws.engine import batch
+from kws.engine import batch, model_file
 from kws.errors import CorpusError
-from kws.evaluation.clip_stream import JOIN_S, Windows
+from kws.evaluation.clip_stream import JOIN_S, JoinedClips, Windows
+from kws.evaluation.clips import labelled_report
+from kws.report.training import confusion_matrix
+from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.training.clip_draws import ClipDraws
 from kws.training.feature_store import Examples
-from kws.training.task import Run
+from kws.training.metrics import SPLITS
+from kws.training.run_folder import CONFUSION
+from kws.training.task import ClipTask, Run
 
 BATCH_CLIPS = 512  # augmented and featurized at a time
 VALIDATION_STREAMS = 16
@@ -32,6 +38,8 @@ VALIDATION_STREAMS = 16
 
 class CommandTask:
     """Clips of Speech Commands; a clip's logits are the maximum over the frames of its window."""
+
+    can_teach: ClassVar[bool] = True
 
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where the folder lacks a word."""
@@ -125,22 +133,34 @@ class CommandTask:
         figures = {f"accuracy_{kind}": accuracy, "validation_loss": loss}
         if self.recipe.data.stream_clips == 1:
             return {"score": accuracy, **figures}
-        streamed = self._streamed_accuracy(run)
+        streamed = self._validation_streams.accuracy(run)
         return {
             "score": (accuracy + streamed) / 2,
             **figures,
             f"accuracy_streaming_{kind}": streamed,
         }
 
-    def _streamed_accuracy(self, run: Run) -> float:
-        features, windows, order = self._validation_streams
-        predicted = windows.highest(run(features))[: len(order)].argmax(1)
-        return float((predicted == self.validation.labels[order]).mean())
-
     @cached_property
-    def _validation_streams(self) -> tuple[batch.Int16Array, Windows, np.ndarray]:
-        """Features of the validation clips in a few long streams, and the clips' order there."""
-        samples, features = self.validation.samples, self.recipe.features
-        order = np.random.default_rng(0).permutation(len(samples))
-        windows = Windows(features, -(-len(order) // VALIDATION_STREAMS), JOIN_S)
-        return batch.features_batch(windows.join(samples, order), features), windows, order
+    def _validation_streams(self) -> JoinedClips:
+        return JoinedClips.of(self.validation, self.recipe.features, JOIN_S, VALIDATION_STREAMS)
+
+    @property
+    def taught(self) -> ClipTask:
+        """The clips that teachers are asked about."""
+        return self
+
+    def detector(self, model: bytes) -> DetectorConfig:
+        """The recipe's own: command words have no threshold to choose."""
+        return self.recipe.detector
+
+    def evaluations(self, model: bytes) -> list[dict[str, Any]]:
+        """Accuracy and confusion on both held-out parts."""
+        loaded = model_file.parse(model)
+        parts = zip(SPLITS, (self.validation, self.testing), strict=True)
+        return [{"name": name, **labelled_report(loaded, clips)} for name, clips in parts]
+
+    def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
+        """Draw which class was taken for which on validation."""
+        validation = evaluations[0]
+        classes = list(validation["per_class"])
+        confusion_matrix(validation["confusion"], classes, folder / CONFUSION)

@@ -4,8 +4,7 @@ A network that has a .kws form ships bytes and is measured through the C engine;
 measured in float and says so. A run that is done is not repeated, one that was killed goes on.
 """
 
-import io
-import json
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +12,38 @@ import numpy as np
 import torch
 
 from kws.engine import batch, model_file
-from kws.errors import ConfigError, KwsError
 from kws.network.cost import costs
 from kws.network.fit import untrained
 from kws.network.network import Network
 from kws.settings.model import LOGIT_ONE
 from kws.settings.recipe import Recipe
 from kws.settings.stages import stages_of
-from kws.settings.toml import from_toml
-from kws.support.files import replacing
-from kws.training.checkpoint import tensors_of
-from kws.training.commands import CommandTask
 from kws.training.distributed import Group
 from kws.training.feature_store import CACHE, FeatureStore
-from kws.training.task import Run, Teacher
-from kws.training.trainer import Trainer, pieces
-
-NETWORK, CONFIG = "network.pt", "config.toml"
-FLOAT, INTEGERS = "float", "integers through the C engine"
+from kws.training.metrics import FLOAT, INTEGERS, SPLITS, Metrics
+from kws.training.pieces import run_in_pieces
+from kws.training.run_folder import RunFolder
+from kws.training.task import ClipTask, Run, Teacher
+from kws.training.trainer import Trainer
 
 
 def compare(
     recipe: Recipe,
-    task: CommandTask,
+    task: ClipTask,
     folder: Path,
     *,
     start: Path | None = None,
     cache: Path | None = None,
     teacher: Teacher | None = None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Train, measure and return the metrics, which also stand in folder/metrics.json.
 
     start: the folder of a finished run whose network this one begins with. cache: where copies of
     the training set are kept, in place of the usual place. teacher: whose answers it learns, too.
-    ConfigError where the folder holds a run of other settings.
+    ConfigError where the folder holds an unfinished run of other settings.
     """
-    done = finished(recipe, folder)
+    run = RunFolder(folder)
+    done = run.finished(recipe)
     if done is not None:
         return done
     network = network_of(recipe, len(task.classes), start)
@@ -63,45 +58,11 @@ def compare(
     )
     data = trainer.run()
     network.cpu()
-    metrics = {
-        "name": recipe.name,
-        "seed": recipe.seed,
-        "measured": FLOAT if data is None else INTEGERS,
-        **_accuracies(task, _runner(network, trainer, data)),
-        **costs(network, recipe.features),
-        "epochs": len(trainer.history),
-        "training_seconds": round(trainer.seconds, 1),
-        "seconds_waiting_for_features": round(trainer.versions.waited_s, 1),
-    }
+    metrics = _measured(task, trainer, data)
     if data is not None:
-        metrics["model_bytes"] = len(data)
-        model_file.save(folder / f"{recipe.name}.kws", data)
-    state = io.BytesIO()
-    torch.save(network.state_dict(), state)
-    # The metrics come last: where they are, all is.
-    for name, content in (
-        (NETWORK, state.getvalue()),
-        (CONFIG, recipe.to_toml().encode()),
-        ("metrics.json", (json.dumps(metrics, indent=1) + "\n").encode()),
-    ):
-        with replacing(folder / name, KwsError) as file:
-            file.write(content)
-    return metrics
-
-
-def finished(recipe: Recipe, folder: Path) -> dict[str, Any] | None:
-    """Return the metrics of a run that is done, None where it is not, or not begun."""
-    try:
-        metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
-        config = (folder / CONFIG).read_text("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder} cannot be read: {error}; delete it to train anew.") from None
-    if from_toml(config, str(folder / CONFIG)) != recipe:
-        raise ConfigError(
-            f"{folder} holds a run with other settings; choose another --to, or delete the folder."
-        )
+        run.write_model(recipe, data)
+    metrics = dataclasses.replace(metrics, network_sha256=run.write_network(recipe, network))
+    run.write_results(recipe, metrics)
     return metrics
 
 
@@ -109,22 +70,28 @@ def network_of(recipe: Recipe, classes: int, start: Path | None) -> Network:
     """Return a network of the recipe, untrained or that of the finished run in `start`."""
     network = untrained(recipe, classes)
     if start is not None:
-        _load(network, start / NETWORK)
+        RunFolder(start).load_network(network)
     assert stages_of(recipe)
     return network
 
 
-def _load(network: Network, path: Path) -> None:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        network.load_state_dict(tensors_of(data))
-    except Exception:  # torch raises whatever the damaged file makes it raise
-        raise ConfigError(
-            f"{path} is damaged, or not of the sizes in {CONFIG} beside it; train it anew."
-        ) from None
+def _measured(task: ClipTask, trainer: Trainer, data: bytes | None) -> Metrics:
+    recipe, network = trainer.recipe, trainer.network
+    spent = costs(network, recipe.features)
+    return Metrics(
+        seed=recipe.seed,
+        model_bytes=None if data is None else len(data),
+        measured=FLOAT if data is None else INTEGERS,
+        validation=trainer.state.best_figures,
+        evaluations=_evaluations(task, _runner(network, trainer, data)),
+        parameters=spent["parameters"],
+        bytes_float32=spent["bytes_float32"],
+        bytes_int8=spent["bytes_int8"],
+        macs_per_second=spent["macs_per_second"],
+        epochs=len(trainer.state.history),
+        training_seconds=round(trainer.state.seconds, 1),
+        seconds_waiting_for_features=round(trainer.versions.waited_s, 1),
+    )
 
 
 def _runner(network: Network, trainer: Trainer, data: bytes | None) -> Run:
@@ -135,19 +102,17 @@ def _runner(network: Network, trainer: Trainer, data: bytes | None) -> Run:
 
     def in_float(features: np.ndarray) -> np.ndarray:
         network.eval()
-        with torch.no_grad():
-            parts = np.array_split(features, pieces(features))
-            return torch.cat([network(trainer.normalization(part)) for part in parts]).numpy()
+        return run_in_pieces(lambda part: network(trainer.normalization(part)), features)
 
     return in_float if data is None else through_the_engine
 
 
-def _accuracies(task: CommandTask, run: Run) -> dict[str, Any]:
+def _evaluations(task: ClipTask, run: Run) -> tuple[dict[str, Any], ...]:
     """Accuracy and clips of both held-out parts; the best epoch was chosen on validation."""
-    found: dict[str, Any] = {}
-    for split, clips in (("validation", task.validation), ("testing", task.testing)):
+    found = []
+    for split, clips in zip(SPLITS, (task.validation, task.testing), strict=True):
         features = batch.features_batch(clips.samples, task.recipe.features)
         answers = task.readout(torch.from_numpy(run(features))).argmax(1).numpy()
-        found[split] = float((answers == clips.labels).mean())
-        found[f"{split}_clips"] = len(clips)
-    return found
+        accuracy = float((answers == clips.labels).mean())
+        found.append({"name": split, "accuracy": accuracy, "clips": len(clips)})
+    return tuple(found)

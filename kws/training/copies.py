@@ -15,7 +15,7 @@ class Versions:
     def __init__(
         self, task: Task, count: int, store: FeatureStore | None = None, *, is_maker: bool = True
     ) -> None:
-        """Kept in `store`, or in memory without one; who is no maker waits for another process."""
+        """Kept in `store`, or in memory without one; only the maker fills it, others wait."""
         self._task, self._count, self._store, self._is_maker = task, count, store, is_maker
         self._made: dict[int, Future[Examples]] = {}
         self._pool = ThreadPoolExecutor(1)

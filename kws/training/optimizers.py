@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import optim
 
+from kws.settings.schedule import ScheduleConfig
+from kws.settings.stages import Stage
 from kws.training.soap import Soap
 
 WARM_UP_SHARE = 0.15  # of the one-cycle schedule
@@ -87,3 +89,10 @@ def _schedule(optimizer: optim.Optimizer, steps: int, annealing: str, drop_at: f
         pct_start=WARM_UP_SHARE,
         cycle_momentum=not isinstance(optimizer, Soap),  # its betas stay
     )
+
+
+def annealing_of(schedule: ScheduleConfig, stage: Stage) -> str:
+    """Return the course of the learning rate that a recipe gives a stage."""
+    if stage.name == "float" or (schedule.annealing == "step" and not stage.quantized):
+        return schedule.annealing
+    return schedule.quantized_annealing if stage.quantized else "cosine"

@@ -1,5 +1,6 @@
 """What one teacher answers to the copies of a training set, asked once and kept."""
 
+import io
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +10,16 @@ import torch
 from torch import Tensor
 
 from kws.corpus.listing import UNKNOWN
+from kws.engine import batch
 from kws.errors import CorpusError
 from kws.network.network import Network
 from kws.network.quantized import Normalization
-from kws.support.files import replacing
-from kws.training.commands import CommandTask
+from kws.support import cache
+from kws.support.notices import Notice, tell
+from kws.support.sealed import content_of, sealing
 from kws.training.distributed import device_of
 from kws.training.feature_store import Examples
+from kws.training.task import ClipTask
 
 ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice the time
 
@@ -23,7 +27,7 @@ ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice
 class Copies:
     """A task's copies, not kept but for the last: several networks are asked about each in turn."""
 
-    def __init__(self, task: CommandTask) -> None:
+    def __init__(self, task: ClipTask) -> None:
         """`task`: whose copies these are."""
         self._task = task
         self._last: tuple[int, Examples] | None = None
@@ -42,7 +46,7 @@ class TrainedTeacher:
     def __init__(
         self,
         network: Network,
-        task: CommandTask,
+        task: ClipTask,
         copies: Callable[[int], Examples],
         folder: Path,
         classes: tuple[str, ...],
@@ -55,7 +59,10 @@ class TrainedTeacher:
 
     @cached_property
     def _normalize(self) -> Normalization:
-        return Normalization.of(self._copies(0)[0])
+        normalize = Normalization.of(self._copies(0)[0])
+        silence = batch.silence(self._task.recipe.features)
+        self._network.begin_at_rest(normalize(silence, self._device))
+        return normalize
 
     def logits(self, index: int) -> np.ndarray:
         """Return (clips, classes) float16 for copy `index`, kept from the first time on.
@@ -63,12 +70,14 @@ class TrainedTeacher:
         CorpusError where they cannot be written.
         """
         path = self._folder / "logits" / f"{index:04d}.npy"
-        try:
-            kept: np.ndarray = np.load(path)
-        except (OSError, ValueError, EOFError):
-            kept = np.empty(0)
-        if kept.ndim == 2:
+        stored = content_of(path)
+        if stored is not None:
+            cache.used(self._folder)
+            kept: np.ndarray = np.load(io.BytesIO(stored))
             return kept
+        if path.exists():
+            tell(Notice("damaged", f"{path} is damaged: the teacher is asked again"))
+        cache.make_room(self._folder.parent, keep=self._folder)
         normalize = self._normalize
         features, labels = self._copies(index)
         parts = []
@@ -78,7 +87,7 @@ class TrainedTeacher:
                 answers = self._task.answers(self._network(inputs), labels.shape[1])
                 parts.append(answers.flatten(0, 1).cpu())
         made: np.ndarray = torch.cat(parts).numpy().astype(np.float16)
-        with replacing(path, CorpusError) as file:
+        with sealing(path, CorpusError) as file:
             np.save(file, made)
         return made
 

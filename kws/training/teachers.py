@@ -10,6 +10,7 @@ Source: Hinton et al., "Distilling the knowledge in a neural network", arXiv:150
 
 import dataclasses
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,10 +33,13 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.settings.toml import load_recipe
+from kws.support.notices import Notice, tell
 from kws.support.progress import progress
 from kws.training.commands import CommandTask
-from kws.training.comparison import CONFIG, NETWORK, compare, network_of
+from kws.training.comparison import compare, network_of
 from kws.training.feature_store import Examples, FeatureStore
+from kws.training.run_folder import CONFIG, NETWORK, RunFolder
+from kws.training.task import ClipTask
 from kws.training.teacher_answers import Copies, TrainedTeacher
 
 LARGEST_BYTES = 65_535
@@ -97,14 +101,14 @@ def find_network(name: str) -> Path:
 
 def _folders(name: str) -> Iterator[Path]:
     for folder in (Path(name), *(models / name for models in MODELS)):
-        if (folder / NETWORK).is_file() and (folder / CONFIG).is_file():
+        if RunFolder(folder).has_network:
             yield folder
 
 
 class ApartTask(CommandTask):
     """The very clips of another task's streams, each by itself."""
 
-    def __init__(self, streams: CommandTask, recipe: Recipe, cache: Path | None) -> None:
+    def __init__(self, streams: ClipTask, recipe: Recipe, cache: Path | None) -> None:
         """`recipe`: that of the streams, but for its features and `stream_clips` of 1."""
         super().__init__(recipe, cache)
         self._streams = streams
@@ -124,7 +128,7 @@ class Teachers:
     """The teachers of a recipe, trained where they are not in the cache yet."""
 
     def __init__(
-        self, recipe: Recipe, task: CommandTask, cache: Path, *, say: Callable[[str], None] = print
+        self, recipe: Recipe, task: ClipTask, cache: Path, *, say: Callable[[str], None] = print
     ) -> None:
         """`task`: the clips that the network learns, too. Errors are those of a training."""
         self._task, self.config = task, recipe.distillation
@@ -138,7 +142,7 @@ class Teachers:
             for teacher in self.each:
                 teacher.logits(index)
 
-    def _shown(self, recipe: Recipe) -> tuple[CommandTask, Callable[[int], Examples]]:
+    def _shown(self, recipe: Recipe) -> tuple[ClipTask, Callable[[int], Examples]]:
         """Return the clips as a teacher of this recipe hears them, and their copies."""
         if recipe.data.stream_clips > 1:
             return self._task, self._stored(self._task)  # as the network that learns has them
@@ -178,16 +182,26 @@ class Teachers:
         own = teacher_recipe(self._recipe, index)
         task, _ = self._shown(own)
         folder = self._kept(task.identity + own.to_toml())
+        self._remove_damaged(own, folder)
         figures = compare(own, task, folder, cache=self._cache)
         self._say(
             f"Teacher {index + 1} of {self.config.trained}: {own.network.cell} with "
-            f"{figures['parameters']:,} parameters, "
-            f"{100 * figures['validation']:.2f} % of validation."
+            f"{figures.parameters:,} parameters, "
+            f"{100 * figures.accuracy('validation'):.2f} % of validation."
         )
         network = network_of(own, len(task.classes), folder)
         return TrainedTeacher(network, task, self._stored(task), folder, task.classes)
 
-    def _stored(self, task: CommandTask) -> Callable[[int], Examples]:
+    def _remove_damaged(self, recipe: Recipe, folder: Path) -> None:
+        """Have a teacher of the cache trained anew where its files can no longer be read."""
+        try:
+            if RunFolder(folder).finished(recipe) is not None:
+                network_of(recipe, len(self._task.classes), folder)
+        except ConfigError:
+            tell(Notice("damaged", f"the teacher in {folder} is damaged and trained anew"))
+            shutil.rmtree(folder)
+
+    def _stored(self, task: ClipTask) -> Callable[[int], Examples]:
         return partial(FeatureStore(self._cache, task.identity), blocks=task.blocks)
 
     def _kept(self, identity: str) -> Path:

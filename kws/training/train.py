@@ -2,19 +2,14 @@
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from kws.corpus.labelled import COMMAND_WORDS_10
-from kws.engine import model_file
-from kws.errors import ConfigError, KwsError, ModelError
-from kws.evaluation.clips import labelled_report
-from kws.evaluation.stream import evaluate_stream
+from kws.errors import ModelError
 from kws.network import fit
 from kws.network.network import parameters
-from kws.report import model_card, training
+from kws.report import training
 from kws.settings.augment import AugmentConfig
 from kws.settings.checks import check
 from kws.settings.command_defaults import (
@@ -27,16 +22,18 @@ from kws.settings.command_defaults import (
 from kws.settings.data import DataConfig
 from kws.settings.model import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig
 from kws.settings.recipe import Recipe
-from kws.settings.stages import stages_of
+from kws.settings.stages import is_shipped
 from kws.settings.toml import load_recipe
-from kws.support.files import replacing
-from kws.training.commands import CommandTask
-from kws.training.comparison import NETWORK, compare
+from kws.training.comparison import compare
 from kws.training.distributed import Group
+from kws.training.epoch_log import TensorBoard, log_epoch
 from kws.training.feature_store import CACHE, FeatureStore
+from kws.training.metrics import Metrics
+from kws.training.run_folder import CURVES, NETWORK, RunFolder
+from kws.training.task import ShippedTask
+from kws.training.tasks import TASKS
 from kws.training.teachers import Teachers, is_network
 from kws.training.trainer import Trainer
-from kws.training.wake import WakeTask
 
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
@@ -61,7 +58,7 @@ def train_commands(
     teachers: int | None = None,
     seed: int = 0,
     say: Say = print,
-) -> dict[str, Any]:
+) -> Metrics | None:
     """Train a keyword classifier on Speech Commands.
 
     words: the command words, by default the ten standard ones; ["all"] makes every word of the
@@ -71,8 +68,7 @@ def train_commands(
     them. By default the network in models/commands_teacher teaches; where it does not know a word,
     4 FastGRNNs, and none up to 1.5 KB.
     """
-    if words is None:
-        words = COMMAND_WORDS_10
+    words = COMMAND_WORDS_10 if words is None else words
     known = words if is_network(TEACHER) else ()  # a package without models/ trains its teachers
     distillation = teachers_for(max_bytes, known, teachers)
     recipe = Recipe(
@@ -103,7 +99,7 @@ def train_wake(
     max_bytes: int = WAKE_WORD_BYTES,
     seed: int = 0,
     say: Say = print,
-) -> dict[str, Any]:
+) -> Metrics | None:
     """Train a wake word on folders of clips with the phrase and without it."""
     recipe = Recipe(
         task="wake",
@@ -123,213 +119,131 @@ def train_wake(
 
 def train_recipe(
     path: Path | str, out: Path | str | None = None, *, say: Say = print
-) -> dict[str, Any]:
+) -> Metrics | None:
     """Train from a recipe file, into its own folder unless another is named."""
     recipe = load_recipe(path)
     return train(recipe, Path(out) if out else Path(path).parent, say=say)
 
 
-def train(recipe: Recipe, out: Path, *, say: Say = print) -> dict[str, Any]:
+def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
     """Train, choose the threshold, measure, and write everything; returns the metrics.
 
-    A run that was killed goes on where it was. Errors leave the last checkpoint in place. Of
-    several processes (torchrun) only the first has metrics to return.
+    A run that was killed goes on where it was. Errors leave the last checkpoint in place. A
+    finished run of another recipe gives way to this one, which is said; one that is not finished
+    is refused. Of several processes (torchrun) only the first has metrics to return.
     """
-    ships = is_shipped(recipe)
+    kind = TASKS[recipe.task]
     check(
-        ships or recipe.task == "commands",
+        is_shipped(recipe) or kind.can_teach,
         "The recipe has no quantized stage, so there would be no model to ship; choose the cell "
         "fastgrnn or fastrnn and quantized_epochs above 0.",
     )
-    _make_folder(out)
+    run = RunFolder(out)
+    run.make()
     group = Group()
-    say = say if group.is_first else _say_nothing
-    if not ships:
-        return _train_float(recipe, out, group, say)
-    task: CommandTask | WakeTask
+    say = say if group.is_first else (lambda line: None)
+    check(
+        is_shipped(recipe) or group.size == 1,
+        "A network without a quantized stage, which can only teach, trains in one process: start "
+        "kws train without torchrun.",
+    )
     with group.local_first():
-        task = (CommandTask if recipe.task == "commands" else WakeTask)(recipe, CACHE)
+        task: ShippedTask = kind(recipe, CACHE)
+    if not is_shipped(recipe):
+        return _train_float(recipe, task, run, say)
     sized = dataclasses.replace(recipe, network=fit.fit(recipe, task.classes))
-    teachers = None
-    if isinstance(task, CommandTask) and recipe.distillation.total:
-        with group.local_first():
-            teachers = Teachers(sized, task, CACHE, say=say)
-    network = fit.untrained(sized, len(task.classes))
+    with group.local_first():
+        teachers = _teachers(sized, task, say)
+    trainer = _trained(sized, task, teachers, run, group, say)
+    return _ship(task, trainer, run, say) if group.is_first else None
+
+
+def _teachers(recipe: Recipe, task: ShippedTask, say: Say) -> Teachers | None:
+    if task.taught is None or not recipe.distillation.total:
+        return None
+    return Teachers(recipe, task.taught, CACHE, say=say)
+
+
+def _train_float(recipe: Recipe, task: ShippedTask, run: RunFolder, say: Say) -> Metrics:
+    """Train a network that ships no bytes, but can teach: network.pt."""
+    assert task.taught is not None  # it can teach
+    teachers = _teachers(recipe, task, say)
+    run.make_way(recipe, say)
+    metrics = compare(recipe, task.taught, run.path, cache=CACHE, teacher=teachers)
     say(
-        f"Training {recipe.name}: {sized.network.cell} with {sized.network.hidden} units, "
+        f"Wrote {run.path / NETWORK}: {recipe.network.cell}, {metrics.parameters:,} parameters in "
+        f"float, {100 * metrics.accuracy('validation'):.2f} % of validation; it can teach "
+        "(networks)."
+    )
+    return metrics
+
+
+def _trained(
+    recipe: Recipe,
+    task: ShippedTask,
+    teachers: Teachers | None,
+    run: RunFolder,
+    group: Group,
+    say: Say,
+) -> Trainer:
+    """Train through all stages, together with the other processes, which part afterwards."""
+    network = fit.untrained(recipe, len(task.classes))
+    say(
+        f"Training {recipe.name}: {recipe.network.cell} with {recipe.network.hidden} units, "
         f"{parameters(network)} parameters, at most {recipe.max_bytes} bytes."
     )
-    with _TensorBoard(out) if group.is_first else contextlib.nullcontext() as board:
+    if group.is_first:
+        run.make_way(recipe, say)
+    with TensorBoard(run.path) if group.is_first else contextlib.nullcontext() as board:
         trainer = Trainer(
-            sized,
+            recipe,
             task,
             network,
-            out,
+            run.path,
             store=FeatureStore(CACHE, task.identity),
             group=group,
             teacher=teachers,
-            log=lambda row: _log(row, board, say),
+            log=lambda row: log_epoch(row, board, say),
         )
-        data = trainer.run()
+        trainer.run()
     group.leave()
-    if not group.is_first:
-        return {}  # the first process measures and writes
-    assert data is not None  # there was a quantized stage
-    detector = _choose_detector(recipe, task, data)
-    data = _with_detector(trainer, detector)
+    return trainer
+
+
+def _ship(task: ShippedTask, trainer: Trainer, run: RunFolder, say: Say) -> Metrics:
+    """Give the best model its detector, write and measure it."""
+    recipe, state = trainer.recipe, trainer.state
+    best = state.best["model"]
+    assert best is not None  # there was a quantized stage
+    data = trainer.model(task.detector(best))
     if len(data) > recipe.max_bytes:
         raise ModelError(
             f"The model takes {len(data)} bytes, more than max_bytes {recipe.max_bytes}; "
             "lower the densities or sizes."
         )
-    model_file.save(out / f"{recipe.name}.kws", data)
-    metrics = _measure(sized, task, trainer, out / f"{recipe.name}.kws")
-    _write_results(sized, trainer, metrics, out)
-    say(f"Wrote {out / recipe.name}.kws: {len(data)} bytes.")
+    run.write_model(recipe, data)
+    metrics = _measure(task, trainer, data)
+    training.training_curves(state.history, run.path / CURVES)
+    task.draw(metrics.evaluations, run.path)
+    run.write_card(recipe, metrics)
+    run.write_results(recipe, metrics)
+    say(f"Wrote {run.model(recipe)}: {len(data)} bytes.")
     return metrics
 
 
-def is_shipped(recipe: Recipe) -> bool:
-    """Whether a model file comes of the recipe, and not a network that can only teach."""
-    return any(stage.quantized for stage in stages_of(recipe))
-
-
-def _train_float(recipe: Recipe, out: Path, group: Group, say: Say) -> dict[str, Any]:
-    """Train a network that ships no bytes, but can teach: out/network.pt."""
-    check(
-        group.size == 1,
-        "A network without a quantized stage, which can only teach, trains in one process: start "
-        "kws train without torchrun.",
-    )
-    task = CommandTask(recipe, CACHE)
-    teachers = Teachers(recipe, task, CACHE, say=say) if recipe.distillation.total else None
-    metrics = compare(recipe, task, out, cache=CACHE, teacher=teachers)
-    say(
-        f"Wrote {out / NETWORK}: {recipe.network.cell}, {metrics['parameters']:,} parameters in "
-        f"float, {100 * metrics['validation']:.2f} % of validation; it can teach (networks)."
-    )
-    return metrics
-
-
-def _say_nothing(_: str) -> None:
-    """What all processes but the first say."""
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"The folder {out} cannot be made: {error.strerror}.") from None
-
-
-class _TensorBoard:
-    """TensorBoard's log, imported only when training begins.
-
-    It is a convenience: once it is open, a log that cannot be written ends no training.
-    """
-
-    def __init__(self, out: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        folder = out / "tensorboard"
-        try:
-            self._writer = SummaryWriter(str(folder))
-        except OSError as error:
-            raise ConfigError(f"The log {folder} cannot be made: {error.strerror}.") from None
-
-    def __enter__(self) -> "_TensorBoard":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._writer.close()
-
-    def write(self, row: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):
-            for key, value in row.items():
-                if isinstance(value, float):
-                    self._writer.add_scalar(key, value, row["epoch"])
-
-
-def _log(row: dict[str, Any], board: _TensorBoard | None, say: Say) -> None:
-    if board is not None:
-        board.write(row)
-    if row["epoch"] % 10:
-        return  # the progress bar tells the rest
-    figures = ", ".join(
-        f"{key.replace('_', ' ')} {value:.4f}"
-        for key, value in row.items()
-        if key not in ("epoch", "stage", "score", "learning_rate")
-    )
-    say(f"epoch {row['epoch']:4d} ({row['stage']}): {figures}")
-
-
-def _choose_detector(recipe: Recipe, task: CommandTask | WakeTask, data: bytes) -> Any:
-    """For a wake word, the threshold that costs least on validation."""
-    if isinstance(task, CommandTask):
-        return recipe.detector
-    chosen, _ = task.choose_threshold(data)
-    release = min(recipe.detector.release, chosen)
-    return dataclasses.replace(recipe.detector, threshold=chosen, release=release)
-
-
-def _with_detector(trainer: Trainer, detector: Any) -> bytes:
-    assert trainer.quantized is not None
-    trainer.quantized.detector = detector
-    return trainer.quantized.encode()
-
-
-def _measure(
-    recipe: Recipe, task: CommandTask | WakeTask, trainer: Trainer, path: Path
-) -> dict[str, Any]:
+def _measure(task: ShippedTask, trainer: Trainer, data: bytes) -> Metrics:
     """Return the figures of the shipped bytes, through the C engine."""
-    data = path.read_bytes()
-    best = trainer.best["figures"]
-    metrics: dict[str, Any] = {
-        "model_bytes": len(data),
-        "parameters": parameters(trainer.network),
-        "seed": recipe.seed,
-        "training_seconds": round(trainer.seconds),
-        "seconds_waiting_for_features": round(trainer.versions.waited_s),
-        "validation": {key: value for key, value in best.items() if key != "score"},
-        "epochs": len(trainer.history),
-    }
-    floats = [row["accuracy_float"] for row in trainer.history if "accuracy_float" in row]
-    if floats:
-        metrics["float_accuracy"] = max(floats)
-    if "accuracy_quantized" in (last := trainer.history[-1]):
-        metrics["accuracy_last_epoch"] = last["accuracy_quantized"]
-    if isinstance(task, CommandTask):
-        evaluations = [
-            {"name": name, **labelled_report(model_file.parse(data), clips)}
-            for name, clips in (("validation", task.validation), ("testing", task.testing))
-        ]
-    else:
-        figures = evaluate_stream(path, task.positives["testing"], task.negatives["testing"])
-        evaluations = [{"name": "held-out clips", **figures}]
-    metrics["evaluations"] = evaluations
-    return metrics
-
-
-def card_config(recipe: Recipe) -> dict[str, Any]:
-    """What the model card wants to know of a recipe."""
-    phrase = recipe.words[0] if recipe.task == "wake" else ""
-    return {**dataclasses.asdict(recipe), "phrase": phrase}
-
-
-def _write_results(recipe: Recipe, trainer: Trainer, metrics: dict[str, Any], out: Path) -> None:
-    config = recipe.to_toml()
-    for name, text in {
-        "config.toml": config,
-        "metrics.json": json.dumps(metrics, indent=1) + "\n",
-        "README.md": model_card.model_card(metrics, card_config(recipe)),
-    }.items():
-        with replacing(out / name, KwsError) as file:
-            file.write(text.encode())
-    training.training_curves(trainer.history, out / "training.png")
-    if recipe.task == "commands":
-        validation = metrics["evaluations"][0]
-        classes = list(validation["per_class"])
-        training.confusion_matrix(validation["confusion"], classes, out / "confusion.png")
-    else:
-        training.detection_curve({recipe.name: metrics["evaluations"][0]}, out / "detection.png")
+    history = trainer.state.history
+    floats = [row["accuracy_float"] for row in history if "accuracy_float" in row]
+    return Metrics(
+        model_bytes=len(data),
+        parameters=parameters(trainer.network),
+        seed=trainer.recipe.seed,
+        training_seconds=round(trainer.state.seconds),
+        seconds_waiting_for_features=round(trainer.versions.waited_s),
+        validation=trainer.state.best_figures,
+        epochs=len(history),
+        float_accuracy=max(floats, default=None),
+        accuracy_last_epoch=history[-1].get("accuracy_quantized"),
+        evaluations=tuple(task.evaluations(data)),
+    )

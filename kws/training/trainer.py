@@ -1,4 +1,4 @@
-"""The training loop: stages, checkpoints that survive a kill, the choice of the best epoch.
+"""The training loop: stages of epochs, each with a checkpoint that survives a kill.
 
 A task brings data, loss and validation; the loop neither knows words nor files. Everything random
 is drawn from (seed, epoch), so a run that was killed and resumed ends with the same bytes.
@@ -15,25 +15,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kws.engine import batch
 from kws.errors import ConfigError, CorpusError
 from kws.network.fastgrnn import FastCell
 from kws.network.network import Network
-from kws.network.quantized import Normalization, QuantizedNetwork, keep_largest
+from kws.network.quantized import Normalization, QuantizedNetwork
+from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.settings.stages import Stage, stages_of
 from kws.support.progress import progress
 from kws.support.threads import one_thread
-from kws.training.checkpoint import fingerprint, read_checkpoint, write_checkpoint
+from kws.training.checkpoint import fingerprint, is_stalled, read_checkpoint, write_checkpoint
 from kws.training.copies import Versions
 from kws.training.distributed import Group, device_of
 from kws.training.feature_store import FeatureStore
-from kws.training.optimizers import Groups, ScheduledOptimizer
+from kws.training.optimizers import ScheduledOptimizer, annealing_of
+from kws.training.pieces import run_in_pieces
+from kws.training.run_folder import CHECKPOINT
 from kws.training.spec_augment import masked
+from kws.training.state import TrainingState
 from kws.training.task import Task, Teacher
 
-CHECKPOINT = "checkpoint.pt"
 GRADIENT_NORM = 1.0
-STEP_RATE_SHARE = 0.3  # learning rate of the quantizers' steps, against the weights'
 
 
 class Trainer:
@@ -71,12 +74,9 @@ class Trainer:
         self.batches = len(labels) // self.batch_size
         self.examples = fingerprint(first_features, labels)
         self.normalization = Normalization.of(first_features)
+        network.begin_at_rest(self.normalization(batch.silence(recipe.features)))
         self.calibration = first_features[:: max(1, len(first_features) // 512)]
-        self.quantized: QuantizedNetwork | None = None
-        self.masks: dict[str, Tensor] = {}
-        self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {}
-        self.seconds = 0.0
+        self.state = TrainingState(network, self._quantizer)
 
     def run(self) -> bytes | None:
         """Train to the end, from the checkpoint where there is one; return the best model file."""
@@ -87,7 +87,7 @@ class Trainer:
         bar: Iterator[int] = iter(range(total))
         if self.group.is_first:
             bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
-        for _ in range(len(self.history)):
+        for _ in range(len(self.state.history)):
             next(bar, None)
         # FastGRNN's frames come one after another: a second thread takes its time for nothing.
         is_ours = isinstance(self.network.cell, FastCell)
@@ -99,46 +99,46 @@ class Trainer:
                 self._stage(number, stages[number], first, kept if is_begun else None, bar)
         for _ in bar:
             pass
-        return self.best.get("model")
+        return self.state.best.get("model")
 
     def _stage(
         self, number: int, stage: Stage, first: int, kept: dict[str, Any] | None, bar: Iterator[int]
     ) -> None:
+        state = self.state
         if first == 0:
-            self.best = {}
-        if stage.quantized and self.quantized is None:
-            self.quantized = self._quantizer()
+            state.begin(stage)
         optimizer = self._optimizer(stage)
         if kept is not None:
             optimizer.load_state_dict(kept["optimizer"])
         for epoch in range(first, stage.epochs):
-            if self._is_stalled(epoch):
+            if is_stalled(self.recipe, state.best, epoch):
                 break
-            started = time.perf_counter()
-            loss = self._epoch(stage, len(self.history), optimizer)
-            self.group.check_equal(self._parameters())
-            figures = self.group.from_first(self._validate(stage) if self.group.is_first else None)
-            self.seconds += time.perf_counter() - started
-            row = {
-                "epoch": len(self.history) + 1,
-                "stage": stage.name,
-                "loss": loss,
-                "learning_rate": optimizer.learning_rate,
-                **figures,
-            }
-            self.history.append(row)
-            self._remember_best(epoch, figures)
+            row, figures = self._trained_epoch(stage, optimizer)
+            state.history.append(row)
+            state.remember_best(epoch, figures)
             if self.group.is_first:
                 self._write_checkpoint(number, epoch, optimizer)
                 self.log(row)
             next(bar, None)
-        self._state().load_state_dict(self.best["state"])
-        if stage.name == "thresholding":
-            self._sparsify(stage)  # the best epoch has a support of its own
+        state.restore_best(stage)
 
-    def _is_stalled(self, epoch: int) -> bool:
-        patience = self.recipe.schedule.patience
-        return bool(patience and self.best and epoch - self.best["epoch"] > patience)
+    def _trained_epoch(
+        self, stage: Stage, optimizer: ScheduledOptimizer
+    ) -> tuple[dict[str, Any], dict[str, float]]:
+        """Train and validate once; returns the row of the history, and the validation figures."""
+        started = time.perf_counter()
+        loss = self._epoch(stage, len(self.state.history), optimizer)
+        self.group.check_equal(self.state.parameters)
+        figures = self.group.from_first(self._validate(stage) if self.group.is_first else None)
+        self.state.seconds += time.perf_counter() - started
+        row = {
+            "epoch": len(self.state.history) + 1,
+            "stage": stage.name,
+            "loss": loss,
+            "learning_rate": optimizer.learning_rate,
+            **figures,
+        }
+        return row, figures
 
     def _quantizer(self) -> QuantizedNetwork:
         quantized = QuantizedNetwork(
@@ -152,37 +152,28 @@ class Trainer:
         quantized.detector = self.recipe.detector
         return quantized
 
-    def _state(self) -> nn.Module:
-        return self.quantized if self.quantized is not None else self.network
+    def model(self, detector: DetectorConfig) -> bytes:
+        """Return the file of the trained model with this detector."""
+        assert self.state.quantized is not None  # there was a quantized stage
+        self.state.quantized.detector = detector
+        return self.state.quantized.encode()
 
     def _optimizer(self, stage: Stage) -> ScheduledOptimizer:
-        schedule, rate = self.recipe.schedule, stage.learning_rate
-        annealing = schedule.quantized_annealing if stage.quantized else "cosine"
-        if stage.name == "float":
-            annealing = schedule.annealing
-        elif schedule.annealing == "step" and not stage.quantized:
-            annealing = "step"
-        groups: Groups = [{"params": list(self.network.parameters())}]
-        if stage.quantized:
-            assert self.quantized is not None
-            log_steps = [p for n, p in self.quantized.named_parameters() if n.endswith("log_step")]
-            groups.append({"params": log_steps, "lr": rate * STEP_RATE_SHARE, "weight_decay": 0.0})
+        schedule = self.recipe.schedule
         return ScheduledOptimizer(
             schedule.optimizer,
-            groups,
-            learning_rate=rate,
+            self.state.parameter_groups(stage),
+            learning_rate=stage.learning_rate,
             weight_decay=schedule.weight_decay,
             steps=stage.epochs * self.batches,
-            annealing=annealing,
+            annealing=annealing_of(schedule, stage),
             drop_at=stage.drop_at,
         )
 
     def _epoch(self, stage: Stage, epoch: int, optimizer: ScheduledOptimizer) -> float:
+        """Take every batch once, and return the mean loss."""
         features, labels = self.versions(epoch)
-        answers = None
-        if self.teacher is not None:
-            index = epoch % self.recipe.schedule.versions
-            answers = self.teacher.answers(index, labels.shape[1])
+        answers = self._answers(epoch, labels)
         torch.manual_seed((self.recipe.seed * 1_000_003 + epoch) % 2**63)  # dropout's
         size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
@@ -191,13 +182,11 @@ class Trainer:
             rows = self.group.share(np.sort(order[first : first + size]))
             optimizer.zero_grad()
             if len(rows):
-                logits = self._logits(stage, features[rows])
-                loss = self.task.loss(logits, torch.from_numpy(labels[rows]).to(logits.device))
-                if self.teacher is not None and answers is not None:
-                    loss = self.teacher.loss(loss, logits, answers[rows])
+                given = None if answers is None else answers[rows]
+                loss = self._loss(stage, features[rows], labels[rows], given)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.item() * len(rows) / size
-            self.group.sum_gradients(self._parameters(), len(rows) / size)
+            self.group.sum_gradients(self.state.parameters, len(rows) / size)
             if not math.isfinite(total):
                 raise ConfigError(
                     f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
@@ -205,16 +194,27 @@ class Trainer:
                 )
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
             optimizer.step()
-            self._sparsify(stage)
+            self.state.sparsify(stage)
         return self.group.sum(total) / max(1, len(order) // size)
 
-    def _parameters(self) -> list[nn.Parameter]:
-        return list(self._state().parameters())
+    def _answers(self, epoch: int, labels: np.ndarray) -> np.ndarray | None:
+        if self.teacher is None:
+            return None
+        return self.teacher.answers(epoch % self.recipe.schedule.versions, labels.shape[1])
+
+    def _loss(
+        self, stage: Stage, features: np.ndarray, labels: np.ndarray, answers: np.ndarray | None
+    ) -> Tensor:
+        logits = self._logits(stage, features)
+        loss = self.task.loss(logits, torch.from_numpy(labels).to(logits.device))
+        if self.teacher is not None and answers is not None:
+            loss = self.teacher.loss(loss, logits, answers)
+        return loss
 
     def _logits(self, stage: Stage, features: np.ndarray) -> Tensor:
         if stage.quantized:
-            assert self.quantized is not None
-            logits: Tensor = self.quantized(features)
+            assert self.state.quantized is not None
+            logits: Tensor = self.state.quantized(features)
             return logits
         inputs = self.normalization(features, self.device)
         if self.network.training:
@@ -223,74 +223,27 @@ class Trainer:
         logits = self.network(inputs)
         return logits
 
-    def _sparsify(self, stage: Stage) -> None:
-        """Iterative hard thresholding; afterwards the support that it found stays fixed."""
-        cell = self.network.cell
-        if min(stage.density_w, stage.density_u) == 1.0 or not isinstance(cell, FastCell):
-            return
-        for kind, factors, density in (
-            ("W", cell.W, stage.density_w),
-            ("U", cell.U, stage.density_u),
-        ):
-            for i, factor in enumerate(factors):
-                if stage.name == "thresholding" or f"{kind}{i}" not in self.masks:
-                    self.masks[f"{kind}{i}"] = keep_largest(factor, density)
-                factor.data.mul_(self.masks[f"{kind}{i}"])
-
     def _validate(self, stage: Stage) -> dict[str, float]:
         def run(features: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
-                parts = [
-                    self._logits(stage, part).cpu()
-                    for part in np.array_split(features, pieces(features))
-                ]
-                return torch.cat(parts).numpy()
+            return run_in_pieces(lambda part: self._logits(stage, part), features)
 
-        model = self.quantized.encode() if stage.quantized and self.quantized else None
+        model = self.state.encode() if stage.quantized else None
         self.network.eval()  # a peer's batch normalization
         figures = self.task.validate(run, model)
         self.network.train()
         return figures
 
-    def _remember_best(self, epoch: int, figures: dict[str, float]) -> None:
-        if not self.best or figures["score"] > self.best["figures"]["score"]:
-            state = {k: v.detach().clone() for k, v in self._state().state_dict().items()}
-            model = self.quantized.encode() if self.quantized is not None else None
-            self.best = {"epoch": epoch, "figures": figures, "state": state, "model": model}
-
     def _identity(self) -> dict[str, str]:
         return {"recipe": self.recipe.to_toml(), "examples": self.examples}
 
     def _write_checkpoint(self, stage: int, epoch: int, optimizer: ScheduledOptimizer) -> None:
-        content = {
-            **self._identity(),
-            "stage": stage,
-            "epoch": epoch,
-            "is_quantized": self.quantized is not None,
-            "state": self._state().state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "masks": self.masks,
-            "best": self.best,
-            "history": self.history,
-            "seconds": self.seconds,
-        }
+        content = {**self._identity(), **self.state.content(stage, epoch, optimizer)}
         write_checkpoint(self.folder / CHECKPOINT, content)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path = self.folder / CHECKPOINT
         kept = read_checkpoint(path, self._identity()) if self.group.is_first else None
         kept = cast("dict[str, Any] | None", self.group.from_first(kept))
-        if kept is None:
-            return None
-        self.history, self.best = kept["history"], kept["best"]
-        self.masks, self.seconds = kept["masks"], kept["seconds"]
-        if kept["is_quantized"]:
-            self.quantized = self._quantizer()
-        self._state().load_state_dict(kept["state"])
+        if kept is not None:
+            self.state.load(kept)
         return kept
-
-
-def pieces(features: np.ndarray) -> int:
-    """Return in how many parts to run features, to bound their memory; none leaves lanes idle."""
-    clips, frames = len(features), int(features.shape[1])
-    return max(1, min(clips * frames // 50_000, clips // 32))

@@ -1,42 +1,40 @@
 """The wake-word task: one phrase against everything else, in windows cut from streams."""
 
+import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kws.audio.level import speech_span
-from kws.audio.samples import Samples
-from kws.audio.word import phrases as cut_phrases
 from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.engine import batch
 from kws.engine.model_file import parse
 from kws.errors import CorpusError
-from kws.evaluation.operating_points import stream_verdict
+from kws.evaluation.operating_points import cheapest_threshold
 from kws.evaluation.recording_stream import Stream, build_stream
+from kws.evaluation.stream import evaluate_stream
+from kws.report.training import detection_curve
+from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.training.feature_store import Examples
+from kws.training.run_folder import DETECTION
 from kws.training.task import Run
+from kws.training.windows import WindowCutter
 
 BATCH_WINDOWS = 256
-BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
-AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
-TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech around them
-PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
-PARTIAL_LENGTH = (0.25, 0.55)
-LEAST_HOURS = 1.0
-# Log-odds of the thresholds at which validation weighs misses against false accepts.
-TRIED_LOG_ODDS = np.arange(-2.0, 10.01, 0.25)
 
 
 class WakeTask:
     """Windows with the phrase and without it; the highest logit of a window decides."""
+
+    can_teach: ClassVar[bool] = False
 
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where a split has no positives or no negatives, or a clip is both."""
@@ -54,23 +52,10 @@ class WakeTask:
         self._noise_paths = noise["train"]
         self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz, unread={})
         phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz, unread={})
-        self._phrases = cut_phrases(phrases, self._window, rate_hz)
         talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz, unread={})
-        tail = np.zeros(self._window, np.int16)
-        # As recorded, and with the pauses cut out: single words in a row come near fluent speech.
-        self._talk = np.concatenate([*talk, tail])
-        self._fluent_talk = np.concatenate([*map(self._trimmed, talk), tail])
+        self._cutter = WindowCutter(data, recipe.features, phrases, talk)
         self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
         self._streams: dict[str, Stream] = {}
-
-    @property
-    def _window(self) -> int:
-        return round(self.recipe.data.window_s * self._rate_hz)
-
-    def _trimmed(self, samples: Samples) -> Samples:
-        """A recording from the first to the last sound within 30 dB of its loudest."""
-        first, last = speech_span(samples, self._rate_hz)
-        return samples[first:last]
 
     @property
     def identity(self) -> str:
@@ -86,44 +71,14 @@ class WakeTask:
         rng = np.random.default_rng([self.recipe.data.augmentation_seed, 2, index])
         data = self.recipe.data
         for count, cut in (
-            (data.positive_windows, self._positive_window),
-            (data.negative_windows, self._negative_window),
+            (data.positive_windows, self._cutter.positive),
+            (data.negative_windows, self._cutter.negative),
         ):
             for first in range(0, count, BATCH_WINDOWS):
                 cuts = [cut(rng) for _ in range(min(BATCH_WINDOWS, count - first))]
                 varied = self._augment(np.stack([window for window, _ in cuts]), rng)
                 features = batch.features_batch(varied, self.recipe.features)
                 yield features, np.array([frame for _, frame in cuts], np.int64)
-
-    def _positive_window(self, rng: np.random.Generator) -> tuple[Samples, int]:
-        phrase = self._phrases[rng.integers(len(self._phrases))]
-        window = np.zeros(self._window, np.int16)
-        after = round(rng.uniform(*AFTER_S) * self._rate_hz)
-        phrase = phrase[: self._window]
-        end = max(len(phrase), self._window - after)
-        start = end - len(phrase)
-        window[start:end] = phrase
-        pause = round(rng.uniform(*BEFORE_S) * self._rate_hz)
-        if rng.random() < TALK_BEFORE and start > pause:
-            window[: start - pause] = self._crop(start - pause, rng)
-        if rng.random() < TALK_AFTER:
-            window[end:] = self._crop(self._window - end, rng)
-        return window, max(1, (start + end) // 2 // self.recipe.features.hop_length)
-
-    def _negative_window(self, rng: np.random.Generator) -> tuple[Samples, int]:
-        window = self._crop(self._window, rng)
-        if rng.random() < PARTIAL_SHARE:
-            phrase = self._phrases[rng.integers(len(self._phrases))][: self._window]
-            part = phrase[: round(rng.uniform(*PARTIAL_LENGTH) * len(phrase))]
-            start = rng.integers(self._window - len(part) + 1)
-            window = np.zeros(self._window, np.int16)
-            window[start : start + len(part)] = part
-        return window, 0
-
-    def _crop(self, length: int, rng: np.random.Generator) -> Samples:
-        talk = self._fluent_talk if rng.random() < self.recipe.data.fluent_share else self._talk
-        start = rng.integers(len(talk) - length + 1)
-        return np.array(talk[start : start + length])
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Binary cross-entropy of the window's highest logit, of a phrase's from its middle on.
@@ -157,18 +112,18 @@ class WakeTask:
     @cached_property
     def _validation_windows(self) -> Examples:
         """Every validation positive, and the negatives cut one window after the other."""
-        stream = self.stream("validation")
-        samples = np.concatenate([stream.samples, np.zeros(self._window, np.int16)])
+        stream, length = self.stream("validation"), self._cutter.length
+        samples = np.concatenate([stream.samples, np.zeros(length, np.int16)])
         starts, labels = [], []
         for clip in stream.clips:
             if clip.word is not None:
-                starts.append(max(0, clip.end - self._window + self._rate_hz // 4))
+                starts.append(max(0, clip.end - length + self._rate_hz // 4))
                 labels.append(1)
             else:
-                cuts = list(range(clip.start, clip.end, self._window))
+                cuts = list(range(clip.start, clip.end, length))
                 starts += cuts
                 labels += [0] * len(cuts)
-        windows = np.stack([samples[s : s + self._window] for s in starts])
+        windows = np.stack([samples[s : s + length] for s in starts])
         features = batch.features_batch(windows, self.recipe.features)
         return features, np.array(labels, np.int64)
 
@@ -185,25 +140,29 @@ class WakeTask:
         return self._streams[split]
 
     def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
-        """Return the posterior at which the validation stream costs least, and the figures there.
-
-        The cost is the miss rate plus `false_accept_cost` for each false accept an hour, of which a
-        shorter stream counts as one: minutes of near misses are not what an hour of life is like.
-        Where several thresholds cost the same, the middle one has the most room on both sides.
-        """
+        """Return the posterior that costs least on the validation stream, and the figures there."""
         stream, loaded = self.stream("validation"), parse(model)
         scores = batch.scores_of(loaded, self._stream_features)
-        rows = []
-        for log_odds in TRIED_LOG_ODDS:
-            threshold = 1 / (1 + math.exp(-log_odds))
-            verdict = stream_verdict(loaded, stream, scores, threshold)
-            miss_rate = len(verdict.missed) / len(stream.positives)
-            rate = len(verdict.false_accepts) / max(stream.negative_hours, LEAST_HOURS)
-            cost = miss_rate + self.recipe.data.false_accept_cost * rate
-            rows.append((threshold, {"cost": cost, "miss_rate": miss_rate, "per_hour": rate}))
-        least = min(figures["cost"] for _, figures in rows)
-        best = [row for row in rows if row[1]["cost"] <= least + 1e-9]
-        return best[len(best) // 2]
+        return cheapest_threshold(loaded, stream, scores, self.recipe.data.false_accept_cost)
+
+    @property
+    def taught(self) -> None:
+        """Only command words are taught by others."""
+
+    def detector(self, model: bytes) -> DetectorConfig:
+        """The recipe's, with the threshold that costs least on validation."""
+        chosen, _ = self.choose_threshold(model)
+        asked = self.recipe.detector
+        return dataclasses.replace(asked, threshold=chosen, release=min(asked.release, chosen))
+
+    def evaluations(self, model: bytes) -> list[dict[str, Any]]:
+        """Misses and false accepts on the clips that are held out for testing."""
+        clips = self.positives["testing"], self.negatives["testing"]
+        return [{"name": "held-out clips", **evaluate_stream(parse(model), *clips)}]
+
+    def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
+        """Draw misses against false accepts."""
+        detection_curve({self.recipe.name: evaluations[0]}, folder / DETECTION)
 
 
 def smoothed(logits: Tensor, shift: int) -> Tensor:

@@ -6,7 +6,7 @@
 #include "check.h"
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "port.h"
 
 #define FNV_BASIS 2166136261u
@@ -40,7 +40,7 @@ static void put(const char *name, uint32_t value) {
 /* The stages one after another, in the order of kws_spotter_process(). */
 static void frame(kws_spotter *s) {
     int16_t features_q7[KWS_MAX_FEATURES], logits_q10[KWS_MAX_CLASSES];
-    kws_mfcc_compute(&s->mfcc, &s->model.features, features_q7);
+    kws_framing_features(&s->framing, &s->model.features, features_q7);
     hash(&features_hash, features_q7, s->model.features.n_features);
     kws_fastgrnn_step(&s->fastgrnn, &s->model, features_q7, logits_q10);
     hash(&hidden_hash, s->fastgrnn.hidden_q15, s->model.hidden);
@@ -53,8 +53,8 @@ static void frame(kws_spotter *s) {
 
 static void by_stages(const int16_t *samples, size_t count) {
     for (size_t used = 0; used < count;) {
-        used += kws_mfcc_fill(&spotter.mfcc, samples + used, count - used);
-        if (!kws_mfcc_lacking(&spotter.mfcc)) frame(&spotter);
+        used += kws_framing_fill(&spotter.framing, samples + used, count - used);
+        if (!kws_framing_lacking(&spotter.framing)) frame(&spotter);
     }
 }
 
@@ -78,7 +78,8 @@ static int play(void (*to)(const int16_t *samples, size_t count)) {
     int sound = kws_open("recording.raw");
     if (sound < 0) return 1;
     kws_spotter_reset(&spotter);
-    for (size_t bytes; (bytes = kws_read(sound, samples, sizeof samples)) != 0;) to(samples, bytes / sizeof *samples);
+    for (size_t bytes; (bytes = kws_read(sound, samples, sizeof samples)) != 0;)
+        to(samples, bytes / sizeof *samples);
     return 0;
 }
 

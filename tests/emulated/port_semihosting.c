@@ -4,7 +4,9 @@
 
 void kws_put(const char *text) { kws_semihosting_write(text); }
 int kws_open(const char *name) { return kws_semihosting_open(name); }
-size_t kws_read(int file, void *bytes, size_t count) { return kws_semihosting_read(file, bytes, count); }
+size_t kws_read(int file, void *bytes, size_t count) {
+    return kws_semihosting_read(file, bytes, count);
+}
 
 #if defined(__FLASH) && !defined(__STRICT_ANSI__)
 static const KWS_FLASH uint8_t place[KWS_FLASH_PLACE_BYTES] = {0};

@@ -18,7 +18,7 @@ EXTREMES = np.array([-32768, -4000, -1, 0, 1, 4000, 32767])
 
 def assert_no_integer_differs(model: model_file.Model, features: np.ndarray) -> None:
     logits, states = batch.network_batch(model, features, hidden=True)
-    hidden, own_logits = network.run(read_weights(model), features)
+    hidden, own_logits = network.run(read_weights(model), features, batch.silence(model.features))
     np.testing.assert_array_equal(hidden.numpy(), states)
     np.testing.assert_array_equal(own_logits.numpy(), logits)
 

@@ -4,6 +4,9 @@
 dull or bright, and `_silence_` else.  With them a test can say beforehand what must be detected.
 """
 
+import struct
+import zlib
+
 import numpy as np
 
 from kws.engine.batch import features
@@ -68,3 +71,11 @@ def two_words():
     classifier = [[64, 127], [64, -127], [-127, 0]]
     detector = DetectorConfig(smoothing_shift=1, threshold=0.8, release=0.4, refractory_frames=25)
     return _model(("low", "high", "_silence_"), classifier, detector)
+
+
+def foreign_word(word):
+    """Return `wake_word()` with a word that we would refuse to write, and others may not."""
+    data = wake_word("x" * 9)
+    body = data[:-4].replace(b"x" * 9 + b"\0", word.encode("utf-8", "surrogateescape") + b"\0")
+    sized = body[:6] + struct.pack("<H", len(body) + 4) + body[8:]
+    return sized + struct.pack("<I", zlib.crc32(sized))

@@ -1,5 +1,5 @@
-/* Arduino Uno (ATmega328P, 16 MHz): a microphone amplifier on A0, the LED of pin 13, the serial line
- * of its USB plug at 115,200 bits/s. README.md beside this file has the wiring. */
+/* Arduino Uno (ATmega328P, 16 MHz): a microphone amplifier on A0, the LED of pin 13, the serial
+ * line of its USB plug at 115,200 bits/s. README.md beside this file has the wiring. */
 #include <avr/eeprom.h>
 #include <avr/interrupt.h>
 #include <avr/io.h>
@@ -10,12 +10,14 @@
 #include "sampler.h"
 
 #define BAUD 115200
-#define MODEL_AT 0x6400 /* kws deploy puts models here, above the program and below the boot loader */
+/* kws deploy puts models here, above the program and below the boot loader */
+#define MODEL_AT 0x6400
 #define MODEL_CAPACITY 0xd00
 #define SLOT_BYTES 32 /* of EEPROM, for a record of settings */
 
 static kws_app app;
-static uint8_t was_watchdog __attribute__((section(".noinit"))); /* set before the others are cleared */
+/* set before the others are cleared */
+static uint8_t was_watchdog __attribute__((section(".noinit")));
 
 /* Before main: the watchdog still runs after it has restarted the chip. */
 __attribute__((naked, used, section(".init3"))) static void before_main(void) {

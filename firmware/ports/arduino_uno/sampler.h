@@ -3,9 +3,10 @@
 #define SAMPLER_H
 
 #define CYCLES_PER_SAMPLE 2000 /* 16 MHz / 8 kHz */
-#define RING_SAMPLES 176 /* 22 ms: a frame's time, with the largest model, and a line's; at most 255 */
+/* 22 ms: a frame's time, with the largest model, and a line's; at most 255 */
+#define RING_SAMPLES 176
 #define BLOCK_SAMPLES 16 /* handed over at a time, or more; the ring is a multiple of it */
-#define TYPED_BYTES 16 /* of the serial line, a power of two */
+#define TYPED_BYTES 16   /* of the serial line, a power of two */
 
 /* General-purpose registers of the chip, one cycle away. */
 #define WAITING GPIOR0 /* samples in the ring */

@@ -4,11 +4,12 @@
  *                                        [--eeprom FILE] [--cut N MASK] [--stall SECONDS]
  *
  * recording.raw: int16 little endian at 8 kHz; the ADC sees its ten highest bits. What the board
- * prints goes to stdout; the last line is the account of cycles and memory, as JSON behind "simulated".
- * --exact looks at the stack after every instruction; --profile also writes the cycles spent at each
- * address. --eeprom FILE keeps the settings from run to run. --cut N MASK ends the run, as a loss of power
- * would, within the Nth write of a byte to it: the byte is left as what was written | MASK, with 255 erased,
- * with 0 whole; the account then has "cut": 1. --stall SECONDS stops the timer that samples: what hangs. */
+ * prints goes to stdout; the last line is the account of cycles and memory, as JSON behind
+ * "simulated". --exact looks at the stack after every instruction; --profile also writes the cycles
+ * spent at each address. --eeprom FILE keeps the settings from run to run. --cut N MASK ends the
+ * run, as a loss of power would, within the Nth write of a byte to it: the byte is left as what was
+ * written | MASK, with 255 erased, with 0 whole; the account then has "cut": 1. --stall SECONDS
+ * stops the timer that samples: what hangs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,19 +57,24 @@ static void read_recording(const char *name) {
     samples = ftell(file) / 2;
     rewind(file);
     recording = malloc((size_t)samples * 2 + 2);
-    if (recording == NULL || fread(recording, 2, (size_t)samples, file) != (size_t)samples) fail("cannot read", name);
+    if (recording == NULL || fread(recording, 2, (size_t)samples, file) != (size_t)samples)
+        fail("cannot read", name);
     fclose(file);
 }
 
-/* A conversion begins: the voltage of the next sample, rounded up, so that the ADC's division by its
- * reference gives back the code. */
+/* A conversion begins: the voltage of the next sample, rounded up, so that the ADC's division by
+ * its reference gives back the code. */
 static void convert(struct avr_irq_t *irq, uint32_t value, void *unused) {
     (void)irq, (void)value, (void)unused;
-    long code = conversions >= 0 && conversions < samples ? ((long)recording[conversions] + 32768) >> 6 : 512;
-    avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0), (uint32_t)((code * VREF_MV + 1022) / 1023));
+    long code = conversions >= 0 && conversions < samples
+                    ? ((long)recording[conversions] + 32768) >> 6
+                    : 512;
+    avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0),
+                  (uint32_t)((code * VREF_MV + 1022) / 1023));
     if (conversions++ > 1) {
         unsigned long long apart = avr->cycle - last_conversion;
-        unsigned long long off = apart > SAMPLE_CYCLES ? apart - SAMPLE_CYCLES : SAMPLE_CYCLES - apart;
+        unsigned long long off = apart > SAMPLE_CYCLES ? apart - SAMPLE_CYCLES
+                                                       : SAMPLE_CYCLES - apart;
         if (off > jitter) jitter = off;
     }
     last_conversion = avr->cycle;
@@ -145,8 +151,10 @@ static void set_up(const char *image) {
     flags &= ~(uint32_t)(AVR_UART_FLAG_STDIO | AVR_UART_FLAG_POOL_SLEEP);
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
     avr_register_io_write(avr, EECR, eeprom_write, NULL);
-    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER), convert, NULL);
-    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), transmit, NULL);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER), convert,
+                            NULL);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
+                            transmit, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('B'), 2), work_pin, NULL);
     memset(avr->data + 0x100, PAINT, avr->ramend - 0x100 + 1u);
     lowest_stack = avr->ramend;
@@ -159,19 +167,22 @@ static void keep_eeprom(const char *name, int is_end) {
     if (file == NULL && !is_end) return;
     if (file == NULL) fail("cannot write", name);
     if (is_end) avr_ioctl(avr, AVR_IOCTL_EEPROM_GET, &all), fwrite(bytes, 1, sizeof bytes, file);
-    else if (fread(bytes, 1, sizeof bytes, file) == sizeof bytes) avr_ioctl(avr, AVR_IOCTL_EEPROM_SET, &all);
+    else if (fread(bytes, 1, sizeof bytes, file) == sizeof bytes)
+        avr_ioctl(avr, AVR_IOCTL_EEPROM_SET, &all);
     fclose(file);
 }
 
 static void spoil_written_byte(void) {
     uint8_t byte;
-    avr_eeprom_desc_t one = {.ee = &byte, .offset = (uint16_t)(avr->data[EEARL] | avr->data[EEARL + 1] << 8), .size = 1};
+    avr_eeprom_desc_t one = {
+        .ee = &byte, .offset = (uint16_t)(avr->data[EEARL] | avr->data[EEARL + 1] << 8), .size = 1};
     avr_ioctl(avr, AVR_IOCTL_EEPROM_GET, &one);
     byte = (uint8_t)(byte | cut_mask);
     avr_ioctl(avr, AVR_IOCTL_EEPROM_SET, &one);
 }
 
-/* The longest stretch of RAM that was never written: between the variables and the deepest stack. */
+/* The longest stretch of RAM that was never written: between the variables and the deepest
+ * stack. */
 static unsigned untouched(void) {
     unsigned longest_run = 0, run = 0;
     for (unsigned at = 0x100; at <= avr->ramend; at++) {
@@ -189,7 +200,8 @@ static void run(int count, char **lines, int exact) {
         avr_flashaddr_t pc = avr->pc;
         if (exact) avr->run_cycle_limit = avr->run_cycle_count = 1;
         int state = avr_run(avr);
-        if (state == cpu_Done || state == cpu_Crashed) fail("the program ended", state == cpu_Done ? "by itself" : "badly");
+        if (state == cpu_Done || state == cpu_Crashed)
+            fail("the program ended", state == cpu_Done ? "by itself" : "badly");
         if (exact && state == cpu_Running) spent[pc / 2 % (FLASH_BYTES / 2)] += avr->cycle - before;
         unsigned stack = avr->data[R_SPL] | (unsigned)avr->data[R_SPH] << 8;
         if (stack > 0x100 && stack < lowest_stack) lowest_stack = stack;
@@ -198,7 +210,8 @@ static void run(int count, char **lines, int exact) {
             avr->data[TIMER1_INTERRUPTS] = 0;
             stall_at = -1;
         }
-        if (next < count && (double)avr->cycle / FREQUENCY >= atof(lines[2 * next])) send_line(lines[2 * next++ + 1]);
+        if (next < count && (double)avr->cycle / FREQUENCY >= atof(lines[2 * next]))
+            send_line(lines[2 * next++ + 1]);
     }
 }
 
@@ -214,7 +227,10 @@ int main(int argc, char **argv) {
     char *lines[2 * MOST_LINES];
     const char *profile = NULL, *eeprom = NULL;
     int count = 0, exact = 0;
-    if (argc < 3) fail("usage:", "simulate image.hex recording.raw [--line SECONDS TEXT] [--exact] [--profile FILE] [--eeprom FILE] [--cut N MASK] [--stall S]");
+    if (argc < 3)
+        fail("usage:",
+             "simulate image.hex recording.raw [--line SECONDS TEXT] [--exact] [--profile FILE] "
+             "[--eeprom FILE] [--cut N MASK] [--stall S]");
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--line") == 0 && i + 2 < argc && count < MOST_LINES) {
             lines[2 * count] = argv[++i];
@@ -241,9 +257,11 @@ int main(int argc, char **argv) {
     if (is_cut) spoil_written_byte();
     if (eeprom) keep_eeprom(eeprom, 1);
     if (profile) write_profile(profile);
-    printf("\nsimulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
-           "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu, \"cut\": %d}\n",
-           (double)avr->cycle / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)avr->cycle, longest, untouched(),
-           avr->ramend - lowest_stack, jitter, is_cut);
+    printf(
+        "\nsimulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
+        "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu, "
+        "\"cut\": %d}\n",
+        (double)avr->cycle / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)avr->cycle,
+        longest, untouched(), avr->ramend - lowest_stack, jitter, is_cut);
     return 0;
 }

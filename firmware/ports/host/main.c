@@ -1,6 +1,7 @@
-/* Runs what boards run, for tests of what talks to them: app SAMPLES SETTINGS MODEL [MODEL]
- * SAMPLES is raw int16 at the rate of port.h, from the start again at its end, in real time; the line is standard
- * input and output, a pseudo-terminal for one; SETTINGS is a file in the place of flash. */
+/* Runs what boards run, for tests of what talks to them: app SAMPLES SETTINGS MODEL [MODEL] SAMPLES
+ * is raw int16 at the rate of port.h, from the start again at its end, in real time; the line is
+ * standard input and output, a pseudo-terminal for one; SETTINGS is a file in the place of
+ * flash. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
@@ -57,7 +58,8 @@ void kws_port_load(uint8_t slot, uint8_t *bytes, uint8_t count) {
     FILE *file = fopen(settings_file, "rb");
     memset(bytes, 0xff, count);
     if (file == NULL) return;
-    if (fseek(file, 256L * slot, SEEK_SET) == 0 && fread(bytes, 1, count, file) < count) bytes[0] = 0xff;
+    if (fseek(file, 256L * slot, SEEK_SET) == 0 && fread(bytes, 1, count, file) < count)
+        bytes[0] = 0xff;
     fclose(file);
 }
 
@@ -65,7 +67,8 @@ uint8_t kws_port_save(uint8_t slot, const uint8_t *bytes, uint8_t count) {
     FILE *file = fopen(settings_file, "r+b");
     if (file == NULL) file = fopen(settings_file, "w+b");
     if (file == NULL) return 0;
-    int is_whole = fseek(file, 256L * slot, SEEK_SET) == 0 && fwrite(bytes, 1, count, file) == count;
+    int is_whole = fseek(file, 256L * slot, SEEK_SET) == 0 &&
+                   fwrite(bytes, 1, count, file) == count;
     return (uint8_t)(fclose(file) == 0 && is_whole);
 }
 
@@ -79,7 +82,8 @@ int main(int count, char **arguments) {
     static kws_app app;
     static int16_t samples[BLOCK];
     struct timespec next;
-    if (count < 4 || count > 3 + KWS_APP_MODELS) return fprintf(stderr, "usage: app SAMPLES SETTINGS MODEL [MODEL]\n"), 2;
+    if (count < 4 || count > 3 + KWS_APP_MODELS)
+        return fprintf(stderr, "usage: app SAMPLES SETTINGS MODEL [MODEL]\n"), 2;
     FILE *sound = fopen(arguments[1], "rb");
     if (sound == NULL) return perror(arguments[1]), 1;
     settings_file = arguments[2];

@@ -1,4 +1,5 @@
-/* Pins of the micro:bit v2, from its schematic: 32 is P1.00. The LED is the display's top left one. */
+/* Pins of the micro:bit v2, from its schematic: 32 is P1.00. The LED is the display's top left
+ * one. */
 #ifndef BOARD_PINS_H
 #define BOARD_PINS_H
 

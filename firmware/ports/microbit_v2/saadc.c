@@ -1,4 +1,5 @@
-/* The microphone on the board: an analog one behind AIN3, at 16 kHz by the converter's own timer. */
+/* The microphone on the board: an analog one behind AIN3, at 16 kHz by the converter's own
+ * timer. */
 #include "board.h"
 #include "board_pins.h"
 #include "nrf52.h"

@@ -1,5 +1,5 @@
-/* From the microphone's interrupt to the main loop: a ring of blocks that DMA fills. A late processor
- * loses sound, never memory: the DMA's address only ever lies in the ring. */
+/* From the microphone's interrupt to the main loop: a ring of blocks that DMA fills. A late
+ * processor loses sound, never memory: the DMA's address only ever lies in the ring. */
 #include "board.h"
 
 int16_t microphone_blocks[BLOCKS][BLOCK_SAMPLES];

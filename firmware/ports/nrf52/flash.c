@@ -1,5 +1,6 @@
-/* Models and settings in flash. A page is erased in parts of 10 ms: the processor stands still during
- * each, and between two of them takes the microphone's interrupt, so that no block is missed. */
+/* Models and settings in flash. A page is erased in parts of 10 ms: the processor stands still
+ * during each, and between two of them takes the microphone's interrupt, so that no block is
+ * missed. */
 #include <string.h>
 
 #include "app.h"
@@ -18,7 +19,9 @@ const KWS_FLASH uint8_t *kws_port_model(uint8_t index, uint32_t *capacity) {
     return (const uint8_t *)(uintptr_t)(FLASH_MODELS + FLASH_MODEL_BYTES * index);
 }
 
-void kws_port_load(uint8_t slot, uint8_t *bytes, uint8_t count) { memcpy(bytes, slot_at(slot), count); }
+void kws_port_load(uint8_t slot, uint8_t *bytes, uint8_t count) {
+    memcpy(bytes, slot_at(slot), count);
+}
 
 static void wait_ready(void) {
     while (!(REG(NVMC_READY) & 1)) {}

@@ -6,7 +6,9 @@
 
 #define WATCHDOG_S 2u
 
-void kws_port_led(uint8_t is_on) { REG(is_on ? GPIO_SET(PIN_LED) : GPIO_CLEAR(PIN_LED)) = BIT(PIN_LED); }
+void kws_port_led(uint8_t is_on) {
+    REG(is_on ? GPIO_SET(PIN_LED) : GPIO_CLEAR(PIN_LED)) = BIT(PIN_LED);
+}
 
 void kws_port_watchdog(void) { REG(WATCHDOG_RELOAD) = WATCHDOG_WORD; }
 
@@ -17,7 +19,7 @@ static void start_watchdog(void) {
     REG(WATCHDOG_START) = 1;
 }
 
-/* The crystal: the microphone's rate and the line's hang on it. */
+/* The crystal: it gives the microphone and the line their rates. */
 static void start_crystal(void) {
     REG(CLOCK_HF_STARTED) = 0;
     REG(CLOCK_HF_START) = 1;

@@ -18,7 +18,7 @@
 #define GPIO_SET(pin) (GPIO(pin) + 0x508u)
 #define GPIO_CLEAR(pin) (GPIO(pin) + 0x50cu)
 #define GPIO_CONFIG(pin) (GPIO(pin) + 0x700u + 4u * ((pin) & 31u))
-#define GPIO_OUTPUT 3u /* output, input buffer off */
+#define GPIO_OUTPUT 3u                      /* output, input buffer off */
 #define GPIO_OUTPUT_STRONG (3u | (3u << 8)) /* high drive for 0 and 1 */
 #define GPIO_INPUT_PULL_UP (3u << 2)
 #define GPIO_INPUT_PULL_DOWN (1u << 2)

@@ -5,12 +5,14 @@ COMPILER := 12.2.1
 ROOT := ../../..
 BUILD ?= $(ROOT)/build/$(BOARD)
 NRF52 := ../nrf52
-SOURCES := $(MICROPHONE) $(wildcard $(NRF52)/*.c $(ROOT)/firmware/app/*.c $(ROOT)/firmware/src/*.c)
-HEADERS := $(wildcard *.h $(NRF52)/*.h $(ROOT)/firmware/app/*.h $(ROOT)/firmware/src/*.h $(ROOT)/firmware/include/*.h)
+ENGINE := $(ROOT)/firmware/src
+include $(ENGINE)/sources.mk
+SOURCES := $(MICROPHONE) $(wildcard $(NRF52)/*.c $(ROOT)/firmware/app/*.c) $(ENGINE_C)
+HEADERS := $(wildcard *.h $(NRF52)/*.h $(ROOT)/firmware/app/*.h) $(ENGINE_H)
 STRICT := -std=c99 -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Wundef -pedantic -Werror
 CORE := -O2 -mcpu=cortex-m4 -mthumb -ffreestanding -fno-tree-loop-distribute-patterns \
         -ffunction-sections -fdata-sections -DFLASH_BASE=$(FLASH_BASE)u
-INCLUDES := -I. -I$(NRF52) -I$(ROOT)/firmware/app -I$(ROOT)/firmware/include -I$(ROOT)/firmware/src
+INCLUDES := -I. -I$(NRF52) -I$(ROOT)/firmware/app -I$(ROOT)/firmware/include -I$(ENGINE)
 DEFINED := $(foreach name,FLASH_BASE RAM_BYTES RAM_SKIPPED,-Wl,--defsym=$(name)=$($(name)))
 
 .PHONY: all

@@ -5,7 +5,8 @@
 extern uint32_t data_image[], data_start[], data_end[], bss_start[], bss_end[];
 extern uint32_t stack_top[];
 
-static void stop(void) { /* a fault, or an interrupt that nobody asked for: the watchdog restarts us */
+/* a fault, or an interrupt that nobody asked for: the watchdog restarts us */
+static void stop(void) {
     for (;;) {}
 }
 
@@ -15,13 +16,16 @@ typedef struct {
     handler handlers[15 + 32];
 } vector_table;
 
+/* clang-format off */
 static const vector_table vectors __attribute__((section(".vectors"), used)) = {
     stack_top,
     {start, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop,
      /* 0 */ stop, stop, uart_interrupt, stop, stop, stop, stop, microphone_interrupt,
-     /* 8 */ stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop, stop,
+     /* 8 */ stop, stop, stop, stop, stop, stop, stop, stop,
+     /* 16 */ stop, stop, stop, stop, stop, stop, stop, stop,
      /* 24 */ stop, stop, stop, stop, stop, microphone_interrupt, stop, stop},
 };
+/* clang-format on */
 
 void start(void) {
     for (uint32_t *to = data_start, *from = data_image; to < data_end;) *to++ = *from++;

@@ -44,7 +44,7 @@ void uart_start(void) {
     REG(GPIO_CONFIG(PIN_UART_RX)) = GPIO_INPUT_PULL_UP;
     REG(UART_PIN_TX) = PIN_UART_TX;
     REG(UART_PIN_RX) = PIN_UART_RX;
-    REG(UART_CONFIG) = 0; /* no parity, no flow control */
+    REG(UART_CONFIG) = 0;        /* no parity, no flow control */
     REG(UART_BAUD) = 0x01d7e000; /* 115200 */
     REG(UART_ENABLE) = 4;
     REG(UART_INTERRUPTS) = UART_INTERRUPT_RX | UART_INTERRUPT_TX;
@@ -75,7 +75,8 @@ int kws_port_read(void) {
 uint8_t kws_port_baud(uint32_t bits_per_s) {
     static const struct {
         uint32_t rate, setting;
-    } rates[] = {{115200, 0x01d7e000}, {230400, 0x03afb000}, {460800, 0x075f7000}, {921600, 0x0ebedfa4}};
+    } rates[] = {
+        {115200, 0x01d7e000}, {230400, 0x03afb000}, {460800, 0x075f7000}, {921600, 0x0ebedfa4}};
     for (unsigned i = 0; i < sizeof rates / sizeof *rates; i++) {
         if (rates[i].rate != bits_per_s) continue;
         next_rate = rates[i].setting;

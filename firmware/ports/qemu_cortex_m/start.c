@@ -7,7 +7,8 @@
 #define CPACR (*(volatile uint32_t *)0xe000ed88u)
 #define CPACR_CP10_CP11 (15u << 20)
 
-extern uint32_t kws_stack_top, kws_data_load, kws_data_start, kws_data_end, kws_bss_start, kws_bss_end;
+extern uint32_t kws_stack_top, kws_data_load, kws_data_start, kws_data_end, kws_bss_start,
+    kws_bss_end;
 int main(void);
 void kws_reset(void);
 

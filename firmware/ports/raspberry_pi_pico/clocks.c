@@ -38,5 +38,6 @@ void clocks_start(void) {
     while (!(REG(CLK_SYS_SELECTED) & (1u << 1))) {}
     REG(CLK_PERI_CTRL) = CLK_ENABLE;
     REG(CLK_ADC_CTRL) = CLK_ENABLE;
-    leave_reset(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_DMA | RESET_ADC | RESET_PIO0 | RESET_UART0);
+    leave_reset(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_DMA | RESET_ADC | RESET_PIO0 |
+                RESET_UART0);
 }

@@ -14,7 +14,8 @@ extern const volatile uint16_t rom_functions, rom_lookup;
 
 static action rom(char first, char second) {
     lookup find = (lookup)(uintptr_t)rom_lookup;
-    return find((const uint16_t *)(uintptr_t)rom_functions, (uint32_t)first | (uint32_t)second << 8);
+    return find((const uint16_t *)(uintptr_t)rom_functions,
+                (uint32_t)first | (uint32_t)second << 8);
 }
 
 static const uint8_t *flash(uint32_t at) { return (const uint8_t *)(uintptr_t)(FLASH_START + at); }

@@ -1,5 +1,5 @@
-/* The application's line: the USB cable while a program has that port open, else the UART. What comes
- * in is read from both. */
+/* The application's line: the USB cable while a program has that port open, else the UART. What
+ * comes in is read from both. */
 #include "app.h"
 #include "board.h"
 #include "usb.h"

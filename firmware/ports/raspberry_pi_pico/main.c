@@ -10,7 +10,9 @@
 
 void kws_port_led(uint8_t is_on) { REG(is_on ? SIO_OUT_SET : SIO_OUT_CLEAR) = 1u << LED_PIN; }
 
-void kws_port_watchdog(void) { REG(WATCHDOG_LOAD) = 2u * WATCHDOG_US; /* it counts each tick twice */ }
+void kws_port_watchdog(void) {
+    REG(WATCHDOG_LOAD) = 2u * WATCHDOG_US; /* it counts each tick twice */
+}
 
 static void start_watchdog(void) {
     REG(PSM_WATCHDOG_SELECT) = PSM_ALL_BUT_OSCILLATORS;
@@ -21,7 +23,8 @@ static void start_watchdog(void) {
 /* What `kws deploy --microphone i2s` wrote. */
 static uint8_t wants_i2s(void) {
     const uint8_t *board = (const uint8_t *)(uintptr_t)(FLASH_START + FLASH_BOARD);
-    return board[0] == 'k' && board[1] == 'w' && board[2] == 's' && board[3] == 'b' && board[4] == 1;
+    return board[0] == 'k' && board[1] == 'w' && board[2] == 's' && board[3] == 'b' &&
+           board[4] == 1;
 }
 
 int main(void) {

@@ -1,7 +1,8 @@
 /* An analog microphone on GP26, or an I2S one (INMP441) on GP10 to GP12, at 16 kHz by DMA.
  *
  * Four channels fill a block each and start one another in a ring, for ever, without the processor:
- * every channel's address wraps within its own block, so a late processor loses sound, never memory. */
+ * every channel's address wraps within its own block, so a late processor loses sound, never
+ * memory. */
 #include "board.h"
 #include "port.h"
 #include "rp2040.h"
@@ -12,7 +13,8 @@
 #define I2S_CLOCK_PIN 10u /* word select is the next */
 #define I2S_DATA_PIN 12u
 #define POWER_SAVE_PIN 23u
-#define I2S_GAIN_SHIFT 12 /* 16 bits from bit 12 on: 24 dB above the microphone's own full scale */
+/* 16 bits from bit 12 on: 24 dB above the microphone's own full scale */
+#define I2S_GAIN_SHIFT 12
 /* In steps of 16 bits: 8 of the ADC's for its own noise; an I2S line without a chip is still. */
 #define ADC_FLAT_RANGE 128u
 #define I2S_FLAT_RANGE 0u
@@ -55,7 +57,8 @@ static void start_adc(void) {
 }
 
 /* 64 bit clocks a sample, two instructions each. Side-set: bit 0 the clock, bit 1 the word select.
- * The left word's first bit follows one clock after the select falls, its last after it has risen. */
+ * The left word's first bit follows one clock after the select falls, its last after it has
+ * risen. */
 #define SIDE(select, clock) ((select) << 12 | (clock) << 11)
 static const uint16_t i2s_program[] = {
     SIDE(0u, 0u) | 0xe03d, /*        set x, 29 */
@@ -76,10 +79,13 @@ static void start_i2s(void) {
     REG(PAD(I2S_DATA_PIN)) = PAD_INPUT_ENABLE | PAD_PULL_DOWN | PAD_SCHMITT;
     REG(PIO0_CLOCK) = (23u << 16) | (112u << 8); /* 48 MHz / 23.4375 = 128 * 16 kHz */
     REG(PIO0_EXEC) = (uint32_t)(I2S_LENGTH - 1) << 12;
-    REG(PIO0_SHIFT) = (1u << 31) | (1u << 16); /* a deeper FIFO; a word after 32 bits, highest first */
-    REG(PIO0_PINS) = (2u << 29) | (2u << 26) | (I2S_DATA_PIN << 15) | (I2S_CLOCK_PIN << 10) | (I2S_CLOCK_PIN << 5);
+    /* a deeper FIFO; a word after 32 bits, highest first */
+    REG(PIO0_SHIFT) = (1u << 31) | (1u << 16);
+    REG(PIO0_PINS) = (2u << 29) | (2u << 26) | (I2S_DATA_PIN << 15) | (I2S_CLOCK_PIN << 10) |
+                     (I2S_CLOCK_PIN << 5);
     REG(PIO0_INSTRUCTION) = 0xe083; /* set pindirs, 3 */
-    for (uint32_t pin = I2S_CLOCK_PIN; pin <= I2S_DATA_PIN; pin++) REG(GPIO_CTRL(pin)) = GPIO_FUNCTION_PIO0;
+    for (uint32_t pin = I2S_CLOCK_PIN; pin <= I2S_DATA_PIN; pin++)
+        REG(GPIO_CTRL(pin)) = GPIO_FUNCTION_PIO0;
     start_dma(PIO0_RX0, DMA_PACE_PIO0_RX0);
     REG(PIO0_CTRL) = 1;
 }
@@ -114,7 +120,8 @@ uint32_t microphone_wait(int16_t samples[BLOCK_SAMPLES]) {
             lost += late * BLOCK_SAMPLES;
         }
         const uint32_t *block = words[taken % BLOCKS];
-        for (uint32_t i = 0; i < BLOCK_SAMPLES; i++) samples[i] = uses_i2s ? from_i2s(block[i]) : from_adc(block[i]);
+        for (uint32_t i = 0; i < BLOCK_SAMPLES; i++)
+            samples[i] = uses_i2s ? from_i2s(block[i]) : from_adc(block[i]);
         if (filled - taken >= BLOCKS) continue; /* it was written over meanwhile */
         taken++;
         return lost;

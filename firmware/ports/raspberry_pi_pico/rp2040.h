@@ -119,10 +119,13 @@
 #define CLK_USB_CTRL 0x40008054u
 #define USB_MEMORY 0x50100000u /* the setup packet, control words, buffers */
 #define USB_MEMORY_BYTES 4096u
-#define USB_ENDPOINT_CONTROL(endpoint, to_host) (USB_MEMORY + 8u * (endpoint) + ((to_host) ? 0u : 4u))
-#define USB_BUFFER_CONTROL(endpoint, to_host) (USB_MEMORY + 0x80u + 8u * (endpoint) + ((to_host) ? 0u : 4u))
+#define USB_ENDPOINT_CONTROL(endpoint, to_host) \
+    (USB_MEMORY + 8u * (endpoint) + ((to_host) ? 0u : 4u))
+#define USB_BUFFER_CONTROL(endpoint, to_host) \
+    (USB_MEMORY + 0x80u + 8u * (endpoint) + ((to_host) ? 0u : 4u))
 /* Endpoint 0 has its one buffer, the others two each, 64 bytes apart. */
-#define USB_BUFFER(endpoint, to_host) ((endpoint) ? 0x180u + 128u * ((endpoint) - 1u) + 64u * (to_host) : 0x100u)
+#define USB_BUFFER(endpoint, to_host) \
+    ((endpoint) ? 0x180u + 128u * ((endpoint) - 1u) + 64u * (to_host) : 0x100u)
 #define USB_ADDRESS 0x50110000u
 #define USB_MAIN_CTRL 0x50110040u
 #define USB_SIE_CTRL 0x5011004cu

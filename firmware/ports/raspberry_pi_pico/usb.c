@@ -1,5 +1,5 @@
-/* The line as a serial port on the USB cable: full speed, class CDC ACM, which every system has a driver
- * for. RP2040 data sheet 4.1; USB 2.0 chapter 9; CDC 1.2, PSTN subclass. */
+/* The line as a serial port on the USB cable: full speed, class CDC ACM, which every system has a
+ * driver for. RP2040 data sheet 4.1; USB 2.0 chapter 9; CDC 1.2, PSTN subclass. */
 #include "usb.h"
 
 #include <string.h>
@@ -25,9 +25,22 @@
 #define ENDPOINT_TYPE(type) ((uint32_t)(type) << 26)
 
 enum { STANDARD = 0, CLASS = 1 };
-enum { CLEAR_FEATURE = 1, SET_ADDRESS = 5, GET_DESCRIPTOR = 6, GET_CONFIGURATION = 8, SET_CONFIGURATION = 9,
-       GET_STATUS = 0, SET_INTERFACE = 11, GET_INTERFACE = 10 };
-enum { SET_LINE_CODING = 0x20, GET_LINE_CODING = 0x21, SET_CONTROL_LINE_STATE = 0x22, SEND_BREAK = 0x23 };
+enum {
+    CLEAR_FEATURE = 1,
+    SET_ADDRESS = 5,
+    GET_DESCRIPTOR = 6,
+    GET_CONFIGURATION = 8,
+    SET_CONFIGURATION = 9,
+    GET_STATUS = 0,
+    SET_INTERFACE = 11,
+    GET_INTERFACE = 10
+};
+enum {
+    SET_LINE_CODING = 0x20,
+    GET_LINE_CODING = 0x21,
+    SET_CONTROL_LINE_STATE = 0x22,
+    SEND_BREAK = 0x23
+};
 
 typedef struct {
     uint8_t type, request;
@@ -41,7 +54,8 @@ static uint32_t pid[3][2]; /* of an endpoint's next packet: DATA0 or DATA1; [1]:
 static const uint8_t *answer;
 static uint32_t answer_left;
 static uint8_t new_address;
-static uint8_t line_coding[7] = {0x00, 0xc2, 0x01, 0x00, 0, 0, 8}; /* 115200, and nothing depends on it */
+/* 115200, and nothing depends on it */
+static uint8_t line_coding[7] = {0x00, 0xc2, 0x01, 0x00, 0, 0, 8};
 
 static void give(uint32_t endpoint, uint32_t to_host, uint32_t control) {
     uint32_t register_at = USB_BUFFER_CONTROL(endpoint, to_host);
@@ -65,7 +79,7 @@ static void send_packet(uint32_t endpoint, const uint8_t *bytes, uint32_t count)
 
 static void receive_packet(uint32_t endpoint) { give(endpoint, 0, USB_PACKET); }
 
-/* ---- endpoint 0: what the host asks ------------------------------------------------------------ */
+/* ---- endpoint 0: what the host asks ---------------------------------------------------------- */
 
 static void stall_control(void) {
     REG(USB_STALL_ARM) = 3;
@@ -97,8 +111,10 @@ static void send_answer(const setup_packet *setup, const void *bytes, uint32_t c
 static void send_descriptor(const setup_packet *setup) {
     uint32_t kind = setup->value >> 8, index = setup->value & 0xffu;
     if (kind == USB_DEVICE) send_answer(setup, usb_device, sizeof usb_device);
-    else if (kind == USB_CONFIGURATION) send_answer(setup, usb_configuration, sizeof usb_configuration);
-    else if (kind == USB_STRING && index < USB_STRINGS) send_answer(setup, usb_strings[index], usb_strings[index][0]);
+    else if (kind == USB_CONFIGURATION)
+        send_answer(setup, usb_configuration, sizeof usb_configuration);
+    else if (kind == USB_STRING && index < USB_STRINGS)
+        send_answer(setup, usb_strings[index], usb_strings[index][0]);
     else stall_control();
 }
 
@@ -106,9 +122,12 @@ static void start_endpoints(void) {
     is_sending = 0;
     sent = written;
     memset(pid, 0, sizeof pid);
-    REG(USB_ENDPOINT_CONTROL(1u, 1u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(3) | USB_BUFFER(1u, 1u);
-    REG(USB_ENDPOINT_CONTROL(2u, 0u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(2) | USB_BUFFER(2u, 0u);
-    REG(USB_ENDPOINT_CONTROL(2u, 1u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(2) | USB_BUFFER(2u, 1u);
+    REG(USB_ENDPOINT_CONTROL(1u, 1u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(3) |
+                                        USB_BUFFER(1u, 1u);
+    REG(USB_ENDPOINT_CONTROL(2u, 0u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(2) |
+                                        USB_BUFFER(2u, 0u);
+    REG(USB_ENDPOINT_CONTROL(2u, 1u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(2) |
+                                        USB_BUFFER(2u, 1u);
     receive_packet(2);
 }
 
@@ -133,8 +152,10 @@ static void answer_standard(const setup_packet *setup) {
         if (is_configured) start_endpoints();
         acknowledge();
         return;
-    case CLEAR_FEATURE: /* a halt of an endpoint, none of which ever halts: its packets begin at DATA0 */
-        if ((setup->type & 0x1f) == 2 && (setup->index & 0x7f) == 2) pid[2][setup->index >> 7 & 1] = 0;
+    /* a halt of an endpoint, none of which ever halts: its packets begin at DATA0 */
+    case CLEAR_FEATURE:
+        if ((setup->type & 0x1f) == 2 && (setup->index & 0x7f) == 2)
+            pid[2][setup->index >> 7 & 1] = 0;
         acknowledge();
         return;
     case SET_INTERFACE: acknowledge(); return;
@@ -161,7 +182,8 @@ static void answer_class(const setup_packet *setup) {
 
 static setup_packet read_setup(void) {
     uint32_t low = REG(USB_MEMORY), high = REG(USB_MEMORY + 4u);
-    setup_packet setup = {(uint8_t)low, (uint8_t)(low >> 8), (uint16_t)(low >> 16), (uint16_t)high, (uint16_t)(high >> 16)};
+    setup_packet setup = {(uint8_t)low, (uint8_t)(low >> 8), (uint16_t)(low >> 16), (uint16_t)high,
+                          (uint16_t)(high >> 16)};
     return setup;
 }
 
@@ -190,7 +212,7 @@ static void control_was_received(void) {
     acknowledge();
 }
 
-/* ---- endpoint 2: the line -------------------------------------------------------------------------- */
+/* ---- endpoint 2: the line -------------------------------------------------------------------- */
 
 /* Called with interrupts off, or by the interrupt. */
 static void send_next(void) {
@@ -244,12 +266,13 @@ void usb_start(void) {
     REG(USB_POWER) = USB_VBUS_PRESENT | USB_VBUS_OVERRIDE;
     REG(USB_MAIN_CTRL) = 1;
     REG(USB_SIE_CTRL) = USB_SIE_INTERRUPT_PER_BUFFER;
-    REG(USB_INTERRUPTS) = USB_INTERRUPT_BUFFER | USB_INTERRUPT_RESET | USB_INTERRUPT_SETUP | USB_INTERRUPT_SUSPEND;
+    REG(USB_INTERRUPTS) = USB_INTERRUPT_BUFFER | USB_INTERRUPT_RESET | USB_INTERRUPT_SETUP |
+                          USB_INTERRUPT_SUSPEND;
     REG(NVIC_ENABLE) = 1u << IRQ_USB;
     SET(USB_SIE_CTRL) = USB_SIE_PULL_UP; /* the host sees us */
 }
 
-/* ---- what the line needs ----------------------------------------------------------------------------- */
+/* ---- what the line needs --------------------------------------------------------------------- */
 
 uint8_t usb_is_open(void) { return is_configured && is_opened; }
 

@@ -17,7 +17,9 @@ static intptr_t call(int operation, const void *parameters) {
     register const void *a1 __asm__("a1") = parameters;
     __asm__ volatile(".option push\n .option norvc\n .balign 16\n"
                      "slli zero, zero, 0x1f\n ebreak\n srai zero, zero, 7\n .option pop"
-                     : "+r"(a0) : "r"(a1) : "memory");
+                     : "+r"(a0)
+                     : "r"(a1)
+                     : "memory");
     return a0;
 #elif defined(__AVR__)
     *(const void *volatile *)KWS_DOOR_LOW = parameters;

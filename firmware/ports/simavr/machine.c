@@ -1,5 +1,6 @@
-/* An AVR for tests, in simavr: an ATmega2560 whose external memory fills the 16-bit address space, as its
- * bus allows (56 KB beside its own 8). It answers the semihosting of ../semihosting/semihosting.c.
+/* An AVR for tests, in simavr: an ATmega2560 whose external memory fills the 16-bit address space,
+ * as its bus allows (56 KB beside its own 8). It answers the semihosting of
+ * ../semihosting/semihosting.c.
  *
  *     machine image.bin
  *
@@ -79,7 +80,8 @@ static void set_up(const char *image) {
     avr_init(avr);
     avr->log = LOG_ERROR;
     avr->frequency = 16000000;
-    if (file == NULL || fread(avr->flash, 1, avr->flashend + 1, file) == 0) fail("cannot read", image);
+    if (file == NULL || fread(avr->flash, 1, avr->flashend + 1, file) == 0)
+        fail("cannot read", image);
     fclose(file);
     avr_register_io_write(avr, KWS_DOOR, call, NULL);
 }

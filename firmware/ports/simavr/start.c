@@ -1,4 +1,5 @@
-/* After main: its result to the machine. avr-libc has it in the registers of a first argument here. */
+/* After main: its result to the machine. avr-libc has it in the registers of a first argument
+ * here. */
 #include "semihosting.h"
 
 __attribute__((naked, used, section(".fini8"))) static void tell_status(void) {

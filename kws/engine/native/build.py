@@ -34,7 +34,7 @@ ffi.cdef(declarations(NATIVE / "batch.h"))
 ffi.set_source(
     "kws.engine.native._engine",
     '#include "batch.h"',
-    sources=[relative(p) for p in sorted((ENGINE / "src").glob("*.c"))]
+    sources=[relative(p) for p in sorted((ENGINE / "src").rglob("*.c"))]
     + [relative(NATIVE / name) for name in ("batch.c", "lanes.c", "lanes_network.c")],
     include_dirs=[relative(ENGINE / "include"), relative(ENGINE / "src"), relative(NATIVE)],
     # All that the format can say; a chip has smaller limits (kws.h), and the same integers.

@@ -75,6 +75,7 @@ def _forward(
     bias: tuple[Tensor | None, Tensor],
     scalars: tuple[Tensor, Tensor],
     given: Tensor | None,
+    initial: Tensor | None,
     hard: bool,
     is_kept: bool,
 ) -> tuple[Tensor, Tensor | None]:
@@ -91,6 +92,7 @@ def _forward(
         "x": x,
         "states": states,
         "given": None if given is None else states,
+        "initial": initial,
     }
     zeta, nu = scalars
     described = _describe((frames, inputs, units, rank), (zeta.item(), nu.item()), tensors, hard)
@@ -101,7 +103,7 @@ def _forward(
 
 
 class Scan(torch.autograd.Function):
-    """states = scan(x, W, U or its left factor, its right factor, biases, zeta, nu, given, hard).
+    """states = scan(x, W, U or its factors, biases, zeta, nu, given, initial, hard).
 
     A right factor of None makes U full; bias_gate None is FastRNN; zeta and nu are scalars after
     their sigmoid.
@@ -119,16 +121,21 @@ class Scan(torch.autograd.Function):
         zeta: Tensor,
         nu: Tensor,
         given: Tensor | None,
+        initial: Tensor | None,
         hard: bool,
     ) -> Tensor:
         bias, scalars, ctx.hard = (bias_gate, bias_update), (zeta, nu), hard
-        states, kept = _forward(x, w, (u, u_right), bias, scalars, given, hard, is_kept=True)
-        ctx.save_for_backward(x, w, u, u_right, *bias, *scalars, states, kept)
+        states, kept = _forward(
+            x, w, (u, u_right), bias, scalars, given, initial, hard, is_kept=True
+        )
+        ctx.save_for_backward(x, w, u, u_right, *bias, *scalars, states, kept, initial)
         return states
 
     @staticmethod
     def backward(ctx: Any, grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, u, u_right, bias_gate, bias_update, zeta, nu, states, kept = ctx.saved_tensors
+        x, w, u, u_right, bias_gate, bias_update, zeta, nu, states, kept, initial = (
+            ctx.saved_tensors
+        )
         clips, frames, units = states.shape
         sum_grads = torch.empty_like(states) if ctx.needs_input_grad[0] else None
         tensors = {
@@ -139,6 +146,7 @@ class Scan(torch.autograd.Function):
             "x": x,
             "states": states,
             "kept": kept,
+            "initial": initial,
             "state_grads": grads.contiguous(),
             "sum_grads": sum_grads,
         }
@@ -160,6 +168,7 @@ class Scan(torch.autograd.Function):
             parts[6].view(()),
             None,
             None,
+            None,
         )
 
 
@@ -171,6 +180,7 @@ def scan(
     scalars: tuple[Tensor, Tensor],
     given: Tensor | None = None,
     *,
+    initial: Tensor | None = None,
     hard: bool = False,
 ) -> Tensor:
     """Run the recurrence over inputs (clips, frames, inputs); return states (clips, frames, units).
@@ -178,15 +188,20 @@ def scan(
     w and u: one full matrix, or the low-rank pair (left, right). hard: piecewise linear gates.
     With `given` states (of the integer engine) the forward pass takes them as they are, and
     the backward pass is that of the float cell around them: a straight-through estimate.
+    initial: the state before the first frame of every clip, (units,), zeros unless given; it gets
+    no gradient.
     """
     left, right = (u[0], None) if len(u) == 1 else (u[0], u[1])
     if right is not None and len(right) > RANK_SHARE * len(left):
         left, right = left @ right, None
     full_w = w[0] if len(w) == 1 else w[0] @ w[1]
     inputs = inputs.contiguous()
+    initial = None if initial is None else initial.detach().contiguous()
     if not torch.is_grad_enabled():
-        return _forward(inputs, full_w, (left, right), bias, scalars, given, hard, is_kept=False)[0]
+        return _forward(
+            inputs, full_w, (left, right), bias, scalars, given, initial, hard, is_kept=False
+        )[0]
     states: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
-        inputs, full_w, left, right, *bias, *scalars, given, hard
+        inputs, full_w, left, right, *bias, *scalars, given, initial, hard
     )
     return states

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* scan_body.h once per instruction set, each with its own suffix, the floats in a vector, the rows of
- * a matrix whose sums fit into the registers, and the order that interleaves two vectors' halves. */
+/* scan_body.h once per instruction set, each with its own suffix, the floats in a vector, the rows
+ * of a matrix whose sums fit into the registers, and the order that interleaves two vectors'
+ * halves. */
 #define UP_TO_6 DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 #define SCAN(name) name##_baseline
 #define LANES 4
@@ -47,7 +48,8 @@ void kws_scan_limit(int level) { best = level; }
 static int isa(void) {
 #ifdef HAS_X86
     if (best >= AVX512 && __builtin_cpu_supports("avx512f")) return AVX512;
-    if (best >= AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return AVX2;
+    if (best >= AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return AVX2;
 #endif
     return BASELINE;
 }
@@ -79,11 +81,11 @@ size_t kws_scan_kept(const kws_scan *scan, int clips) {
 }
 
 #ifdef HAS_X86
-#define DISPATCH(name, scan)                       \
-    switch (isa()) {                               \
-    case AVX512: name##_avx512(scan); break;       \
-    case AVX2: name##_avx2(scan); break;           \
-    default: name##_baseline(scan);                \
+#define DISPATCH(name, scan)                 \
+    switch (isa()) {                         \
+    case AVX512: name##_avx512(scan); break; \
+    case AVX2: name##_avx2(scan); break;     \
+    default: name##_baseline(scan);          \
     }
 #else
 #define DISPATCH(name, scan) name##_baseline(scan)

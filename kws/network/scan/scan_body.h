@@ -3,7 +3,8 @@
  * A "column" is one value (an input, a unit) of a group of clips: two vectors, side by side. */
 
 #define GROUP (2 * LANES)
-#define CHUNK 8 /* frames read and written together: long runs of memory that the processor foresees */
+/* frames read and written together: long runs of memory that the processor foresees */
+#define CHUNK 8
 
 typedef float SCAN(vec) __attribute__((vector_size(4 * LANES)));
 typedef int SCAN(ivec) __attribute__((vector_size(4 * LANES)));
@@ -25,10 +26,12 @@ INLINE V SCAN(pick)(IV mask, V a, V b) { return (V)((mask & (IV)a) | (~mask & (I
 INLINE V SCAN(least)(V a, V b) { return SCAN(pick)(a < b, a, b); }
 INLINE V SCAN(most)(V a, V b) { return SCAN(pick)(a > b, a, b); }
 
-/* e^x for |x| <= 87: 2^n times a degree-6 polynomial on [-ln2/2, ln2/2] (Cephes expf), 1e-7 relative. */
+/* e^x for |x| <= 87: 2^n times a degree-6 polynomial on [-ln2/2, ln2/2] (Cephes expf), 1e-7
+ * relative. */
 INLINE V SCAN(exponential)(V x) {
     V zero = {0};
-    IV n = __builtin_convertvector(x * 1.44269504f + 128.5f, IV); /* positive: cut off is rounded down */
+    /* positive: cut off is rounded down */
+    IV n = __builtin_convertvector(x * 1.44269504f + 128.5f, IV);
     V whole = __builtin_convertvector(n - 128, V);
     x = x - whole * 0.693359375f + whole * 2.12194440e-4f;
     V y = zero + 1.9875691500e-4f;
@@ -75,7 +78,9 @@ INLINE void SCAN(gate)(int hard, V a, float skew, V *z, V *c) {
     *c = SCAN(clip)(a + skew, -1.0f, 1.0f);
 }
 
-INLINE V SCAN(candidate)(int hard, V a) { return hard ? SCAN(clip)(a, -1.0f, 1.0f) : SCAN(tanh)(a); }
+INLINE V SCAN(candidate)(int hard, V a) {
+    return hard ? SCAN(clip)(a, -1.0f, 1.0f) : SCAN(tanh)(a);
+}
 
 /* The slopes of z and of c, by their values. */
 INLINE V SCAN(gate_slope)(int hard, V z) {
@@ -109,8 +114,10 @@ INLINE void SCAN(transpose)(V *tile) {
     }
 }
 
-/* Rows of `count` values, `stride` apart, one a clip -> columns; clips that there are none of give 0. */
-static void SCAN(load)(V *restrict columns, const float *rows, size_t stride, int count, int clips) {
+/* Rows of `count` values, `stride` apart, one a clip -> columns; clips that there are none of give
+ * 0. */
+static void SCAN(load)(V *restrict columns, const float *rows, size_t stride, int count,
+                       int clips) {
     if (count < LANES) {
         memset(columns, 0, sizeof(V) * 2 * (size_t)count);
         for (int j = 0; j < count; j++)
@@ -120,7 +127,8 @@ static void SCAN(load)(V *restrict columns, const float *rows, size_t stride, in
     }
     for (int half = 0; half < 2; half++)
         for (int j = 0; j < count; j += LANES) {
-            int first = j + LANES <= count ? j : count - LANES; /* the last tile overlaps the one before */
+            /* the last tile overlaps the one before */
+            int first = j + LANES <= count ? j : count - LANES;
             V tile[LANES];
             for (int k = 0; k < LANES; k++) {
                 int clip = half * LANES + k;
@@ -150,8 +158,10 @@ static void SCAN(store)(float *rows, size_t stride, const V *columns, int count,
         }
 }
 
-/* Rows of `count` values -> rows of whole vectors; clips that there are none of stay as they are. */
-static void SCAN(copy)(float *restrict to, const float *restrict rows, size_t stride, size_t count, int clips) {
+/* Rows of `count` values -> rows of whole vectors; clips that there are none of stay as they
+ * are. */
+static void SCAN(copy)(float *restrict to, const float *restrict rows, size_t stride, size_t count,
+                       int clips) {
     for (size_t k = 0; k < (size_t)clips; k++) {
         float *row = to + k * WIDTH(count);
         const float *from = rows + k * stride;
@@ -164,8 +174,8 @@ static void SCAN(copy)(float *restrict to, const float *restrict rows, size_t st
     }
 }
 
-INLINE void SCAN(multiply_rows)(V *restrict out, const float *restrict m, const V *restrict in, int ins,
-                                int outs, int rows) {
+INLINE void SCAN(multiply_rows)(V *restrict out, const float *restrict m, const V *restrict in,
+                                int ins, int outs, int rows) {
     V sum[2 * MAX_ROWS];
 #pragma GCC unroll 26
     for (int k = 0; k < 2 * rows; k++) sum[k] = out[k];
@@ -181,13 +191,16 @@ INLINE void SCAN(multiply_rows)(V *restrict out, const float *restrict m, const 
     for (int k = 0; k < 2 * rows; k++) out[k] = sum[k];
 }
 
-/* out[j] += sum_i m[i][j] in[i]: rows in blocks of nearly the same size, so that no small one is left. */
-static void SCAN(multiply)(V *restrict out, const float *restrict m, const V *restrict in, int ins, int outs) {
+/* out[j] += sum_i m[i][j] in[i]: rows in blocks of nearly the same size, so that no small one is
+ * left. */
+static void SCAN(multiply)(V *restrict out, const float *restrict m, const V *restrict in, int ins,
+                           int outs) {
     int blocks = (outs + MAX_ROWS - 1) / MAX_ROWS;
     for (int block = 0; block < blocks; block++) {
         int j = outs * block / blocks;
         switch (outs * (block + 1) / blocks - j) {
-#define DO(n) case n: SCAN(multiply_rows)(out + 2 * j, m + j, in, ins, outs, n); break;
+#define DO(n) \
+    case n: SCAN(multiply_rows)(out + 2 * j, m + j, in, ins, outs, n); break;
             EACH_ROWS
 #undef DO
         }
@@ -208,7 +221,8 @@ INLINE void SCAN(outer_rows)(float *restrict sums, size_t width, const float *re
         for (int v = 0; v < vectors; v++) STORE(sums + (size_t)k * width + v * LANES, sum[k][v]);
 }
 
-/* sums[j][i] += the sum over a group's clips of columns[j] rows[i]; sums and rows are `width` wide. */
+/* sums[j][i] += the sum over a group's clips of columns[j] rows[i]; sums and rows are `width`
+ * wide. */
 static void SCAN(outer)(float *restrict sums, size_t width, const V *restrict columns,
                         const float *restrict rows, int count) {
     int blocks = (count + MAX_ROWS - 1) / MAX_ROWS;
@@ -219,8 +233,8 @@ static void SCAN(outer)(float *restrict sums, size_t width, const V *restrict co
         for (size_t i = 0; i < width; i += 2 * LANES) {
             int vectors = width - i < 2 * LANES ? 1 : 2;
             switch (2 * (count * (block + 1) / blocks - j) + vectors - 1) {
-#define DO(n)                                                                           \
-    case 2 * n: SCAN(outer_rows)(sum + i, width, column, rows + i, n, 1); break;        \
+#define DO(n)                                                                    \
+    case 2 * n: SCAN(outer_rows)(sum + i, width, column, rows + i, n, 1); break; \
     case 2 * n + 1: SCAN(outer_rows)(sum + i, width, column, rows + i, n, 2); break;
                 EACH_ROWS
 #undef DO
@@ -238,7 +252,8 @@ static float *SCAN(zeros)(size_t count) {
 static V *SCAN(columns)(int count) { return (V *)SCAN(zeros)(WIDTH(count) * GROUP); }
 
 /* The next state, from the sums of one frame and the state before. */
-INLINE void SCAN(advance_as)(int hard, const kws_scan *s, const float *skews, const V *a, const V *before, V *restrict h) {
+INLINE void SCAN(advance_as)(int hard, const kws_scan *s, const float *skews, const V *a,
+                             const V *before, V *restrict h) {
     V bound = s->bound + (V){0};
     for (size_t i = 0; i < 2 * (size_t)s->units; i++) {
         V next;
@@ -253,9 +268,16 @@ INLINE void SCAN(advance_as)(int hard, const kws_scan *s, const float *skews, co
     }
 }
 
-static void SCAN(advance)(const kws_scan *s, const float *skews, const V *a, const V *before, V *restrict h) {
+static void SCAN(advance)(const kws_scan *s, const float *skews, const V *a, const V *before,
+                          V *restrict h) {
     if (s->hard) SCAN(advance_as)(1, s, skews, a, before, h);
     else SCAN(advance_as)(0, s, skews, a, before, h);
+}
+
+/* The state before the first frame, the same for all clips. */
+static void SCAN(begin)(const kws_scan *s, V *h) {
+    for (size_t j = 0; j < (size_t)s->units; j++)
+        h[2 * j] = h[2 * j + 1] = (s->initial ? s->initial[j] : 0.0f) + (V){0};
 }
 
 static void SCAN(forward)(const kws_scan *s) {
@@ -269,13 +291,14 @@ static void SCAN(forward)(const kws_scan *s) {
     for (int clip = s->first; clip < s->last; clip += GROUP) {
         int clips = s->last - clip < GROUP ? s->last - clip : GROUP;
         float *kept = s->kept ? s->kept + (size_t)clip * frames * (units + width) : NULL;
-        memset(h, 0, sizeof(V) * 2 * units);
+        SCAN(begin)(s, h);
         for (int t = 0; t < s->frames; t += CHUNK) {
             int count = s->frames - t < CHUNK ? s->frames - t : CHUNK;
             size_t at = (size_t)clip * frames + (size_t)t;
             SCAN(load)(x, s->x + at * inputs, frames * inputs, count * s->inputs, clips);
             V *next = h + 2 * units;
-            if (s->given) SCAN(load)(next, s->given + at * units, frames * units, count * s->units, clips);
+            if (s->given)
+                SCAN(load)(next, s->given + at * units, frames * units, count * s->units, clips);
             for (int k = 0; k < count; k++) {
                 V *a = kept ? (V *)kept : sums, *before = h + 2 * units * (size_t)k;
                 for (size_t j = 0; j < units; j++) a[2 * j] = a[2 * j + 1] = bias[j] + (V){0};
@@ -291,7 +314,8 @@ static void SCAN(forward)(const kws_scan *s) {
                 if (!s->given) SCAN(advance)(s, skews, a, before, before + 2 * units);
                 if (kept) kept += GROUP * (units + width);
             }
-            if (!s->given) SCAN(store)(s->states + at * units, frames * units, next, count * s->units, clips);
+            if (!s->given)
+                SCAN(store)(s->states + at * units, frames * units, next, count * s->units, clips);
             memcpy(h, h + 2 * units * (size_t)count, sizeof(V) * 2 * units);
         }
     }
@@ -319,7 +343,8 @@ static SCAN(totals) SCAN(new_totals)(const kws_scan *s) {
 }
 
 static float *SCAN(put)(float *to, float *sums, size_t rows, size_t count) {
-    for (size_t j = 0; j < rows; j++) memcpy(to + j * count, sums + j * WIDTH(count), sizeof(float) * count);
+    for (size_t j = 0; j < rows; j++)
+        memcpy(to + j * count, sums + j * WIDTH(count), sizeof(float) * count);
     free(sums);
     return to + rows * count;
 }
@@ -341,13 +366,15 @@ static void SCAN(put_totals)(const kws_scan *s, SCAN(totals) * totals) {
     free(totals->bias);
 }
 
-/* Through the gates of one frame: from the gradient of its state, which is `grad` and what came back
- * from later frames, to that of the state before without U's part (both in dh), and to da. */
-INLINE void SCAN(gates_as)(int hard, const kws_scan *s, const float *skews, const V *a, const V *before,
-                           const V *grad, V *restrict dh, V *restrict da, SCAN(totals) * totals) {
+/* Through the gates of one frame: from the gradient of its state, which is `grad` and what came
+ * back from later frames, to that of the state before without U's part (both in dh), and to da. */
+INLINE void SCAN(gates_as)(int hard, const kws_scan *s, const float *skews, const V *a,
+                           const V *before, const V *grad, V *restrict dh, V *restrict da,
+                           SCAN(totals) * totals) {
     const V *h = before + 2 * (size_t)s->units;
     V bound = s->bound + (V){0}, zero = {0}, dzeta = {0}, dnu = {0};
-    size_t ahead = 2 * ((size_t)s->units + WIDTH(s->rank)); /* to the frame before: backward is not foreseen */
+    /* to the frame before: backward is not foreseen */
+    size_t ahead = 2 * ((size_t)s->units + WIDTH(s->rank));
     for (size_t i = 0; i < 2 * (size_t)s->units; i++) {
         __builtin_prefetch(a + i - ahead);
         V g = SCAN(pick)((h[i] >= bound) | (h[i] <= -bound), zero, dh[i] + grad[i]);
@@ -375,8 +402,8 @@ INLINE void SCAN(gates_as)(int hard, const kws_scan *s, const float *skews, cons
     totals->nu += dnu;
 }
 
-static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const V *before, const V *grad,
-                        V *restrict dh, V *restrict da, SCAN(totals) * totals) {
+static void SCAN(gates)(const kws_scan *s, const float *skews, const V *a, const V *before,
+                        const V *grad, V *restrict dh, V *restrict da, SCAN(totals) * totals) {
     if (s->hard) SCAN(gates_as)(1, s, skews, a, before, grad, dh, da, totals);
     else SCAN(gates_as)(0, s, skews, a, before, grad, dh, da, totals);
 }
@@ -385,8 +412,10 @@ static void SCAN(backward)(const kws_scan *s) {
     size_t units = (size_t)s->units, frames = (size_t)s->frames, inputs = (size_t)s->inputs;
     size_t width = WIDTH(s->rank);
     V *h = SCAN(columns)((CHUNK + 1) * s->units), *grads = SCAN(columns)(CHUNK * s->units);
-    V *dh = SCAN(columns)(s->units), *da = SCAN(columns)(s->units), *dmiddle = SCAN(columns)(s->rank);
-    float *x_rows = SCAN(zeros)(GROUP * WIDTH(inputs)), *before_rows = SCAN(zeros)(GROUP * WIDTH(units));
+    V *dh = SCAN(columns)(s->units), *da = SCAN(columns)(s->units),
+      *dmiddle = SCAN(columns)(s->rank);
+    float *x_rows = SCAN(zeros)(GROUP * WIDTH(inputs)),
+          *before_rows = SCAN(zeros)(GROUP * WIDTH(units));
     float *skews = SCAN(zeros)(units);
     SCAN(totals) totals = SCAN(new_totals)(s);
     if (s->gated) SCAN(skews)(s, skews);
@@ -397,20 +426,25 @@ static void SCAN(backward)(const kws_scan *s) {
         for (int t = (s->frames - 1) / CHUNK * CHUNK; t >= 0; t -= CHUNK) {
             int count = s->frames - t < CHUNK ? s->frames - t : CHUNK;
             size_t start = (size_t)clip * frames + (size_t)t;
-            memset(h, 0, sizeof(V) * 2 * units);
-            SCAN(load)(h + (t ? 0 : 2 * units), s->states + (start - (t > 0)) * units, frames * units,
-                       (count + (t > 0)) * s->units, clips);
-            SCAN(load)(grads, s->state_grads + start * units, frames * units, count * s->units, clips);
+            SCAN(begin)(s, h);
+            SCAN(load)(h + (t ? 0 : 2 * units), s->states + (start - (t > 0)) * units,
+                       frames * units, (count + (t > 0)) * s->units, clips);
+            SCAN(load)(grads, s->state_grads + start * units, frames * units, count * s->units,
+                       clips);
             for (int k = count - 1; k >= 0; k--) {
                 size_t at = start + (size_t)k;
                 V *before = h + 2 * units * (size_t)k, *grad = grads + 2 * units * (size_t)k;
                 kept -= GROUP * (units + width);
                 SCAN(gates)(s, skews, (const V *)kept, before, grad, dh, da, &totals);
-                if (s->sum_grads) SCAN(store)(s->sum_grads + at * units, frames * units, da, s->units, clips);
+                if (s->sum_grads)
+                    SCAN(store)(s->sum_grads + at * units, frames * units, da, s->units, clips);
                 SCAN(copy)(x_rows, s->x + at * inputs, frames * inputs, inputs, clips);
                 SCAN(outer)(totals.w, WIDTH(inputs), da, x_rows, s->units);
-                if (t + k == 0) break;
-                SCAN(copy)(before_rows, s->states + (at - 1) * units, frames * units, units, clips);
+                if (t + k > 0)
+                    SCAN(copy)(before_rows, s->states + (at - 1) * units, frames * units, units,
+                               clips);
+                else if (!s->initial) break;
+                else SCAN(copy)(before_rows, s->initial, 0, units, clips);
                 if (s->rank) {
                     memset(dmiddle, 0, sizeof(V) * 2 * (size_t)s->rank);
                     SCAN(multiply)(dmiddle, s->u, da, s->units, s->rank);

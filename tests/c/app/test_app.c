@@ -165,9 +165,9 @@ void test_app_changes_threshold_and_refractory(void) {
 }
 
 void test_app_refuses_values_out_of_range(void) {
-    static const char *const lines[] = {"t 32768\n", "t -32769\n", "r 256\n", "r -1\n",   "m 2\n",
-                                        "s 2\n",     "a -1\n",     "t x\n",   "t 1 2\n",  "t -\n",
-                                        "b 0\n",     "w 1\n",      "t 99999999999\n", "? 1\n"};
+    static const char *const lines[] = {
+        "t 32768\n", "t -32769\n", "r 256\n", "r -1\n", "m 2\n", "s 2\n",           "a -1\n",
+        "t x\n",     "t 1 2\n",    "t -\n",   "b 0\n",  "w 1\n", "t 99999999999\n", "? 1\n"};
     for (unsigned i = 0; i < sizeof lines / sizeof *lines; i++) {
         start();
         board_forget();

@@ -81,7 +81,9 @@ const KWS_FLASH uint8_t *kws_port_model(uint8_t index, uint32_t *capacity) {
     return board.models[index];
 }
 
-void kws_port_load(uint8_t slot, uint8_t *bytes, uint8_t count) { memcpy(bytes, board.slots[slot], count); }
+void kws_port_load(uint8_t slot, uint8_t *bytes, uint8_t count) {
+    memcpy(bytes, board.slots[slot], count);
+}
 
 uint8_t kws_port_save(uint8_t slot, const uint8_t *bytes, uint8_t count) {
     memset(board.slots[slot], 0xff, sizeof board.slots[slot]); /* flash is erased first */

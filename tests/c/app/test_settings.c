@@ -50,7 +50,8 @@ void test_settings_survive_a_power_cut_at_every_byte(void) {
             CHECK_EQUAL(board_line('!', 0)[0] == '!', at < KWS_APP_SETTINGS_BYTES);
             board_restart();
             start();
-            CHECK_EQUAL(app.spotter.model.detector.threshold_q10, at < KWS_APP_SETTINGS_BYTES ? 100 : 200);
+            CHECK_EQUAL(app.spotter.model.detector.threshold_q10,
+                        at < KWS_APP_SETTINGS_BYTES ? 100 : 200);
             tell("t 300\nw\n"); /* and the next save works */
             board_restart();
             start();

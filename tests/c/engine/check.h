@@ -11,10 +11,11 @@ void kws_put(const char *text); /* the platform's: prints, without adding a line
 /* Runs every test and prints each name with what failed; returns the number of failed checks. */
 unsigned kws_run_tests(void);
 
-void kws_check_equal(int64_t actual, int64_t expected, const char *text, const char *file, int line);
+void kws_check_equal(int64_t actual, int64_t expected, const char *text, const char *file,
+                     int line);
 
-/* These bytes where an engine reads models: an AVR's platform copies them into its flash, where they stay
- * until the next call; elsewhere they are read where they are. */
+/* These bytes where an engine reads models: an AVR's platform copies them into its flash, where
+ * they stay until the next call; elsewhere they are read where they are. */
 #define KWS_FLASH_PLACE_BYTES 1024
 #if defined(__FLASH) && !defined(__STRICT_ANSI__)
 const KWS_FLASH uint8_t *kws_in_flash(const uint8_t *bytes, size_t count);
@@ -30,46 +31,49 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
 }
 
 /* Fails, prints both values and goes on. */
-#define CHECK_EQUAL(actual, expected) \
-    kws_check_equal((int64_t)(actual), (int64_t)(expected), #actual " == " #expected, __FILE__, __LINE__)
+#define CHECK_EQUAL(actual, expected)                                                           \
+    kws_check_equal((int64_t)(actual), (int64_t)(expected), #actual " == " #expected, __FILE__, \
+                    __LINE__)
 #define CHECK(condition) kws_check_equal((condition) ? 1 : 0, 1, #condition, __FILE__, __LINE__)
 
 /* The tests, one function a behaviour; runner.c defines KWS_TEST again to list and to call them.
  * Another program's tests stand in a header given with -include. */
 #ifndef KWS_TESTS
-#define KWS_TESTS                                      \
-    KWS_TEST(rounding_goes_to_nearest_and_halves_up)   \
-    KWS_TEST(saturation_holds_both_ends)               \
-    KWS_TEST(bits_and_folds_bound_magnitudes)          \
-    KWS_TEST(fft_of_an_impulse_is_flat)                \
-    KWS_TEST(fft_of_a_cosine_is_one_bin)               \
-    KWS_TEST(fft_keeps_the_energy)                     \
-    KWS_TEST(fft_is_60_db_true)                        \
-    KWS_TEST(fft_of_full_scale_does_not_overflow)      \
-    KWS_TEST(mfcc_of_silence_is_the_floor)             \
+#define KWS_TESTS                                        \
+    KWS_TEST(rounding_goes_to_nearest_and_halves_up)     \
+    KWS_TEST(saturation_holds_both_ends)                 \
+    KWS_TEST(bits_and_folds_bound_magnitudes)            \
+    KWS_TEST(fft_of_an_impulse_is_flat)                  \
+    KWS_TEST(fft_of_a_cosine_is_one_bin)                 \
+    KWS_TEST(fft_keeps_the_energy)                       \
+    KWS_TEST(fft_is_60_db_true)                          \
+    KWS_TEST(fft_of_full_scale_does_not_overflow)        \
+    KWS_TEST(mfcc_of_silence_is_the_floor)               \
     KWS_TEST(mfcc_at_8_khz_is_that_of_half_the_spectrum) \
-    KWS_TEST(mfcc_of_full_scale_stays_in_range)        \
-    KWS_TEST(mfcc_delta_ignores_the_gain)              \
-    KWS_TEST(mfcc_of_32_bands)                         \
-    KWS_TEST(matrix_rows_match_hand_computed_sums)     \
-    KWS_TEST(matrix_rows_of_half_bytes_of_any_length)  \
-    KWS_TEST(matrix_rows_clamp_at_hostile_scales)      \
-    KWS_TEST(matrix_sizes_are_refused_when_short)      \
-    KWS_TEST(cell_without_weights_follows_its_biases)  \
-    KWS_TEST(hard_cell_is_piecewise_linear)            \
-    KWS_TEST(cell_state_is_bounded_and_forgets)        \
-    KWS_TEST(detector_smooths_as_by_hand)              \
-    KWS_TEST(detector_needs_release_between_hits)      \
-    KWS_TEST(detector_waits_the_refractory_frames)     \
-    KWS_TEST(detector_prefers_the_best_word)           \
-    KWS_TEST(model_every_bit_flip_is_refused)          \
-    KWS_TEST(model_every_truncation_is_refused)        \
-    KWS_TEST(model_reports_what_is_wrong)              \
-    KWS_TEST(model_reads_every_field)                  \
+    KWS_TEST(mfcc_of_full_scale_stays_in_range)          \
+    KWS_TEST(mfcc_delta_ignores_the_gain)                \
+    KWS_TEST(mfcc_of_32_bands)                           \
+    KWS_TEST(matrix_rows_match_hand_computed_sums)       \
+    KWS_TEST(matrix_rows_of_half_bytes_of_any_length)    \
+    KWS_TEST(matrix_rows_clamp_at_hostile_scales)        \
+    KWS_TEST(matrix_sizes_are_refused_when_short)        \
+    KWS_TEST(cell_without_weights_follows_its_biases)    \
+    KWS_TEST(hard_cell_is_piecewise_linear)              \
+    KWS_TEST(cell_state_is_bounded_and_forgets)          \
+    KWS_TEST(detector_smooths_as_by_hand)                \
+    KWS_TEST(detector_at_rest_is_where_smoothing_ends)   \
+    KWS_TEST(detector_needs_release_between_hits)        \
+    KWS_TEST(detector_waits_the_refractory_frames)       \
+    KWS_TEST(detector_prefers_the_best_word)             \
+    KWS_TEST(model_every_bit_flip_is_refused)            \
+    KWS_TEST(model_every_truncation_is_refused)          \
+    KWS_TEST(model_reports_what_is_wrong)                \
+    KWS_TEST(model_reads_every_field)                    \
     KWS_TEST(spotter_gives_the_same_integers_everywhere) \
-    KWS_TEST(spotter_chunks_do_not_matter)             \
-    KWS_TEST(spotter_reset_forgets_everything)         \
-    KWS_TEST(spotter_uses_all_samples_up_to_a_hop)     \
+    KWS_TEST(spotter_chunks_do_not_matter)               \
+    KWS_TEST(spotter_reset_forgets_everything)           \
+    KWS_TEST(spotter_at_rest_is_where_silence_leads)     \
+    KWS_TEST(spotter_uses_all_samples_up_to_a_hop)       \
     KWS_TEST(spotter_threshold_keeps_the_release_below)
 #endif
 

@@ -18,7 +18,8 @@ static void put_number(int64_t value) {
     kws_put(digits + at);
 }
 
-void kws_check_equal(int64_t actual, int64_t expected, const char *text, const char *file, int line) {
+void kws_check_equal(int64_t actual, int64_t expected, const char *text, const char *file,
+                     int line) {
     if (actual == expected) return;
     failed_checks++;
     if (failed_checks > 50) return; /* enough to see what is wrong */

@@ -4,17 +4,19 @@
 static const KWS_FLASH char hey[] = "hey", hey_you[] = "hey\0you", hey_you_other[] = "hey\0you\0_";
 static const KWS_FLASH char noise_you[] = "_noise\0you";
 
+static const int16_t certain_silence[] = {-32768, -32768, -32768};
 static kws_detector detector;
 static kws_model model;
 
-static void with(const KWS_FLASH char *names, uint8_t classes, uint8_t smoothing_shift, uint8_t refractory_frames) {
+static void with(const KWS_FLASH char *names, uint8_t classes, uint8_t smoothing_shift,
+                 uint8_t refractory_frames) {
     model.names = names;
     model.classes = classes;
     model.detector.threshold_q10 = 1000;
     model.detector.release_q10 = 500;
     model.detector.smoothing_shift = smoothing_shift;
     model.detector.refractory_frames = refractory_frames;
-    kws_detector_reset(&detector);
+    kws_detector_reset(&detector, &model, certain_silence);
 }
 
 static uint8_t decide(int16_t first, int16_t second) {
@@ -24,7 +26,8 @@ static uint8_t decide(int16_t first, int16_t second) {
 }
 
 void test_detector_smooths_as_by_hand(void) {
-    static const int16_t one[] = {1024}, three[] = {1000, -500, 200}, far[] = {32767, -32768, -32768};
+    static const int16_t one[] = {1024}, three[] = {1000, -500, 200},
+                         far[] = {32767, -32768, -32768};
     with(hey, 1, 1, 0); /* halfway to the logit itself, from certain silence */
     kws_detector_smooth(&detector, &model, one);
     CHECK_EQUAL(detector.score_q10[0], -15872);
@@ -40,6 +43,21 @@ void test_detector_smooths_as_by_hand(void) {
     CHECK_EQUAL(detector.score_q10[1], -32768);
 }
 
+void test_detector_at_rest_is_where_smoothing_ends(void) {
+    static const int16_t one[] = {-3000}, three[] = {1000, -500, 200};
+    with(hey, 1, 2, 0);
+    kws_detector_reset(&detector, &model, one);
+    CHECK_EQUAL(detector.score_q10[0], -3000);
+    kws_detector_smooth(&detector, &model, one);
+    CHECK_EQUAL(detector.score_q10[0], -3000);
+    with(hey_you_other, 3, 2, 0);
+    kws_detector_reset(&detector, &model, three);
+    CHECK_EQUAL(detector.score_q10[0], 800);
+    CHECK_EQUAL(detector.score_q10[2], -800);
+    kws_detector_smooth(&detector, &model, three);
+    CHECK_EQUAL(detector.score_q10[1], -1500);
+}
+
 void test_detector_needs_release_between_hits(void) {
     with(hey, 1, 0, 0);
     CHECK_EQUAL(decide(999, 0), KWS_NO_WORD);
@@ -49,7 +67,7 @@ void test_detector_needs_release_between_hits(void) {
     CHECK_EQUAL(decide(1200, 0), KWS_NO_WORD);
     CHECK_EQUAL(decide(499, 0), KWS_NO_WORD);
     CHECK_EQUAL(decide(1200, 0), 0);
-    kws_detector_reset(&detector);
+    kws_detector_reset(&detector, &model, certain_silence);
     CHECK_EQUAL(decide(1200, 0), 0);
 }
 

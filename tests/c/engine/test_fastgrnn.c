@@ -8,9 +8,11 @@ static kws_fastgrnn cell;
 static kws_model model;
 
 /* One unit, one feature, no weights: only the biases and scalars are at work. */
-static const KWS_FLASH uint8_t zero_weight[] = {0}, weight[] = {100}, input[] = {0, 64}, bias_class[] = {0x10, 0xff};
+static const KWS_FLASH uint8_t zero_weight[] = {0}, weight[] = {100}, input[] = {0, 64},
+                               bias_class[] = {0x10, 0xff};
 
-static void without_weights(kws_cell_kind kind, int8_t gate, int8_t update, uint8_t zeta, uint8_t nu) {
+static void without_weights(kws_cell_kind kind, int8_t gate, int8_t update, uint8_t zeta,
+                            uint8_t nu) {
     static uint8_t biases[2];
     static const kws_matrix zero = {zero_weight, KWS_MATRIX_INT8, 1, 1, 1, 0};
     static const kws_matrix classifier = {weight, KWS_MATRIX_INT8, 1, 1, 1, 0};
@@ -52,7 +54,8 @@ static void check_halving(void) {
 void test_cell_without_weights_follows_its_biases(void) {
     without_weights(KWS_FASTGRNN, 0, 32, 128, 0);
     check_halving();
-    without_weights(KWS_FASTRNN, 77, 32, 64, 128); /* beta 1/2, alpha 1/4; the gate is not looked at */
+    /* beta 1/2, alpha 1/4; the gate is not looked at */
+    without_weights(KWS_FASTRNN, 77, 32, 64, 128);
     check_halving();
     without_weights(KWS_FASTGRNN, 0, -32, 128, 0);
     kws_fastgrnn_reset(&cell);
@@ -60,7 +63,8 @@ void test_cell_without_weights_follows_its_biases(void) {
     CHECK_EQUAL(cell.hidden_q15[0], -6239);
 }
 
-/* clip(3/4, -1, 1) = 3/4; z = 1/2, write 1/4: h = 3/16, then h / 2 + 3/16, ...; then what lies outside. */
+/* clip(3/4, -1, 1) = 3/4; z = 1/2, write 1/4: h = 3/16, then h / 2 + 3/16, ...; then what lies
+ * outside. */
 void test_hard_cell_is_piecewise_linear(void) {
     without_weights(KWS_FASTGRNN, 0, 24, 128, 0);
     model.hard = 1;
@@ -73,7 +77,8 @@ void test_hard_cell_is_piecewise_linear(void) {
     model.hard = 1;
     (void)steps(1);
     CHECK_EQUAL(cell.hidden_q15[0], 16384);
-    without_weights(KWS_FASTGRNN, 127, -127, 0, 0); /* z at its limit keeps all but one part in 2^15 */
+    /* z at its limit keeps all but one part in 2^15 */
+    without_weights(KWS_FASTGRNN, 127, -127, 0, 0);
     model.hard = 1;
     (void)steps(1);
     CHECK_EQUAL(cell.hidden_q15[0], 16384);
@@ -97,7 +102,8 @@ static void check_two_pasts_end_alike(const kws_test_model *vector) {
     for (unsigned past = 0; past < 2; past++) {
         kws_fastgrnn_reset(&cell);
         for (unsigned frame = 0; frame < 2000; frame++) { /* all features stuck at one end */
-            for (unsigned i = 0; i < model.features.n_features; i++) features[i] = past ? 32767 : -32768;
+            for (unsigned i = 0; i < model.features.n_features; i++)
+                features[i] = past ? 32767 : -32768;
             kws_fastgrnn_step(&cell, &model, features, logits);
         }
         for (unsigned frame = 0; frame < 400; frame++) {
@@ -121,7 +127,8 @@ void test_cell_state_is_bounded_and_forgets(void) {
     without_weights(KWS_FASTGRNN, 127, -127, 255, 255);
     (void)steps(5000);
     CHECK_EQUAL(cell.hidden_q15[0], -32768);
-    /* let go, with z = sigmoid(127 / 32) = 0.981: it falls to where rounding holds it, 0.5 / (1 - z) */
+    /* let go, with z = sigmoid(127 / 32) = 0.981: it falls to where rounding holds it, 0.5 / (1 -
+     * z) */
     without_weights(KWS_FASTGRNN, 127, 0, 255, 255);
     (void)steps(5000);
     CHECK(magnitude(cell.hidden_q15[0]) <= 27);
@@ -138,5 +145,6 @@ void test_cell_state_is_bounded_and_forgets(void) {
         before = cell.hidden_q15[0];
     }
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++)
-        if (kws_test_models[i].is_calm && within_limits(&kws_test_models[i])) check_two_pasts_end_alike(&kws_test_models[i]);
+        if (kws_test_models[i].is_calm && within_limits(&kws_test_models[i]))
+            check_two_pasts_end_alike(&kws_test_models[i]);
 }

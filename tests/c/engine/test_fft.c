@@ -6,7 +6,7 @@
 
 #define N KWS_FRAME_LENGTH
 
-static kws_mfcc mfcc;
+static kws_framing framing;
 /* The transforms that there are, and the bits of a full scale that each takes. */
 static const struct {
     uint16_t length;
@@ -21,12 +21,14 @@ static const struct {
 
 static unsigned power_shift(unsigned length, unsigned magnitude) {
     unsigned shift = 0;
-    kws_fft_power(&mfcc.frame, length, magnitude, &shift);
+    kws_fft_power(&framing.frame, length, magnitude, &shift);
     return shift;
 }
 
 /* |X[k]|^2 in units of the squared input. */
-static uint64_t power_of(unsigned bin, unsigned shift) { return (uint64_t)mfcc.frame.power[bin] << 2 * shift; }
+static uint64_t power_of(unsigned bin, unsigned shift) {
+    return (uint64_t)framing.frame.power[bin] << 2 * shift;
+}
 
 static uint64_t square_root(uint64_t value) {
     uint64_t root = 0;
@@ -38,8 +40,8 @@ static uint64_t square_root(uint64_t value) {
 static int64_t distance(uint64_t a, uint64_t b) { return (int64_t)(a > b ? a - b : b - a); }
 
 static void check_impulse(unsigned length, unsigned place, int16_t height) {
-    for (unsigned n = 0; n < length; n++) mfcc.frame.samples[n] = 0;
-    mfcc.frame.samples[place] = height;
+    for (unsigned n = 0; n < length; n++) framing.frame.samples[n] = 0;
+    framing.frame.samples[place] = height;
     unsigned shift = power_shift(length, 13);
     for (unsigned bin = 1; bin < length / 2; bin++) {
         int64_t amplitude = (int64_t)square_root(power_of(bin, shift));
@@ -63,7 +65,8 @@ void test_fft_of_an_impulse_is_flat(void) {
 static void check_cosine(unsigned length, unsigned at) {
     unsigned step = KWS_SINE_PERIOD / length;
     for (unsigned n = 0; n < length; n++)
-        mfcc.frame.samples[n] = (int16_t)(kws_sine_q15[(at * n * step + KWS_SINE_PERIOD / 4) % KWS_SINE_PERIOD] / 4);
+        framing.frame.samples[n] =
+            (int16_t)(kws_sine_q15[(at * n * step + KWS_SINE_PERIOD / 4) % KWS_SINE_PERIOD] / 4);
     unsigned shift = power_shift(length, 13);
     uint64_t amplitude = (uint64_t)length / 2 * 8192, expected = amplitude * amplitude;
     for (unsigned bin = 1; bin < length / 2; bin++) {
@@ -94,7 +97,7 @@ static void check_energy(unsigned length, unsigned magnitude, int64_t part) {
     uint64_t spectrum = 0, energy = 0;
     int64_t constant = 0, alternating = 0;
     for (unsigned n = 0; n < length; n++) {
-        int64_t x = mfcc.frame.samples[n];
+        int64_t x = framing.frame.samples[n];
         energy += (uint64_t)(x * x);
         constant += x;
         alternating += n & 1 ? -x : x;
@@ -108,7 +111,7 @@ static void check_energy(unsigned length, unsigned magnitude, int64_t part) {
 /* The 512-point vectors; of the shorter transform the first half, halved. */
 static void load_vector(unsigned length, unsigned vector) {
     for (unsigned n = 0; n < length; n++)
-        mfcc.frame.samples[n] = (int16_t)(kws_fft_input[vector][n] / (length == 512 ? 1 : 2));
+        framing.frame.samples[n] = (int16_t)(kws_fft_input[vector][n] / (length == 512 ? 1 : 2));
 }
 
 void test_fft_keeps_the_energy(void) {
@@ -124,7 +127,8 @@ void test_fft_keeps_the_energy(void) {
 void test_fft_is_60_db_true(void) {
     for (unsigned i = 0; i < TRANSFORMS * KWS_FFT_VECTORS; i++) {
         unsigned length = transforms[i / KWS_FFT_VECTORS].length, vector = i % KWS_FFT_VECTORS;
-        const KWS_FLASH uint32_t *amplitude = length == 512 ? kws_fft_amplitude_q4[vector] : kws_fft_short_amplitude_q4[vector];
+        const KWS_FLASH uint32_t *amplitude = length == 512 ? kws_fft_amplitude_q4[vector]
+                                                            : kws_fft_short_amplitude_q4[vector];
         uint64_t signal = 0, noise = 0;
         load_vector(length, vector);
         unsigned shift = power_shift(length, length == 512 ? 14 : 13);
@@ -147,7 +151,7 @@ static void check_full_scale(int16_t (*sample)(unsigned n)) {
         for (unsigned n = 0; n < length; n++) {
             int32_t x = sample(n);
             if (magnitude < 15) x = (x + (x > 0)) / ((int32_t)1 << (15 - magnitude));
-            mfcc.frame.samples[n] = (int16_t)x;
+            framing.frame.samples[n] = (int16_t)x;
         }
         check_energy(length, magnitude, 200);
     }

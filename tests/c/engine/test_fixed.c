@@ -18,7 +18,8 @@ void test_rounding_goes_to_nearest_and_halves_up(void) {
     for (int32_t value = -300; value <= 300; value++) {
         for (unsigned shift = 1; shift < 8; shift++) {
             int32_t one = (int32_t)1 << shift, doubled = 2 * value + one;
-            int32_t floor = doubled >= 0 ? doubled / (2 * one) : -((-doubled + 2 * one - 1) / (2 * one));
+            int32_t floor = doubled >= 0 ? doubled / (2 * one)
+                                         : -((-doubled + 2 * one - 1) / (2 * one));
             CHECK_EQUAL(kws_round_shift(value, shift), floor);
         }
     }

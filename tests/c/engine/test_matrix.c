@@ -5,7 +5,8 @@ static KWS_OPERAND(x, 255);
 
 /* What rows are multiplied with, from values in their order. */
 static const kws_operand *operand(const int8_t *values, unsigned cols) {
-    for (unsigned i = 0; i < sizeof x / sizeof *x; i++) x[i] = 99; /* what is left of the one before */
+    /* what is left of the one before */
+    for (unsigned i = 0; i < sizeof x / sizeof *x; i++) x[i] = 99;
     for (unsigned i = 0; i < cols; i++) kws_operand_values(x)[i] = values[i];
     kws_operand_close(x, cols);
     return x;
@@ -62,11 +63,13 @@ void test_matrix_rows_of_half_bytes_of_any_length(void) {
         state = state * 1664525u + 1013904223u;
         weights[i] = (uint8_t)(i % 5 ? state >> 24 : 0x88); /* -8 and -8 now and then */
     }
-    for (unsigned i = 0; i < 255; i++) values[i] = (int8_t)(i % 3 ? (int)(i * 37 % 256) - 128 : -128);
+    for (unsigned i = 0; i < 255; i++)
+        values[i] = (int8_t)(i % 3 ? (int)(i * 37 % 256) - 128 : -128);
     const KWS_FLASH uint8_t *kept = kws_in_flash(weights, sizeof weights);
     for (unsigned cols = 1; cols <= 255; cols++) {
         unsigned bytes = (cols + 1) / 2;
-        const KWS_FLASH uint8_t *first = kept + cols % 2, *row = first; /* rows begin at any address */
+        /* rows begin at any address */
+        const KWS_FLASH uint8_t *first = kept + cols % 2, *row = first;
         kws_matrix matrix = {first, KWS_MATRIX_INT4, 2, (uint8_t)cols, 1, 0};
         operand(values, cols);
         for (unsigned r = 0; r < 2; r++) {
@@ -104,7 +107,8 @@ void test_matrix_sizes_are_refused_when_short(void) {
     static const KWS_FLASH uint8_t sparse[] = {0x03, 1, 2, 0x1f, 1, 2, 3, 4, 5};
     kws_matrix matrix = {sparse, KWS_MATRIX_SPARSE8, 2, 5, 1, 0};
     CHECK_EQUAL(kws_matrix_bytes(&matrix, 9), 9);
-    for (size_t short_of = 0; short_of < 9; short_of++) CHECK_EQUAL(kws_matrix_bytes(&matrix, short_of), 0);
+    for (size_t short_of = 0; short_of < 9; short_of++)
+        CHECK_EQUAL(kws_matrix_bytes(&matrix, short_of), 0);
     static const KWS_FLASH uint8_t sixth_column[] = {0x20, 1}; /* of five */
     matrix.data = sixth_column;
     matrix.rows = 1;

@@ -1,4 +1,4 @@
-/* Files that lie. The offsets are those of firmware/FORMAT.md. */
+/* Files that lie. The offsets are those of firmware/docs/FORMAT.md. */
 #include <string.h>
 
 #include "check.h"
@@ -26,7 +26,9 @@ static size_t copy(void) {
     return vector()->size;
 }
 
-static kws_status read(size_t size) { return kws_model_read(&model, kws_in_flash(bytes, LARGEST), size); }
+static kws_status read(size_t size) {
+    return kws_model_read(&model, kws_in_flash(bytes, LARGEST), size);
+}
 
 /* Writes the size and the checksum that these bytes should have. */
 static kws_status read_mended(size_t size) {
@@ -76,13 +78,27 @@ void test_model_reports_what_is_wrong(void) {
         uint8_t offset, value;
         kws_status status;
     } wrong[] = {
-        {0, 'K', KWS_ERROR_MAGIC},       {3, 0, KWS_ERROR_MAGIC},       {4, 2, KWS_ERROR_VERSION},
-        {4, 0, KWS_ERROR_VERSION},       {5, 1, KWS_ERROR_VERSION},     {8, 12, KWS_ERROR_FEATURES},
-        {8, OTHER_RATE},                 {9, 15, KWS_ERROR_FEATURES},   {9, 0, KWS_ERROR_FEATURES},
-        {10, 41, KWS_ERROR_FEATURES},    {10, 0, KWS_ERROR_FEATURES},   {11, 33, KWS_ERROR_FEATURES},
-        {12, 2, KWS_ERROR_FEATURES},     {13, 4, KWS_ERROR_NETWORK},    {14, 0, KWS_ERROR_NETWORK},
-        {14, 255, KWS_ERROR_TOO_LARGE},  {15, 255, KWS_ERROR_TOO_LARGE}, {16, 255, KWS_ERROR_TOO_LARGE},
-        {17, 0, KWS_ERROR_NETWORK},      {17, 255, KWS_ERROR_TOO_LARGE}, {24, 8, KWS_ERROR_DETECTOR},
+        {0, 'K', KWS_ERROR_MAGIC},
+        {3, 0, KWS_ERROR_MAGIC},
+        {4, 2, KWS_ERROR_VERSION},
+        {4, 0, KWS_ERROR_VERSION},
+        {5, 1, KWS_ERROR_VERSION},
+        {8, 12, KWS_ERROR_FEATURES},
+        {8, OTHER_RATE},
+        {9, 15, KWS_ERROR_FEATURES},
+        {9, 0, KWS_ERROR_FEATURES},
+        {10, 41, KWS_ERROR_FEATURES},
+        {10, 0, KWS_ERROR_FEATURES},
+        {11, 33, KWS_ERROR_FEATURES},
+        {12, 2, KWS_ERROR_FEATURES},
+        {13, 4, KWS_ERROR_NETWORK},
+        {14, 0, KWS_ERROR_NETWORK},
+        {14, 255, KWS_ERROR_TOO_LARGE},
+        {15, 255, KWS_ERROR_TOO_LARGE},
+        {16, 255, KWS_ERROR_TOO_LARGE},
+        {17, 0, KWS_ERROR_NETWORK},
+        {17, 255, KWS_ERROR_TOO_LARGE},
+        {24, 8, KWS_ERROR_DETECTOR},
         {21, 0x80, KWS_ERROR_DETECTOR},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -95,8 +111,8 @@ void test_model_reports_what_is_wrong(void) {
     copy();
     for (size_t at = name; at < size - 4; at++)
         if (at == name || bytes[at - 1] == 0) bytes[at] = '_';
-    CHECK_EQUAL(read_mended(size), KWS_ERROR_WORDS);           /* no word left */
-    CHECK_EQUAL(with_byte(size - 5, 'x'), KWS_ERROR_WORDS);    /* the last name has no end */
+    CHECK_EQUAL(read_mended(size), KWS_ERROR_WORDS);        /* no word left */
+    CHECK_EQUAL(with_byte(size - 5, 'x'), KWS_ERROR_WORDS); /* the last name has no end */
     copy();
     CHECK_EQUAL(read_mended(size + 1), KWS_ERROR_TRAILING);
     copy();
@@ -119,7 +135,8 @@ void test_model_reads_every_field(void) {
         CHECK_EQUAL(model.features.frame_length, expected->frame_length);
         CHECK_EQUAL(model.features.n_mels, expected->frame_length == 512 ? 40 : 24);
         CHECK_EQUAL(model.features.n_mfcc, expected->n_mfcc);
-        CHECK_EQUAL(model.features.n_features, expected->n_mfcc ? expected->n_mfcc : model.features.n_mels);
+        CHECK_EQUAL(model.features.n_features,
+                    expected->n_mfcc ? expected->n_mfcc : model.features.n_mels);
         CHECK_EQUAL(model.features.energy, expected->energy);
         CHECK_EQUAL(model.cell, expected->cell);
         CHECK_EQUAL(model.hidden, expected->hidden);

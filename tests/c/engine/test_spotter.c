@@ -1,7 +1,9 @@
+#include <string.h>
+
 #include "check.h"
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
-#include "kws_mfcc.h"
+#include "kws_framing.h"
 #include "limits.h"
 #include "signal.h"
 #include "vectors.h"
@@ -32,14 +34,15 @@ void test_spotter_gives_the_same_integers_everywhere(void) {
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         const kws_test_model *vector = &kws_test_models[i];
         int16_t features[KWS_MAX_FEATURES], logits[KWS_MAX_CLASSES];
-        uint32_t digests[5] = {DIGEST_START, DIGEST_START, DIGEST_START, DIGEST_START, DIGEST_START};
+        uint32_t digests[5] = {DIGEST_START, DIGEST_START, DIGEST_START, DIGEST_START,
+                               DIGEST_START};
         signal_source source = SIGNAL_START;
         if (!ready(vector)) continue;
         for (uint32_t n = 0, frame = 0; n < KWS_SIGNAL_SAMPLES; n++) {
             int16_t sample = signal_next(&source);
-            (void)kws_mfcc_fill(&spotter.mfcc, &sample, 1);
-            if (kws_mfcc_lacking(&spotter.mfcc)) continue;
-            kws_mfcc_compute(&spotter.mfcc, &spotter.model.features, features);
+            (void)kws_framing_fill(&spotter.framing, &sample, 1);
+            if (kws_framing_lacking(&spotter.framing)) continue;
+            kws_framing_features(&spotter.framing, &spotter.model.features, features);
             digests[0] = add_all(digests[0], features, spotter.model.features.n_features);
             kws_fastgrnn_step(&spotter.fastgrnn, &spotter.model, features, logits);
             digests[1] = add_all(digests[1], spotter.fastgrnn.hidden_q15, spotter.model.hidden);
@@ -48,7 +51,8 @@ void test_spotter_gives_the_same_integers_everywhere(void) {
             digests[3] = add_all(digests[3], spotter.detector.score_q10, spotter.model.classes);
             uint8_t word = kws_detector_decide(&spotter.detector, &spotter.model);
             if (word != KWS_NO_WORD)
-                digests[4] = add_detection(digests[4], frame, word, spotter.detector.score_q10[word]);
+                digests[4] =
+                    add_detection(digests[4], frame, word, spotter.detector.score_q10[word]);
             frame++;
         }
         CHECK_EQUAL(digests[0], vector->features_digest);
@@ -87,7 +91,8 @@ static void check_chunks(const kws_test_model *vector, unsigned length) {
     CHECK_EQUAL(digest, vector->detections_digest);
     CHECK_EQUAL(detections, vector->detections);
     CHECK_EQUAL(spotter.frames, vector->frames);
-    CHECK_EQUAL(add_all(DIGEST_START, spotter.fastgrnn.hidden_q15, spotter.model.hidden), vector->last_hidden_digest);
+    CHECK_EQUAL(add_all(DIGEST_START, spotter.fastgrnn.hidden_q15, spotter.model.hidden),
+                vector->last_hidden_digest);
 }
 
 void test_spotter_chunks_do_not_matter(void) {
@@ -95,7 +100,8 @@ void test_spotter_chunks_do_not_matter(void) {
     unsigned most = 0;
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         if (!ready(&kws_test_models[i])) continue;
-        for (unsigned length = i; length < i + 3; length++) { /* three lengths a model, all in all */
+        /* three lengths a model, all in all */
+        for (unsigned length = i; length < i + 3; length++) {
             kws_spotter_reset(&spotter);
             check_chunks(&kws_test_models[i], lengths[length % (sizeof lengths / sizeof *lengths)]);
         }
@@ -118,6 +124,23 @@ void test_spotter_reset_forgets_everything(void) {
     }
 }
 
+/* At rest a spotter is as samples of zero make it, from a state of zeros on. */
+void test_spotter_at_rest_is_where_silence_leads(void) {
+    static int16_t rest_q15[KWS_MAX_HIDDEN];
+    for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
+        const kws_test_model *vector = &kws_test_models[i];
+        kws_detection detection;
+        if (!ready(vector)) continue;
+        memcpy(rest_q15, spotter.fastgrnn.hidden_q15, sizeof rest_q15);
+        kws_fastgrnn_reset(&spotter.fastgrnn);
+        memset(chunk, 0, sizeof chunk);
+        while (spotter.frames < KWS_REST_FRAMES)
+            (void)kws_spotter_process(&spotter, chunk, vector->hop_length, &detection);
+        for (unsigned k = 0; k < spotter.model.hidden; k++)
+            CHECK_EQUAL(spotter.fastgrnn.hidden_q15[k], rest_q15[k]);
+    }
+}
+
 void test_spotter_uses_all_samples_up_to_a_hop(void) {
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         const kws_test_model *vector = &kws_test_models[i];
@@ -126,7 +149,8 @@ void test_spotter_uses_all_samples_up_to_a_hop(void) {
         if (!ready(vector)) continue;
         for (uint32_t n = 0; n < KWS_SIGNAL_SAMPLES;) {
             kws_detection detection;
-            size_t count = vector->hop_length - (size_t)(n / 97 % 50); /* at most a hop, at any place in it */
+            /* at most a hop, at any place in it */
+            size_t count = vector->hop_length - (size_t)(n / 97 % 50);
             if (count > KWS_SIGNAL_SAMPLES - n) count = (size_t)(KWS_SIGNAL_SAMPLES - n);
             for (size_t k = 0; k < count; k++) chunk[k] = signal_next(&source);
             CHECK_EQUAL(kws_spotter_process(&spotter, chunk, count, &detection), count);

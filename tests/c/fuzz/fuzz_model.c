@@ -18,7 +18,8 @@ static void run_if_accepted(const uint8_t *data, size_t size) {
     }
     for (size_t at = 0; at < sizeof samples / sizeof *samples;) {
         kws_detection detection;
-        at += kws_spotter_process(&spotter, samples + at, sizeof samples / sizeof *samples - at, &detection);
+        at += kws_spotter_process(&spotter, samples + at, sizeof samples / sizeof *samples - at,
+                                  &detection);
         if (detection.word != KWS_NO_WORD && detection.word >= spotter.model.classes) abort();
     }
     size_t named = 0;

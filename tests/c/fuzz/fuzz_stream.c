@@ -1,6 +1,6 @@
-/* Any samples in any chunks: the same detections and the same state as sample by sample.
- * The first byte picks the model; of the rest every sixteenth is the length of a chunk (0 stands for
- * 1000), and its samples are the bytes that follow, round and round. */
+/* Any samples in any chunks: the same detections and the same state as sample by sample. The first
+ * byte picks the model; of the rest every sixteenth is the length of a chunk (0 stands for 1000),
+ * and its samples are the bytes that follow, round and round. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         hear(&a, &in_chunks, samples, count);
         for (size_t i = 0; i < count; i++) hear(&b, &one_by_one, samples + i, 1);
     }
-    if (a.digest != b.digest || a.count != b.count || in_chunks.frames != one_by_one.frames) abort();
+    if (a.digest != b.digest || a.count != b.count || in_chunks.frames != one_by_one.frames)
+        abort();
     if (memcmp(&in_chunks.fastgrnn, &one_by_one.fastgrnn, sizeof in_chunks.fastgrnn) != 0) abort();
     return 0;
 }

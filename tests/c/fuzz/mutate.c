@@ -20,7 +20,8 @@ static uint32_t below(uint32_t limit) {
 
 /* One of the things that go wrong with files; returns the new size. */
 static size_t mutate_once(uint8_t *bytes, size_t size) {
-    static const uint8_t interesting[] = {0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 40, 41, 127, 128, 129, 254, 255};
+    static const uint8_t interesting[] = {0,  1,  2,  3,   7,   8,   15,  16, 31,
+                                          32, 40, 41, 127, 128, 129, 254, 255};
     size_t at = below((uint32_t)size), length;
     switch (below(8)) {
     case 0: bytes[at] = (uint8_t)(bytes[at] ^ 1u << below(8)); break;
@@ -42,7 +43,8 @@ static size_t mutate_once(uint8_t *bytes, size_t size) {
         return size - length;
     default: /* a piece of one value */
         length = 1 + below(16);
-        for (size_t i = at; i < at + length && i < size; i++) bytes[i] = interesting[at % sizeof interesting];
+        for (size_t i = at; i < at + length && i < size; i++)
+            bytes[i] = interesting[at % sizeof interesting];
     }
     return size;
 }

@@ -119,8 +119,9 @@ def test_the_demo_trains_and_plays_from_a_folder_like_the_sample(tmp_path, monke
     demo.main()
     model = model_file.load(tmp_path / "out" / "hey_cortana.kws")
     assert (tmp_path / "out" / "timeline.png").is_file()
+    assert f"\nkws listen {tmp_path / 'out'}\n" in (tmp_path / "out" / "README.md").read_text()
     told = capsys.readouterr().out
-    assert f"on {sample}: 3 synthetic speakings" in told
+    assert f"on {sample}: 3 synthetic clips" in told
     assert f"{len(model.data)} bytes in {tmp_path / 'out' / 'hey_cortana.kws'}" in told
     assert "of 3 found" in told
 

@@ -30,7 +30,7 @@ def test_a_missing_program_comes_with_the_command_that_installs_it(monkeypatch):
     assert not arm.ok and not arm.required
     assert arm.remedy.startswith("apt-get install --no-install-recommends gcc-arm-none-eabi")
     compiler = check_named("C compiler")
-    assert not compiler.ok and compiler.required
+    assert not compiler.ok and not compiler.required  # a wheel brings the engine
     assert compiler.remedy.startswith("apt-get install build-essential")
 
 
@@ -47,9 +47,17 @@ def test_a_package_that_does_not_import_is_told_with_its_last_words(tmp_path, mo
     (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.13: cannot open')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     check = check_named("torch")
-    assert not check.ok and check.required
+    assert not check.ok and not check.required
     assert check.detail == "OSError: libcudart.so.13: cannot open"
-    assert check.remedy == "pip install torch"
+    assert check.remedy == "pip install --force-reinstall torch"
+
+
+def test_the_packages_of_training_are_an_extra(tmp_path, monkeypatch):
+    (tmp_path / "librosa.py").write_text("raise ModuleNotFoundError(\"No module named 'librosa'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check = check_named("librosa")
+    assert not check.ok and not check.required
+    assert (check.detail, check.remedy) == ("not installed", "pip install 'kws[train]'")
 
 
 def test_a_package_that_hangs_is_given_up(tmp_path, monkeypatch):

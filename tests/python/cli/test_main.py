@@ -275,7 +275,7 @@ def test_a_stream_is_told_to_people_in_tables(wake):
     args = f"{wake}/wake.kws --positives {wake}/yes --negatives {wake}/talk {wake}/music"
     text = run("evaluate", *args.split(), "--list-errors").output
     assert "4 positives, 0.02 h of negatives" in text
-    assert "25.00 % missed, 1 false accepts = 50.00 / h" in text
+    assert "25.00 % missed, 1 false accept = 50.00 / h" in text
     assert f"missed: {wake}/yes/0.wav" in text
     assert f"false accept: {wake}/music/0.wav at 0.0" in text
 

@@ -1,13 +1,18 @@
 """Downloads survive a bad network, refuse what is not what it should be, and leave nothing half."""
 
+import contextlib
 import errno
+import gzip
 import hashlib
 import http.server
 import io
 import os
+import random
 import re
+import shutil
 import tarfile
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -290,6 +295,157 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_part(
     assert [path.name for path in tmp_path.iterdir()] == ["words.part"]
 
 
+# --- servers that mean harm, or are broken ------------------------------------------------------
+
+
+def test_a_server_that_answers_416_for_ever_is_given_up(
+    server: type[Handler], tmp_path: Path
+) -> None:
+    server.answers = [416] * 2000
+    (tmp_path / "words.part").write_bytes(b"begun")
+    with pytest.raises(DownloadError) as refusal:
+        fetch(server, tmp_path / "words")
+    assert "416" in one_sentence(refusal)
+    assert len(server.seen) <= 10
+
+
+ENDLESS = b"?" * 65_536
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Sends the head that a test gives, and a body that goes on until the client leaves."""
+
+    protocol_version = "HTTP/1.1"
+    head: ClassVar[bytes] = b""
+    bodies: ClassVar[list[bytes]] = []  # of each request in turn; then endless ones
+    served: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        cls = type(self)
+        self.close_connection = True
+        cls.served.append(0)
+        with contextlib.suppress(OSError):
+            self.wfile.write(cls.head)
+            if cls.bodies:
+                self.wfile.write(cls.bodies.pop(0))
+                return
+            for _ in range(400):  # 26 MB: an honest client has long left
+                self.wfile.write(ENDLESS)
+                cls.served[-1] += len(ENDLESS)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hostile() -> Iterator[type[Hostile]]:
+    class Fresh(Hostile):
+        bodies: ClassVar[list[bytes]] = []
+        served: ClassVar[list[int]] = []
+
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
+    thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
+    thread.start()
+    Fresh.url = f"http://127.0.0.1:{listener.server_port}/words"
+    yield Fresh
+    listener.shutdown()
+    thread.join()
+    listener.server_close()
+
+
+def head(*lines: str, status: str = "200 OK") -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "lines", [(), ("Content-Length: " + "9" * 5000,), ("Content-Length: \xb2",)]
+)
+def test_a_body_without_a_length_is_capped(
+    hostile: type[Hostile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(download_module, "_LARGEST_BYTES", 3_000_000)
+    hostile.head = head(*lines)
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "more than" in one_sentence(refusal)
+    assert list(tmp_path.iterdir()) == []
+    assert len(hostile.served) == 1 and hostile.served[0] < 20_000_000
+
+
+def test_a_length_beyond_the_cap_is_refused_before_it_is_read(
+    hostile: type[Hostile], tmp_path: Path
+) -> None:
+    hostile.head = head(f"Content-Length: {10**14}")
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "100000.0 GB" in one_sentence(refusal)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["bytes 0-9/" + "9" * 5000, f"bytes {'0' * 5000}-9/10", "bytes \xb2-9/10", "octets 0-9/10", ""],
+    ids=range(5),
+)
+def test_a_range_of_nonsense_is_given_up(hostile: type[Hostile], tmp_path: Path, told: str) -> None:
+    hostile.head = head(f"Content-Range: {told}", status="206 Partial Content")
+    hostile.bodies = [b"0123456789"] * 20
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "5 attempts in vain" in one_sentence(refusal)
+    assert len(hostile.served) == 5
+
+
+def test_more_than_was_promised_is_refused(hostile: type[Hostile], tmp_path: Path) -> None:
+    (tmp_path / "words.part").write_bytes(b"0123456789")
+    chunk = b"%x\r\n%s\r\n" % (len(ENDLESS), ENDLESS)
+    hostile.head = head(
+        "Content-Range: bytes 10-19/20", "Transfer-Encoding: chunked", status="206 Partial Content"
+    )
+    hostile.bodies = [chunk * 300]
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "more than the 20 bytes" in one_sentence(refusal)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_takes_back_what_it_gave_is_given_up(
+    hostile: type[Hostile], tmp_path: Path
+) -> None:
+    """Each connection brings bytes, and none brings the file any further."""
+    first = head("Content-Length: 1000") + b"0123456789"
+    other = head("Content-Range: bytes 500-999/1000", status="206 Partial Content") + bytes(500)
+    hostile.bodies = [first, other] * 50
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "attempts in vain" in one_sentence(refusal)
+    assert len(hostile.served) <= 10
+
+
+def test_a_tag_that_no_header_can_carry_is_not_sent_back(
+    hostile: type[Hostile], tmp_path: Path
+) -> None:
+    tagged = (
+        head(
+            "Content-Length: 1000",
+            'ETag: "a',
+            '\t\x1b[31m b"',
+        )
+        + b"0123456789"
+    )
+    hostile.bodies = [tagged] * 20
+    with pytest.raises(DownloadError, match="attempts in vain"):
+        fetch(hostile, tmp_path / "words")
+
+
+def test_a_reason_for_the_terminal_is_not_shown(hostile: type[Hostile], tmp_path: Path) -> None:
+    hostile.head = head("Content-Length: 0", status="404 \x1b[2J\x07 gone " + "x" * 5000)
+    hostile.bodies = [b""]
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    message = one_sentence(refusal)
+    assert message.isprintable() and len(message) < 200 and "404" in message
+
+
 # --- archives ---------------------------------------------------------------------------------
 
 
@@ -359,6 +515,131 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(
     with pytest.raises(DownloadError, match="unpacks to more than"):
         unpack(archive, tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def refused(archive: Path, to: Path) -> str:
+    """The sentence, after checking that nothing was left behind."""
+    with pytest.raises(DownloadError) as refusal:
+        unpack(archive, to, progress=False)
+    message = one_sentence(refusal)
+    assert message.isprintable() and len(message) < 500
+    assert [path.name for path in to.parent.iterdir()] == [archive.name]
+    return message
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE])
+def test_thousands_of_empty_members_are_refused(tmp_path: Path, kind: bytes) -> None:
+    parts = [header(kind, 0, f"d{n}") for n in range(60_000)]
+    archive = raw_archive(tmp_path / "a.tar.gz", *parts)
+    assert "without content" in refused(archive, tmp_path / "out")
+
+
+def test_more_files_than_any_data_set_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kws.corpus.unpack._MOST_FILES", 5)
+    unpack(archive_of(tmp_path / "a.tar.gz", [plain(f"{n}") for n in range(5)]), tmp_path / "five")
+    shutil.rmtree(tmp_path / "five")
+    archive = archive_of(tmp_path / "a.tar.gz", [plain(f"{n}") for n in range(6)])
+    assert "more than 5 files" in refused(archive, tmp_path / "out")
+
+
+def header(kind: bytes, size: int, name: str = "x") -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def raw_archive(path: Path, *parts: bytes) -> Path:
+    with gzip.open(path, "wb", 1) as file:
+        for part in parts:
+            file.write(part + bytes(-len(part) % 512))
+        file.write(bytes(1024))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE],
+    ids=["longname", "longlink", "pax", "global"],
+)
+@pytest.mark.parametrize("size", [2_000_000, 200_000_000])
+def test_a_header_of_megabytes_is_refused_unread(tmp_path: Path, kind: bytes, size: int) -> None:
+    """It would be read into memory whole: 8 GB of zeros are an archive of 8 MB."""
+    parts = [header(kind, size), *[bytes(2_000_000)] * (size // 2_000_000)]
+    archive = raw_archive(tmp_path / "a.tar.gz", *parts, header(b"0", 0))
+    tracemalloc.start()
+    message = refused(archive, tmp_path / "out")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "header" in message
+    assert peak < 20_000_000  # 10 KB of the archive are ten megabytes of zeros
+
+
+def pax(**values: str) -> bytes:
+    """A pax header with these values, in front of a file of one byte."""
+    records = b""
+    for key, value in values.items():
+        body = f" {key}={value}\n".encode()
+        length = len(body) + 1
+        while len(str(length)) + len(body) != length:
+            length = len(str(length)) + len(body)
+        records += str(length).encode() + body
+    padded = records + bytes(-len(records) % 512)
+    return header(tarfile.XHDTYPE, len(records)) + padded + header(b"0", 1) + b"!" + bytes(511)
+
+
+@pytest.mark.parametrize("time", ["nan", "-nan", "inf", "-inf", "1e300", "-1", "9" * 400, "x"])
+def test_a_time_that_is_none_harms_nobody(tmp_path: Path, time: str) -> None:
+    archive = raw_archive(tmp_path / "a.tar.gz", pax(mtime=time, path="a.wav"))
+    unpack(archive, tmp_path / "out", progress=False)
+    assert (tmp_path / "out" / "a.wav").read_bytes() == b"!"
+
+
+HOSTILE_HEADERS = {
+    "5,000 digits": header(tarfile.XHDTYPE, 5020) + (b"9" * 5000 + b" a=x\n").ljust(5120),
+    "a sparse file": header(tarfile.GNUTYPE_SPARSE, 512) + bytes(512),
+    "a sparse file by pax": pax(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
+    "a sparse map by pax": pax(**{"GNU.sparse.map": "0,1,9,1"}),
+    "a sparse size by pax": pax(**{"GNU.sparse.size": "9"}),
+    "a name beyond every file system": pax(path="a" * 5000),
+    "a folder in a folder in a ...": pax(path="a/" * 1500 + "x"),
+    "a name for the terminal": pax(path="a\x1b[2Jb"),
+    "headers for headers for headers": header(tarfile.GNUTYPE_LONGNAME, 0) * 3000 + header(b"0", 0),
+    "a negative size": header(b"0", -512),
+    "a negative header": header(tarfile.XHDTYPE, -512),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE_HEADERS)
+def test_a_hostile_header_is_one_sentence(tmp_path: Path, kind: str) -> None:
+    refused(raw_archive(tmp_path / "a.tar.gz", HOSTILE_HEADERS[kind]), tmp_path / "out")
+
+
+def test_any_change_of_an_archive_is_unpacked_or_refused(tmp_path: Path) -> None:
+    """Bytes of the archive within the compression, changed at random: no other way to end."""
+    rng = random.Random(3)
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("a.wav", "d" * 120 + "/b.wav", "\u00fc.wav"):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = 700, 1.5
+            tar.addfile(member, io.BytesIO(bytes(700)))
+    good = (tmp_path / "a.tar").read_bytes()
+    refusals = 0
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(data) - 1024)
+            data[at : at + rng.randint(0, 12)] = rng.randbytes(rng.randint(0, 12))
+        (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data, 1))
+        try:
+            unpack(tmp_path / "a.tar.gz", tmp_path / "out", progress=False)
+            shutil.rmtree(tmp_path / "out")
+        except DownloadError as refusal:
+            refusals += 1
+            assert str(refusal).isprintable()
+        assert {path.name for path in tmp_path.iterdir()} == {"a.tar", "a.tar.gz"}
+    assert refusals > 30
 
 
 @pytest.mark.parametrize("left", [0.9, 0.5, 0.0])

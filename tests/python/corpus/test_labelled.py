@@ -303,6 +303,15 @@ def test_clips_become_rows_in_the_order_given(tmp_path: Path, cached: bool) -> N
     assert rows[7].tolist() == clip_of(rows[7][0]).tolist()
 
 
+def damage_half(entry: Path, damage: str) -> None:
+    """Zeros in place of the second half, or one bit in the midst that differs."""
+    data = bytearray(entry.read_bytes())
+    half = len(data) // 2
+    data[half:] = bytes(len(data) - half) if damage == "half of it zeros" else data[half:]
+    data[half] ^= 0 if damage == "half of it zeros" else 1
+    entry.write_bytes(data)
+
+
 def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise AssertionError("decoded again")
@@ -327,8 +336,12 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
     assert read_clips(paths, 400, tmp_path / "cache")[1].tolist() == clip_of(123).tolist()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "another shape"])
-def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize(
+    "damage", ["truncated", "text", "empty", "another shape", "half of it zeros", "one bit"]
+)
+def test_a_damaged_cache_is_made_again_and_said(
+    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     paths = write_clips(tmp_path / "clips", ["a.wav", "b.wav"])
     good = read_clips(paths, 400, tmp_path / "cache").tolist()
     (entry,) = (tmp_path / "cache").iterdir()
@@ -337,14 +350,20 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: str) -> None:
     elif damage == "another shape":
         with entry.open("wb") as file:
             np.save(file, np.zeros((2, 399), np.int16))
-    else:
+    elif damage in ("text", "empty"):
         entry.write_text("not numpy" if damage == "text" else "")
+    else:
+        damage_half(entry, damage)
     assert read_clips(paths, 400, tmp_path / "cache").tolist() == good
+    assert (
+        capsys.readouterr().err
+        == f"kws: warning: {entry} is damaged: its recordings are decoded again\n"
+    )
     assert np.load(entry).tolist() == good
 
 
 @pytest.mark.parametrize("suffix", [".pcm", ".npy"])
-@pytest.mark.parametrize("damage", ["truncated", "removed", "empty"])
+@pytest.mark.parametrize("damage", ["truncated", "removed", "empty", "half of it zeros", "one bit"])
 def test_a_damaged_cache_of_recordings_is_made_again(
     tmp_path: Path, suffix: str, damage: str
 ) -> None:
@@ -353,6 +372,8 @@ def test_a_damaged_cache_of_recordings_is_made_again(
     (entry,) = (tmp_path / "cache").glob(f"*{suffix}")
     if damage == "removed":
         entry.unlink()
+    elif damage in ("half of it zeros", "one bit"):
+        damage_half(entry, damage)
     else:
         os.truncate(entry, 0 if damage == "empty" else entry.stat().st_size - 2)
     again = read_streams([tmp_path / "clips"], tmp_path / "cache")

@@ -97,7 +97,7 @@ def test_places_and_limits_are_those_of_the_program():
     for name in ("HIDDEN", "RANK", "CLASSES", "FEATURES"):
         assert f"-DKWS_MAX_{name}={getattr(deploy_uno, f'MAX_{name}')} " in makefile
     main = (PORT / "main.c").read_text()
-    assert f"#define MODEL_AT 0x{deploy_uno.MODEL_AT:x} " in main
+    assert f"#define MODEL_AT 0x{deploy_uno.MODEL_AT:x}\n" in main
     assert f"#define MODEL_CAPACITY 0x{deploy_uno.MODEL_CAPACITY:x}\n" in main
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loudness_models import noise, two_words, wake_word
+from loudness_models import foreign_word, noise, two_words, wake_word
 from random_models import LARGE
 
 import kws
 from kws.device import engine_sources, export, formats
+from kws.device.identifiers import identifier
 from kws.engine import model_file
 from kws.errors import ConfigError, KwsError, ModelError, ToolError
 
@@ -121,6 +122,10 @@ def test_another_export_in_the_folder_is_named(saved, tmp_path):
     export.export(saved, folder, "zephyr")
     with pytest.raises(ConfigError, match="holds hey_noise_2 for zephyr: export hey-noise 2 for c"):
         export.export(saved, folder, "c")
+    twin = tmp_path / "hey_noise-2.kws"
+    twin.write_bytes(wake_word())
+    with pytest.raises(ConfigError, match="holds another model that comes to the name hey_noise_2"):
+        export.export(twin, folder, "zephyr")
     other = tmp_path / "other.kws"
     other.write_bytes(wake_word())
     with pytest.raises(ConfigError, match="holds hey_noise_2 for zephyr: export other for zephyr"):
@@ -152,23 +157,6 @@ def test_a_full_disk_changes_nothing(saved, tmp_path, monkeypatch, is_new):
     assert folder.exists() != is_new
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("hey_cortana", "hey_cortana"),
-        ("Hey, Köln!", "hey_k_ln"),
-        ("2001", "model_2001"),
-        ("double", "model_double"),
-        ("main", "model_main"),
-        ("String", "model_string"),  # its header would hide <string.h>
-        ("kws_fft", "model_kws_fft"),
-        ("---", "model"),
-    ],
-)
-def test_any_name_becomes_an_identifier(name, expected):
-    assert formats.identifier(name) == expected
-
-
 def test_no_model_takes_a_name_of_the_examples():
     static = re.compile(r"^(?:static )?[\w ]+?\*?\b(\w+)(?:\[.*\])?(?:;| = |\()", flags=re.M)
     for file in formats.TEMPLATES.rglob("*"):
@@ -178,13 +166,13 @@ def test_no_model_takes_a_name_of_the_examples():
                     names = static.findall(line) + re.findall(r", (\w+)[;,]", line)
                     assert names, line
                     for name in filter(str.islower, names):
-                        assert formats.identifier(name) == f"model_{name}", line
+                        assert identifier(name) == f"model_{name}", line
 
 
 def test_words_cannot_break_out_of_a_comment(tmp_path):
     needs("cc")
     path = tmp_path / "evil.kws"
-    path.write_bytes(wake_word("*/ #error \\\n"))
+    path.write_bytes(foreign_word("*/ #error \\\n"))
     export.export(path, tmp_path / "out", "c")
     command = ["cc", "-std=c99", *STRICT, "-c", "main.c", "-o", "x.o"]
     subprocess.run(command, cwd=tmp_path / "out", check=True)

@@ -1,6 +1,7 @@
 """`kws monitor` on a pseudo-terminal, with the boards' own application behind it."""
 
 import csv
+import io
 import os
 import shutil
 import signal
@@ -9,14 +10,18 @@ import sys
 import time
 import tty
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kws.audio.files import read_audio
-from kws.device.line import Board, audio_of, integers
+from kws.device.monitor import Monitor, Settings
+from kws.device.protocol import Board
+from kws.device.record import Curve, Table
 from kws.engine import batch, model_file
 from kws.listening.near_misses import Near, Sound
+from kws.listening.timeline import Printer
 from kws.settings.model import log_odds_q10
 
 ROOT = Path(__file__).parents[3]
@@ -73,33 +78,37 @@ def speech() -> np.ndarray:
     return read_audio(ROOT / "data/sample/stream/held_out.opus")[2 * 16_000 : 8 * 16_000]
 
 
+def heard(sound: np.ndarray, seconds: int = 240) -> np.ndarray:
+    """What the host's board hears: a recording again and again, each time its last block twice."""
+    return np.resize(np.append(sound, sound[-256:]), seconds * 16_000)
+
+
 def test_scores_detections_and_clips_are_the_board_s(board, tmp_path):
     sound = speech()
     port = board(sound, MODELS[:1])
     files = {"--csv": tmp_path / "scores.csv", "--png": tmp_path / "scores.png"}
     options = [text for pair in files.items() for text in pair]
-    done = monitor(port, "--seconds", "5", "--clips", tmp_path / "clips", "--json", *options)
+    done = monitor(port, "--seconds", "9", "--clips", tmp_path / "clips", "--json", *options)
     assert done.returncode == 0, done.stderr
     assert not done.stderr.count("restarted")
-    assert done.stdout.count('"hey cortana"') == 1
+    assert done.stdout.count('"hey cortana"') in (1, 2)  # by when the machine had it begin
     assert files["--png"].read_bytes().startswith(b"\x89PNG")
 
     model = model_file.load(MODELS[0])
+    sound = heard(sound)
     wanted = batch.scores(model, sound)
     with files["--csv"].open() as text:
         rows = list(csv.DictReader(text))
     assert len(rows) > 180
     for row in rows:
-        frame = int(row["frame"])
-        if frame < len(wanted):  # behind its end the recording begins again
-            posterior = 1 / (1 + np.exp(-wanted[frame, 0] / 1024))
-            assert float(row["hey cortana"]) == pytest.approx(posterior, abs=1e-5)
+        posterior = 1 / (1 + np.exp(-wanted[int(row["frame"]), 0] / 1024))
+        assert float(row["hey cortana"]) == pytest.approx(posterior, abs=1e-5)
 
-    clips = list((tmp_path / "clips").iterdir())
-    assert len(clips) == 1 and clips[0].name.startswith("hit_")
-    clip = read_audio(clips[0])
+    last = max((tmp_path / "clips").iterdir())  # the first may have begun before the monitor did
+    assert last.name.startswith("hit_")
+    clip = read_audio(last)
     assert len(clip) == 32_000
-    end = int(float(clips[0].name.split("_")[1].rstrip("s")) * 16_000) + 8000
+    end = int(float(last.name.split("_")[1].rstrip("s")) * 16_000) + 8000
     around = [np.array_equal(clip, sound[at - 32_000 : at]) for at in range(end - 200, end + 200)]
     assert around.count(True) == 1
 
@@ -107,13 +116,13 @@ def test_scores_detections_and_clips_are_the_board_s(board, tmp_path):
 def test_a_near_miss_is_saved(board, tmp_path):
     port = board(speech(), MODELS[:1])
     done = monitor(
-        *(port, "--seconds", "5", "--clips", tmp_path / "clips"),
+        *(port, "--seconds", "9", "--clips", tmp_path / "clips"),
         *("--threshold", "0.99999", "--near", "0.9"),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
     assert "near-miss" in done.stderr
-    assert [file.name[:5] for file in (tmp_path / "clips").iterdir()] == ["near_"]
+    assert {file.name[:5] for file in (tmp_path / "clips").iterdir()} == {"near_"}
 
 
 def test_settings_are_changed_and_kept(board):
@@ -184,42 +193,6 @@ def test_a_silent_port_is_no_board():
     assert done.returncode == 1 and "no kws board answers" in done.stderr
 
 
-def test_garbled_lines_change_nothing():
-    board = Board()
-    for line in ("kws 1 pico 16000 2 0", "m 0 320 1006", "n 0 hey you", "n 1 _other_", "t 2250"):
-        board.take(line)
-    before = repr(board)
-    for line in (
-        "",
-        "t",
-        "t x",
-        "m 1",
-        "n",
-        "r \x00",
-        "kws",
-        "o 1",
-        "p",
-        "\ufffdt 5",
-        "t\u0663 5",
-        "t \u0663",
-    ):
-        board.take(line)
-    assert repr(board) == before
-    assert board.words == {0: "hey you"}
-
-
-def test_integers_stop_at_what_is_none():
-    assert integers("0 -12 ab 3") == [0, -12]
-    assert integers("- 1") == [] and integers("") == []
-
-
-def test_audio_lines_are_whole_or_nothing():
-    index, samples = audio_of("a 6 AAH+//9/NBI=") or (None, None)
-    assert index == 6 and list(samples) == [0x0100, -2, 0x7FFF, 0x1234]
-    for line in ("a", "a 1", "a 1 AAH", "a x AAE=", "a 1 A?E=", "a -1 AAE=", "a 1 AA=="):
-        assert audio_of(line) is None
-
-
 def test_sound_is_cut_across_pieces_and_gaps():
     sound = Sound()
     sound.take(100, np.arange(100, 110, dtype=np.int16))
@@ -239,3 +212,34 @@ def test_a_near_miss_is_a_peak_without_a_detection():
     near.take(0, 5)
     near.heard(3)
     assert not any(near.take(frame, 5) for frame in range(4, 13))
+
+
+def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
+    board = Board(classes={0: '=HYPERLINK("http://x")', 1: "-1+1", 2: "hey, you", 3: "$x^"})
+    board.hop_length = 320
+    table = Table(tmp_path / "a.csv", board)
+    table.take(0, [0, 0, 0, 0])
+    table.close()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        header = next(csv.reader(file))
+    assert header == ["frame", "time_s", '\'=HYPERLINK("http://x")', "'-1+1", "hey, you", "$x^"]
+    curve = Curve()
+    curve.take(0, [0, 0, 0, 0])
+    curve.draw(board, tmp_path / "a.png")  # a dollar opens no formula either
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_board_says_cannot_act_on_the_terminal():
+    out, notes = io.StringIO(), io.StringIO()
+    line = SimpleNamespace(board=Board(classes={0: "\x1b[2J"}, hop_length=320), send=lambda _: None)
+    monitor = Monitor(line, Settings(), Printer(out, as_json=False), notes)
+    for text in ("! m \x1b]0;x\x07", "d 100 0 2000"):
+        monitor._take(text)
+    assert r"\x1b]0;x\x07" in notes.getvalue() and r"\x1b[2J" in out.getvalue()
+    assert "\x1b" not in notes.getvalue() + out.getvalue()
+
+
+def test_a_board_that_began_anew_has_near_misses_again():
+    near = Near(0, 10)
+    near.heard(4_000_000)  # before it restarted, or a digit that the line garbled
+    assert [hit for frame in range(20) if (hit := near.take(frame, 5 - frame))] == [(0, 5)]

@@ -1,6 +1,8 @@
 """The engine through Python: chunks, resets, gains, long runs, arguments that make no sense."""
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,60 @@ def test_reset_is_as_good_as_new(random_model):
     samples = speech(3)
     assert used.process(samples) == new.process(samples)
     np.testing.assert_array_equal(hidden(used), hidden(new))
+
+
+def test_threads_that_share_a_spotter_wait_for_each_other():
+    """Equal chunks give one stream in whatever order they come, so its end is known.
+
+    In a process of its own: two calls in one spotter at a time write beyond its buffers.
+    """
+    program = f"""
+import threading
+import numpy as np
+import kws
+threads, chunks = 6, 150
+chunk = np.random.default_rng(0).integers(-9000, 9000, 3 * 320 + 7).astype(np.int16)
+alone, shared = (kws.Spotter({str(SHIPPED[0])!r}, threshold=0.01) for _ in range(2))
+wanted = [d for _ in range(threads * chunks) for d in alone.process(chunk)]
+assert wanted
+found, start, done = [], threading.Barrier(threads), threading.Event()
+def hear():
+    start.wait()
+    for _ in range(chunks):
+        found.extend(shared.process(chunk))
+def look():
+    while not done.is_set():
+        assert 0 <= shared.score <= 1 and shared.frames <= len(chunk) * threads * chunks // 320
+        done.wait(0.001)
+hearing = [threading.Thread(target=hear) for _ in range(threads)]
+looking = threading.Thread(target=look)
+for thread in (*hearing, looking):
+    thread.start()
+for thread in hearing:
+    thread.join()
+done.set()
+looking.join()
+assert shared.frames == alone.frames, (shared.frames, alone.frames)
+assert shared.score == alone.score, (shared.score, alone.score)
+assert sorted(d.time_s for d in found) == [d.time_s for d in wanted]
+for thread in (threads := [threading.Thread(target=shared.reset) for _ in range(4)]):
+    thread.start()
+for thread in threads:
+    thread.join()
+assert shared.frames == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_handler_may_reset_the_spotter_that_it_interrupts(model):
+    """A signal's handler runs in the midst of `process`, in the thread that holds the lock."""
+    spotter = kws.Spotter(model)
+    with spotter._lock:
+        spotter.reset()
+    assert spotter.frames == 0
 
 
 def test_samples_it_refuses_leave_the_stream_as_it_was(model):

@@ -10,8 +10,8 @@ from bill.build import compile_sources, link
 from bill.check import compare, together
 from bill.instructions import STAGE_OF_FUNCTION, STAGE_OF_SOURCE, STAGES, count, run
 from bill.measure import Bill
-from bill.page import README_LINE, marked, readme_line
-from bill.targets import EMULATED, ENGINE_SOURCES, FIRMWARE, HEY_CORTANA, RECORDING, ROOT, TARGETS
+from bill.page import RESULTS_LINE, marked, results_line
+from bill.targets import EMULATED, FIRMWARE, HEY_CORTANA, RECORDING, ROOT, TARGETS
 
 from kws.audio.files import read_audio
 
@@ -99,17 +99,18 @@ def test_the_command_fails_where_a_figure_grew(factor, status, monkeypatch, caps
     assert (f"Cortex-M4: instructions mean from {before:,} to" in said) == (status == 1)
 
 
-def test_the_page_and_the_readme_say_what_the_table_says():
-    page = (FIRMWARE / "BILL.md").read_text()
+def test_the_page_and_the_results_say_what_the_table_says():
+    page = (FIRMWARE / "docs" / "BILL.md").read_text()
     assert marked(page, TABLE, KEPT["frames"]) == page, "make size-renew writes it anew"
     assert f"| {TABLE['Cortex-M0']['figures']['instructions']['mean']:,} |" in page
-    lines = README_LINE.findall((ROOT / "README.md").read_text())
-    assert lines == [readme_line(TABLE)], "make size-renew writes it anew"
+    lines = RESULTS_LINE.findall((ROOT / "docs" / "results" / "speed.md").read_text())
+    assert lines == [results_line(TABLE)], "make size-renew writes it anew"
 
 
 def test_the_stages_name_no_source_and_no_function_that_is_gone():
-    assert STAGE_OF_SOURCE.keys() <= {source.name for source in ENGINE_SOURCES}
-    code = "".join(source.read_text() for source in ENGINE_SOURCES)
+    sources = {source.name: source for source in (FIRMWARE / "src").rglob("kws_*.[ch]")}
+    assert STAGE_OF_SOURCE.keys() <= sources.keys()
+    code = "".join(source.read_text() for source in sources.values())
     assert [name for name in STAGE_OF_FUNCTION if f" {name}(" not in code] == []
     assert {*STAGE_OF_FUNCTION.values(), *STAGE_OF_SOURCE.values()} == set(STAGES)
 

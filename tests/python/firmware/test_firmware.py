@@ -55,7 +55,7 @@ def test_objects_call_neither_heap_nor_floating_point(target, level, tmp_path):
     symbols = [(line[-2], line[-1]) for line in lines if len(line) > 1]
     defined = {name for kind, name in symbols if kind != "U"}
     called = {name for kind, name in symbols if kind == "U"} - defined
-    assert {"kws_spotter_init", "kws_spotter_process", "kws_mfcc_compute"} <= defined
+    assert {"kws_spotter_init", "kws_spotter_process", "kws_framing_features"} <= defined
     assert not {name for name in called - LIBC if not INTEGER_HELPERS.fullmatch(name)}
     assert not [name for kind, name in symbols if kind in "BbDCGs"], "writable data"
 
@@ -142,4 +142,44 @@ def test_the_readme_shows_the_same_example():
 def test_the_engine_is_a_few_small_files():
     """Nothing was left out of what an export carries along."""
     names = {name for name, _ in engine_sources()}
-    assert names == {file.name for file in ENGINE.glob("*/kws*.*")}
+    files = [*ENGINE.glob("include/kws.h"), *ENGINE.glob("src/**/kws*.*")]
+    assert names == {file.name for file in files} and len(names) == len(files)
+
+
+PROCESSOR = re.compile(
+    r"__(arm|thumb|ARM|AVR|avr|riscv|x86|i386|aarch64|XTENSA|xtensa|FLASH)|KWS_(CORTEX|AVR|ARM)"
+)
+
+
+def test_the_portable_sources_ask_for_no_processor():
+    """Only kws_arch.h asks, and the chips' own folders; its answers are read there alone."""
+    asked = {
+        file.name
+        for file in (ENGINE / "src").glob("*.[ch]")
+        for line in file.read_text().splitlines()
+        if re.match(r"\s*#\s*(el)?if", line) and PROCESSOR.search(line)
+    }
+    assert asked == {"kws_arch.h", "kws_by_hand.h"}
+
+
+def test_the_table_of_kernels_leads_to_every_source():
+    folder = ENGINE / "src"
+    linked = set(re.findall(r"\]\((\w[\w/.]*)\)", (folder / "README.md").read_text()))
+    assert linked <= {file.relative_to(folder).as_posix() for file in folder.rglob("*")}
+    chips = {file.relative_to(folder).as_posix() for file in folder.glob("*/kws_*")}
+    assert chips <= linked and len(chips) > 20
+
+
+def test_every_kernel_names_its_variants_and_every_switch_is_a_kernels():
+    folder = ENGINE / "src"
+    kernels = (folder / "kws_kernels.h").read_text()
+    switches = {
+        name
+        for file in folder.rglob("kws_*.h")
+        if file.name != "kws_kernels.h"
+        for name in re.findall(r"#define (KWS_OWN_\w+)", file.read_text())
+    }
+    assert len(switches) > 10
+    assert not [name for name in switches if not re.search(rf"{name}\b", kernels)]
+    for variant in re.findall(r"(?:cortex_m0|cortex_m4|avr)/\w+\.\w+", kernels):
+        assert (folder / variant).is_file(), variant

@@ -202,7 +202,7 @@ def test_ctrl_c_ends_the_microphone_with_a_summary(spotter, use_microphone, caps
     assert not fake.is_open
     assert capsys.readouterr().err == (
         "Listening to USB mic; Ctrl-C ends.\n"
-        "kws: 2 blocks of sound were lost, since the computer was busy with something else\n"
+        "kws: lost 2 blocks of sound, since the computer was busy with something else\n"
     )
 
 
@@ -254,6 +254,9 @@ def test_a_microphone_that_gives_zeros_only_is_called_muted(monkeypatch):
     for _ in range(80):
         meter.update(np.zeros(640, np.int16), 0.0)
     assert "muted" in terminal.getvalue().split("\r")[-1]
+    monkeypatch.setenv("COLUMNS", "80")
+    meter.update(np.zeros(640, np.int16), 0.0)
+    assert "no sound at all: muted, or not permitted?\x1b[K" in terminal.getvalue().split("\r")[-1]
     meter.update(np.full(640, -32768, np.int16), 0.0)
     last = terminal.getvalue().split("\r")[-1]
     assert "muted" not in last and "   0 dB" in last

@@ -15,8 +15,9 @@ from kws.corpus.listing import SILENCE, UNKNOWN
 from kws.engine import model_file
 from kws.errors import ConfigError, KwsError
 from kws.network import fit
-from kws.studies import frontier, frontier_picture
-from kws.studies.frontier import OURS, PEERS, PUBLISHED, RETRAINED, SHIPPED, Point
+from kws.studies import frontier, frontier_picture, frontier_points
+from kws.studies.frontier import PEERS
+from kws.studies.frontier_points import OURS, PUBLISHED, RETRAINED, SHIPPED, Point
 from kws.training import train
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +82,9 @@ def trained(tmp_path):
     recipe = command_recipe(corpus)
     (models / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
     marked = f"# Models\n{frontier_picture.BEGIN}\nold\n{frontier_picture.END}\nend\n"
-    (models / "README.md").write_text(marked, "utf-8")
+    page = tmp_path / frontier_picture.PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text(marked, "utf-8")
     command = [
         *("bench", "frontier", "--data", str(corpus), "--recipe", str(models / "recipe.toml")),
         *("--to", str(tmp_path / "runs"), "--models", str(models), "--epochs-scale", "0.02"),
@@ -94,7 +97,7 @@ def trained(tmp_path):
 
 def test_the_command_trains_measures_and_draws(trained, monkeypatch):
     folder, command, done = trained
-    points = frontier.load(folder / "models" / "frontier.json")
+    points = frontier_points.load(folder / "models" / "frontier.json")
     (ours,) = [p for p in points if p.group == OURS]
     (peer,) = [p for p in points if p.group == RETRAINED]
     assert ours.task == peer.task == "4 classes, validation"
@@ -105,9 +108,9 @@ def test_the_command_trains_measures_and_draws(trained, monkeypatch):
         assert metrics["evaluations"][0]["accuracy"] == accuracy
     assert peer.label == "DS-CNN-S" and len(peer.accuracies) == 2 and "float" in peer.measured
     assert [p for p in points if p.group == PUBLISHED] == sorted(
-        frontier.published(), key=lambda p: (p.bytes, p.name)
+        frontier_points.published(), key=lambda p: (p.bytes, p.name)
     )
-    text = (folder / "models" / "README.md").read_text()
+    text = (folder / frontier_picture.PAGE).read_text()
     assert text.startswith("# Models\n") and text.endswith("\nend\n") and "old" not in text
     assert done.stdout.strip() in text
     picture = (folder / "models" / "frontier.png").read_bytes()
@@ -127,15 +130,15 @@ def test_the_command_trains_measures_and_draws(trained, monkeypatch):
 def test_points_of_before_stay_and_new_ones_replace_them(tmp_path):
     old = [point("ours-512", OURS, 500, 0.5), point("gru", RETRAINED, 9, 0.9)]
     new = [point("ours-512", OURS, 510, 0.6, 0.8)]
-    frontier.save(tmp_path / "frontier.json", frontier.merge(old, new))
-    kept = frontier.load(tmp_path / "frontier.json")
+    frontier_points.save(tmp_path / "frontier.json", frontier_points.merge(old, new))
+    kept = frontier_points.load(tmp_path / "frontier.json")
     assert kept == [*new, old[1]] and kept[0].mean == pytest.approx(0.7)
     gone = [point("commands_9k", SHIPPED, 9000, 0.9), point("someone's", PUBLISHED, 10, 0.9)]
-    assert frontier.merge([*kept, *gone], []) == kept
-    assert frontier.load(tmp_path / "none.json") == []
+    assert frontier_points.merge([*kept, *gone], []) == kept
+    assert frontier_points.load(tmp_path / "none.json") == []
     (tmp_path / "frontier.json").write_text('{"points": [{"name": "x"}]}')
     with pytest.raises(ConfigError, match=r"frontier\.json cannot be used"):
-        frontier.load(tmp_path / "frontier.json")
+        frontier_points.load(tmp_path / "frontier.json")
 
 
 def test_shipped_models_are_points_with_the_accuracy_of_their_metrics():
@@ -152,17 +155,18 @@ def test_shipped_models_are_points_with_the_accuracy_of_their_metrics():
         assert p.bytes == len(model_file.load(ROOT / "models" / name).data)
 
 
-def test_the_documents_say_what_the_models_have():
-    points = frontier.load(ROOT / "models" / "frontier.json")
-    now = frontier.merge(points, [*frontier.gather([], ROOT / "models"), *frontier.published()])
+def test_the_results_say_what_the_models_have():
+    points = frontier_points.load(ROOT / "models" / "frontier.json")
+    now = frontier_points.merge(
+        points, [*frontier.gather([], ROOT / "models"), *frontier_points.published()]
+    )
     assert points == now, "run kws bench frontier"
     table = frontier_picture.to_markdown(points)
-    for document in (ROOT / "README.md", ROOT / "models" / "README.md"):
-        assert table in document.read_text("utf-8"), "run kws bench frontier"
+    assert table in (ROOT / frontier_picture.PAGE).read_text("utf-8"), "run kws bench frontier"
 
 
 def test_the_table_says_task_and_split_of_every_point():
-    points = [point("ours-1024", OURS, 1000, 0.9, 0.93), *frontier.published()]
+    points = [point("ours-1024", OURS, 1000, 0.9, 0.93), *frontier_points.published()]
     lines = frontier_picture.to_markdown(points).splitlines()
     assert lines[2].startswith("| FastGRNN, at most 1,024 bytes | 1,000 | 91.50 | 93.00 | 2 |")
     assert all("validation" in line or "testing" in line for line in lines[2:])
@@ -184,8 +188,8 @@ def test_no_label_lies_on_another(monkeypatch, tmp_path):
         dataclasses.replace(point(name, RETRAINED, 4000 + 200 * i, 0.95), label=peer.label)
         for i, (name, peer) in enumerate(PEERS.items())
     ]
-    frontier_picture.draw([*ours, *peers, *frontier.published()], tmp_path / "a.png")
-    assert len(notes) == len(peers) + len(frontier.published())
+    frontier_picture.draw([*ours, *peers, *frontier_points.published()], tmp_path / "a.png")
+    assert len(notes) == len(peers) + len(frontier_points.published())
     for i, one in enumerate(notes):
         for other in notes[:i]:
             assert frontier_picture._overlap(one, other) == 0

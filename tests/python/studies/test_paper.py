@@ -22,6 +22,7 @@ from kws.settings.stages import stages_of
 from kws.studies import paper, paper_report
 from kws.studies.paper_task import GOOGLE_30, TASKS, PaperTask
 from kws.training.commands import CommandTask
+from kws.training.run_folder import RunFolder
 from kws.training.trainer import Trainer
 
 EIGHT = TASKS["commands10"]
@@ -145,7 +146,7 @@ def test_integers_are_those_of_the_saved_bytes_by_the_last_frame(finished):
     setting, folder, (lsq, _) = finished
     place = folder / "commands10" / "fastgrnn-lsq" / "seed0"
     model = model_file.load(place / "fastgrnn-lsq-last.kws")
-    assert (lsq["measured"], lsq["model_bytes"]) == (
+    assert (lsq.metrics.measured, lsq.metrics.model_bytes) == (
         "integers through the C engine",
         len(model.data),
     )
@@ -153,15 +154,15 @@ def test_integers_are_those_of_the_saved_bytes_by_the_last_frame(finished):
     task = PaperTask(paper.recipe_of(paper.ENTRIES["rnn"], setting, 0), None, readout="last")
     features = batch.features_batch(task.validation.samples, paper.FEATURES)
     answers = batch.network_batch(model, features)[0][:, -1].argmax(1)
-    assert lsq["validation"] == np.mean(answers == task.validation.labels)
+    assert lsq.metrics.accuracy("validation") == np.mean(answers == task.validation.labels)
 
 
 def test_l_s_q_goes_on_from_l_s(finished):
     _, folder, (lsq, _) = finished
-    start = json.loads((folder / "commands10/fastgrnn-ls/seed0/metrics.json").read_text())
-    assert (start["measured"], start["epochs"], lsq["epochs"]) == ("float", 3, 1)
+    start = RunFolder(folder / "commands10/fastgrnn-ls/seed0").metrics()
+    assert (start.measured, start.epochs, lsq.metrics.epochs) == ("float", 3, 1)
     thinned = round(0.3 * (100 * 16 + 16 * 32)) + round(0.3 * 2 * 100 * 25)
-    assert abs(start["parameters"] - (thinned + 200 + 2 + 10 * 101)) <= 2
+    assert abs(start.parameters - (thinned + 200 + 2 + 10 * 101)) <= 2
     states = [
         torch.load(folder / "commands10" / name / "seed0" / "network.pt", weights_only=True)
         for name in ("fastgrnn-ls", "fastgrnn-lsq")
@@ -195,20 +196,23 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, tmp_path, monkeypatch
         paper.run(setting, tmp_path, only=("rnn",))
     (resumed,) = paper.run(setting, tmp_path, only=("rnn",), say=lambda line: None)
     assert len(calls) == 4  # one epoch, a kill in the second, two more
-    clocks = ("training_seconds", "seconds_waiting_for_features")
-    assert {k: v for k, v in resumed.items() if k not in clocks} == {
-        k: v for k, v in rnn.items() if k not in clocks
-    }
+    clocks = {"training_seconds": 0.0, "seconds_waiting_for_features": 0.0}
+    assert dataclasses.replace(resumed.metrics, **clocks) == dataclasses.replace(
+        rnn.metrics, **clocks
+    )
 
 
 def test_the_table_has_the_papers_figures_beside_the_means_over_seeds(finished, tmp_path):
     setting, _, runs = finished
-    second = {**runs[1], "seed": 1, "validation": runs[1]["validation"] + 0.1}
+    first = runs[1].metrics
+    better = {**first.evaluations[0], "accuracy": first.accuracy("validation") + 0.1}
+    evaluations = (better, first.evaluations[1])
+    second = paper.Run("rnn", dataclasses.replace(first, seed=1, evaluations=evaluations))
     result = paper_report.results(setting, [runs[0], runs[1], second])
     lsq, rnn = result["rows"]
     assert lsq["paper"] == {"accuracy": 0.921, "kilobytes": 5.5}
-    assert rnn["validation_mean"] == pytest.approx(runs[1]["validation"] + 0.05)
-    assert rnn["validation_best"] == second["validation"]
+    assert rnn["validation_mean"] == pytest.approx(first.accuracy("validation") + 0.05)
+    assert rnn["validation_best"] == second.metrics.accuracy("validation")
     written = paper_report.write(result, tmp_path)
     assert [path.name for path in written] == ["results.json", "results.md"]
     assert json.loads(written[0].read_text()) == result

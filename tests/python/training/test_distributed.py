@@ -21,11 +21,12 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import torch
-from kws import train
-from kws.recipe import load_recipe
+from kws.settings.toml import load_recipe
+from kws.training import train
 torch.set_num_threads(1)
 train.CACHE = Path({cache!r})
-print("metrics", train.train(load_recipe({recipe!r}), Path({out!r})).get("model_bytes"))
+metrics = train.train(load_recipe({recipe!r}), Path({out!r}))
+print("metrics", metrics and metrics.model_bytes)
 """
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from kws.errors import CorpusError
+from kws.support import cache
+from kws.support.sealed import sealing
 from kws.training import feature_store
 from kws.training.feature_store import FeatureStore
 
@@ -48,13 +50,63 @@ def test_another_training_set_has_copies_of_its_own(tmp_path):
         FeatureStore(tmp_path, "another")(0, not_asked)
 
 
+def damaged(data: bytes, damage: str) -> bytes:
+    half = len(data) // 2
+    return {
+        "empty": b"",
+        "cut short": data[:100],
+        "half of it zeros": data[:half] + bytes(len(data) - half),
+        "one bit": data[:half] + bytes([data[half] ^ 4]) + data[half + 1 :],
+        "a shape beyond all memory": data.replace(b"(12, ", b"(10**9, "[:5], 1),
+        "no header": b"\x93NUMPY\x01\x00\xff\xff{'descr': " + data[16:],
+        "another file": b"text of another program\n" * 40,
+    }[damage]
+
+
+DAMAGES = (
+    "empty", "cut short", "half of it zeros", "one bit", "a shape beyond all memory", "no header",
+    "another file",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("part", ["features", "labels"])
-@pytest.mark.parametrize("left", [0, 100, 200])
-def test_a_copy_that_is_not_whole_is_made_again(part, left, tmp_path):
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_copy_that_is_damaged_is_made_again_and_said(part, damage, tmp_path, capsys):
+    FeatureStore(tmp_path, "a corpus")(0, blocks)
+    store = FeatureStore(tmp_path, "a corpus")
+    path = store.folder / f"0000.{part}.npy"
+    path.write_bytes(damaged(path.read_bytes(), damage))
+    assert store.open(0) is None
+    assert same(store(0, blocks), 0) and same(store(0, not_asked), 0)
+    assert (
+        capsys.readouterr().err
+        == f"kws: warning: copy 0 in {store.folder} is damaged and made again\n"
+    )
+
+
+def test_a_copy_of_a_killed_training_is_made_without_a_word(tmp_path, capsys):
     store = FeatureStore(tmp_path, "a corpus")
     store(0, blocks)
-    path = store.folder / f"0000.{part}.npy"
-    path.write_bytes(path.read_bytes()[:left])
+    (store.folder / "0000.labels.npy").unlink()  # they come last
+    assert same(store(0, blocks), 0) and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.uint16])
+def test_features_of_another_type_are_no_copy(dtype, tmp_path):
+    store = FeatureStore(tmp_path, "a corpus")
+    store(0, blocks)
+    with sealing(store.folder / "0000.features.npy") as file:
+        np.save(file, whole(0)[0].astype(dtype))
+    assert store.open(0) is None and same(store(0, blocks), 0)
+
+
+def test_features_of_another_length_or_rank_are_no_copy(tmp_path):
+    store = FeatureStore(tmp_path, "a corpus")
+    store(0, blocks)
+    for features in (whole(0)[0][1:], np.repeat(whole(0)[0], 2, 0), whole(0)[0][:, 0]):
+        with sealing(store.folder / "0000.features.npy") as file:
+            np.save(file, features)
+        assert store.open(0) is None
     assert same(store(0, blocks), 0)
 
 
@@ -85,7 +137,7 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path, monkeypatch):
 
 
 def test_training_sets_not_used_for_long_make_room(tmp_path, monkeypatch):
-    monkeypatch.setattr(feature_store, "KEPT_BYTES", 1500)
+    monkeypatch.setattr(cache, "KEPT_BYTES", 1500)
     stores = [FeatureStore(tmp_path, name) for name in ("old", "newer", "now")]
     for hours, store in zip((3, 2, 1.5), stores, strict=True):
         store(0, blocks)
@@ -97,7 +149,7 @@ def test_training_sets_not_used_for_long_make_room(tmp_path, monkeypatch):
 
 
 def test_a_training_set_that_is_just_begun_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(feature_store, "KEPT_BYTES", 0)
+    monkeypatch.setattr(cache, "KEPT_BYTES", 0)
     begun = FeatureStore(tmp_path, "another training's")
     begun.folder.mkdir()
     FeatureStore(tmp_path, "mine")(0, blocks)
@@ -109,7 +161,7 @@ def test_memory_does_not_grow_with_the_training_set(tmp_path):
     program = f"""
 import resource, numpy as np
 from pathlib import Path
-from kws.feature_store import FeatureStore
+from kws.training.feature_store import FeatureStore
 def blocks(index):
     for number in range(96):
         yield np.full((1000, 50, 20), number, np.int16), np.full(1000, number)

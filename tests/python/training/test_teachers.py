@@ -54,6 +54,23 @@ def test_teachers_are_trained_once_for_all_seeds(recipe, tmp_path):
     assert [path.stat().st_mtime_ns for path in networks] == before
 
 
+@pytest.mark.parametrize("name", ["network.pt", "metrics.json", "config.toml", "logits/0000.npy"])
+@pytest.mark.parametrize("damage", ["zeros", "cut short"])
+def test_a_damaged_teacher_is_made_again_and_said(name, damage, recipe, tmp_path, capsys):
+    one = dataclasses.replace(recipe, distillation=dataclasses.replace(TWO, teachers=1, epochs=1))
+    task = CommandTask(one, None)
+    clips = next(iter(task.blocks(0)))[1].shape[1]
+    before = Teachers(one, task, tmp_path, say=silent).answers(0, clips)
+    (path,) = tmp_path.glob(f"teacher-*/{name}")
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + (bytes(len(data) - half) if damage == "zeros" else b""))
+    again = Teachers(one, task, tmp_path, say=silent).answers(0, clips)
+    assert np.array_equal(again, before)  # not those of a network of half its weights
+    assert "damaged" in capsys.readouterr().err
+    assert path.read_bytes()[: half + 1] == data[: half + 1] or name == "metrics.json"  # its times
+
+
 def test_teachers_of_other_clips_are_others(recipe, tmp_path):
     Teachers(recipe, CommandTask(recipe, None), tmp_path, say=silent)
     louder = dataclasses.replace(recipe.augment, gain_db=(6.0, 6.0))
@@ -135,7 +152,7 @@ def test_a_taught_run_goes_on_after_a_kill_with_the_same_bytes(recipe, tmp_path,
 
     def killed(self, stage, epoch, optimizer):
         wrote(self, stage, epoch, optimizer)
-        if len(self.history) == 2:
+        if len(self.state.history) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -28,8 +28,8 @@ from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
 from kws.support import files
 from kws.training import train
-from kws.training.seeds import train_seeds
-from kws.training.trainer import CHECKPOINT
+from kws.training.metrics import Metrics
+from kws.training.run_folder import CHECKPOINT, RunFolder
 from kws.training.wake import WakeTask
 
 CLOCKS = ("training_seconds", "seconds_waiting_for_features")
@@ -72,8 +72,8 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def comparable(metrics: dict) -> dict:
-    return {key: value for key, value in metrics.items() if key not in CLOCKS}
+def comparable(metrics: Metrics) -> dict:
+    return {key: value for key, value in metrics.to_json().items() if key not in CLOCKS}
 
 
 def is_picture(path: Path) -> bool:
@@ -88,18 +88,18 @@ def is_picture(path: Path) -> bool:
 def test_a_run_writes_the_model_and_everything_about_it(finished):
     _, out, metrics, said = finished
     assert names_in(out) == ALWAYS | {"up.kws", "detection.png"}
-    assert json.loads((out / "metrics.json").read_text()) == metrics
-    assert metrics["epochs"] == 4 and metrics["seed"] == 0
+    assert json.loads((out / "metrics.json").read_text()) == metrics.to_json()
+    assert metrics.epochs == 4 and metrics.seed == 0
     assert is_picture(out / "training.png") and is_picture(out / "detection.png")
     card = (out / "README.md").read_text("utf-8")
-    assert "up there" in card and str(metrics["model_bytes"]) in card
-    assert "at most 512 bytes" in said[0] and f"{metrics['model_bytes']} bytes" in said[-1]
+    assert "up there" in card and str(metrics.model_bytes) in card
+    assert "at most 512 bytes" in said[0] and f"{metrics.model_bytes} bytes" in said[-1]
 
 
 def test_the_model_file_is_what_the_recipe_asked_for(finished):
     recipe, out, metrics, _ = finished
     model = model_file.load(out)
-    assert len(model.data) == metrics["model_bytes"] <= 512
+    assert len(model.data) == metrics.model_bytes <= 512
     assert model.words == ("up there",) and model.features == recipe.features
     assert model.ranks == (2, 2) and model.hidden > 8  # the largest that fits
     assert model.detector.refractory_frames == recipe.detector.refractory_frames
@@ -107,7 +107,7 @@ def test_the_model_file_is_what_the_recipe_asked_for(finished):
 
 def test_the_figures_are_those_of_the_shipped_bytes_on_the_test_clips(finished, corpus):
     _, out, metrics, _ = finished
-    (evaluation,) = metrics["evaluations"]
+    (evaluation,) = metrics.evaluations
     again = evaluate_stream(
         out / "up.kws", [corpus / "positives" / "test"], [corpus / "negatives" / "test"]
     )
@@ -122,7 +122,7 @@ def test_the_threshold_is_the_one_that_validation_chose(finished):
     chosen, figures = WakeTask(recipe, None).choose_threshold(model.data)
     assert model.detector.threshold == pytest.approx(chosen, abs=1e-3)
     assert model.detector.release <= model.detector.threshold
-    assert metrics["validation"]["validation_miss_rate"] == figures["miss_rate"]
+    assert metrics.validation["validation_miss_rate"] == figures["miss_rate"]
 
 
 def test_tensorboard_has_every_epoch(finished):
@@ -176,7 +176,7 @@ def test_the_other_kinds_of_networks_are_shipped_as_well(changes, corpus, tmp_pa
     metrics = train.train(recipe, tmp_path / "out", say=lambda line: None)
     model = model_file.load(tmp_path / "out")
     assert (model.cell, model.features) == (recipe.network.cell, recipe.features)
-    assert metrics["model_bytes"] == len(model.data) <= recipe.max_bytes
+    assert metrics.model_bytes == len(model.data) <= recipe.max_bytes
 
 
 def test_command_words_get_accuracy_and_confusion_on_both_held_out_parts(words, tmp_path):
@@ -184,11 +184,11 @@ def test_command_words_get_accuracy_and_confusion_on_both_held_out_parts(words, 
     metrics = train.train(command_recipe(words), out, say=lambda line: None)
     assert names_in(out) == ALWAYS | {"commands.kws", "confusion.png"}
     assert is_picture(out / "confusion.png")
-    assert [e["name"] for e in metrics["evaluations"]] == ["validation", "testing"]
-    for evaluation in metrics["evaluations"]:
+    assert [e["name"] for e in metrics.evaluations] == ["validation", "testing"]
+    for evaluation in metrics.evaluations:
         assert evaluation["clips"] == 4 and 0 <= evaluation["accuracy"] <= 1
-    assert metrics["validation"]["accuracy_quantized"] == metrics["evaluations"][0]["accuracy"]
-    assert metrics["accuracy_last_epoch"] == history(out)[-1]["accuracy_quantized"]
+    assert metrics.validation["accuracy_quantized"] == metrics.evaluations[0]["accuracy"]
+    assert metrics.accuracy_last_epoch == history(out)[-1]["accuracy_quantized"]
     model = model_file.load(out)
     assert model.classes == ("up", "down", "_unknown_", "_silence_")
     # `kws evaluate` on the same test clips says the same of each word.
@@ -197,7 +197,7 @@ def test_command_words_get_accuracy_and_confusion_on_both_held_out_parts(words, 
         clip.parent.mkdir(parents=True)
         clip.symlink_to(words / word / "bbbb0000_nohash_0.wav")
     again = evaluate_clips(model, tmp_path / "clips")
-    testing = metrics["evaluations"][1]
+    testing = metrics.evaluations[1]
     for word in ("up", "down"):
         assert again["confusion"][word] == testing["confusion"][word]
 
@@ -259,7 +259,7 @@ def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_bytes(corpus, tmp
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0 and told == ""
     assert (out / "up.kws").read_bytes() == (tmp_path / "unbroken" / "up.kws").read_bytes()
-    resumed = json.loads((out / "metrics.json").read_text())
+    resumed = RunFolder(out).metrics()
     assert comparable(resumed) == comparable(unbroken)
     assert history(out) == history(tmp_path / "unbroken")
 
@@ -455,7 +455,7 @@ def test_ctrl_c_ends_a_training_with_one_line_and_its_checkpoint(
     def interrupt(row, board, say):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "_log", interrupt)
+    monkeypatch.setattr(train, "log_epoch", interrupt)
     result = run(
         *("train", "wake", "up", "--positives", corpus / "positives"),
         *("--negatives", corpus / "negatives", "--out", tmp_path / "out"),
@@ -473,25 +473,3 @@ def test_the_release_is_lowered_to_a_threshold_below_it(finished, tmp_path):
     train.train(recipe, tmp_path / "out", say=lambda line: None)
     detector = model_file.load(tmp_path / "out").detector
     assert detector.release == detector.threshold == pytest.approx(chosen, abs=1e-6)
-
-
-def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_path):
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text(command_recipe(words, seed=7).to_toml())
-    out = tmp_path / "best"
-    metrics = train_seeds(recipe, 3, out, say=lambda line: None)
-    found = [each["accuracy"] for each in metrics["seeds"]]
-    losses = [each["validation_loss"] for each in metrics["seeds"]]
-    assert [each["seed"] for each in metrics["seeds"]] == [7, 8, 9]
-    best = out / f"seed{metrics['seed']}"
-    assert losses[metrics["seed"] - 7] == min(losses) < losses[0]  # not the recipe's own seed
-    assert (out / "commands.kws").read_bytes() == (best / "commands.kws").read_bytes()
-    assert json.loads((out / "metrics.json").read_text()) == metrics
-    card = (out / "README.md").read_text()
-    assert f"{100 * sum(found) / 3:.2f} %" in card
-    assert f"with seed {metrics['seed']};" in card
-    last = [100 * history(out / f"seed{n}")[-1]["accuracy_quantized"] for n in (7, 8, 9)]
-    assert f"{sum(last) / 3:.2f} % ({', '.join(f'{each:.2f}' for each in last)})" in card
-    trained = (best / "metrics.json").stat().st_mtime_ns
-    assert train_seeds(recipe, 3, out, say=lambda line: None) == metrics
-    assert (best / "metrics.json").stat().st_mtime_ns == trained  # not once more

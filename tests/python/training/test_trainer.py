@@ -26,9 +26,12 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.support import files
-from kws.training import trainer
+from kws.support.sealed import SEAL_BYTES, sealing
+from kws.training import pieces
+from kws.training.checkpoint import write_checkpoint
 from kws.training.copies import Versions
-from kws.training.trainer import CHECKPOINT, Trainer
+from kws.training.run_folder import CHECKPOINT
+from kws.training.trainer import Trainer
 
 SPARSE = CompressionConfig(w="sparse8", u="sparse8", density_w=0.4, density_u=0.3)
 SHORT = ScheduleConfig(
@@ -201,8 +204,8 @@ def test_the_model_is_that_of_the_best_quantized_epoch(tmp_path):
     data = made.run()
     assert task.validated[:2] == [None, None]
     assert data == task.validated[3] and data not in (task.validated[2], task.validated[4])
-    assert made.quantized.encode() == data  # the network is that epoch's as well
-    assert made.best["figures"]["score"] == 0.3
+    assert made.state.quantized.encode() == data  # the network is that epoch's as well
+    assert made.state.best["figures"]["score"] == 0.3
     model = model_file.parse(data)
     assert (model.hidden, model.ranks, model.classes) == (8, (3, 4), ("rising", "falling"))
 
@@ -242,7 +245,7 @@ def test_patience_ends_a_stage_after_so_many_epochs_without_a_better_score(tmp_p
 def test_without_patience_every_epoch_is_run(tmp_path):
     made = make(recipe_of(), tmp_path, Toy(scores=[9, 8, 7, 6, 5]))
     made.run()
-    assert len(made.history) == 5
+    assert len(made.state.history) == 5
 
 
 # Sparsity
@@ -260,7 +263,7 @@ def test_a_sparse_network_ends_with_exactly_its_densities(tmp_path):
         for name, mask in masks.items():
             kept = max(1, round({"W": 0.4, "U": 0.3}[name[0]] * mask.size))
             assert mask.sum() == (mask.size if stage == "float" else kept), (stage, name)
-    matrices = made.quantized.weights()
+    matrices = made.state.quantized.weights()
     for name, shipped in zip(("W", "U"), (matrices.w, matrices.u), strict=True):
         for i, matrix in enumerate(shipped):
             assert matrix.kind == "sparse8"
@@ -321,7 +324,7 @@ def test_the_learning_rate_takes_the_course_that_the_recipe_names(annealing, tmp
     )
     made = make(recipe_of(schedule), tmp_path)
     made.run()
-    rates = [row["learning_rate"] for row in made.history]
+    rates = [row["learning_rate"] for row in made.state.history]
     peak = int(np.argmax(rates[:20]))
     assert 0.9 * 0.01 < rates[peak] <= 0.01
     assert (1 <= peak <= 5) if annealing == "one-cycle" else peak == 0
@@ -337,7 +340,7 @@ def test_the_quantized_stage_cools_as_the_recipe_says(annealing, halfway, tmp_pa
     )
     made = make(recipe_of(schedule), tmp_path)
     made.run()
-    rates = [row["learning_rate"] / 0.003 for row in made.history[1:]]
+    rates = [row["learning_rate"] / 0.003 for row in made.state.history[1:]]
     assert rates == sorted(rates, reverse=True)
     assert rates[3] == pytest.approx(halfway)
     assert rates[-1] < 0.05
@@ -357,7 +360,7 @@ def test_a_training_that_diverges_is_told_and_leaves_the_checkpoint(optimizer, t
     assert "\n" not in str(refusal.value)
     made = make(recipe, tmp_path)
     made.run()
-    assert len(made.history) == 5
+    assert len(made.state.history) == 5
 
 
 def test_every_version_is_made_once_and_epochs_take_them_in_turn(tmp_path):
@@ -416,7 +419,7 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
     recipe = recipe_of(dataclasses.replace(SHORT, optimizer=optimizer), compression)
     unbroken = make(recipe, tmp_path / "unbroken")
     data = unbroken.run()
-    epochs = len(unbroken.history)
+    epochs = len(unbroken.state.history)
     assert epochs == (10 if compression is SPARSE else 5)
     for epoch in range(1, epochs + 1):
         folder = tmp_path / str(epoch)
@@ -425,8 +428,25 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
         # Other random initial weights: everything must come from the checkpoint.
         resumed = make(recipe, folder, seed=1)
         assert resumed.run() == data, epoch
-        assert resumed.history == unbroken.history, epoch
-        assert resumed.quantized.encode() == unbroken.quantized.encode(), epoch
+        assert resumed.state.history == unbroken.state.history, epoch
+        assert resumed.state.quantized.encode() == unbroken.state.quantized.encode(), epoch
+
+
+@pytest.mark.parametrize("stage", ["fixed support", "quantized"])
+def test_a_resumed_run_keeps_the_support_that_was_found(stage, tmp_path):
+    """The support is the checkpoint's, be it another than that of the largest weights."""
+    recipe = recipe_of(compression=SPARSE)
+    stages = [name for name, epochs in names(recipe) for _ in range(epochs)]
+    with pytest.raises(Killed):
+        make(recipe, tmp_path, log=kill_after(stages.index(stage) + 1)).run()
+    content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    found = {name: mask.roll(1, -1) for name, mask in content["masks"].items()}
+    assert any(not torch.equal(found[name], content["masks"][name]) for name in found)
+    write_checkpoint(tmp_path / CHECKPOINT, {**content, "masks": found})
+    resumed = make(recipe, tmp_path, seed=1)
+    resumed.run()
+    assert set(resumed.state.masks) == {"W0", "W1", "U0", "U1"}
+    assert all(torch.equal(resumed.state.masks[name], found[name]) for name in found)
 
 
 def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
@@ -448,7 +468,7 @@ def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
         with pytest.raises(Killed):
             make(recipe_of(), tmp_path / str(at), task).run()
         resumed = make(recipe_of(), tmp_path / str(at), seed=0 if at == 1 else 1)
-        assert resumed.run() == data and resumed.history == unbroken.history
+        assert resumed.run() == data and resumed.state.history == unbroken.state.history
 
 
 def test_a_finished_training_is_not_repeated(tmp_path):
@@ -473,35 +493,47 @@ def refused(folder: Path, recipe=None, task=None) -> str:
     return told
 
 
-@pytest.mark.parametrize("damage", ["cut short", "empty", "text", "flipped", "a list", "a dict"])
-def test_a_damaged_checkpoint_is_told_with_the_remedy(damage, tmp_path):
+DAMAGES = ("cut short", "empty", "text", "one bit", "zeros", "unsealed", "a list", "a dict")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_and_said(damage, tmp_path, capsys):
     path = tmp_path / CHECKPOINT
+    unbroken = make(recipe_of(), tmp_path / "unbroken").run()
     with pytest.raises(Killed):
         make(recipe_of(), tmp_path, log=kill_after(1)).run()
     whole = path.read_bytes()
+    half = len(whole) // 2
     if damage in ("a list", "a dict"):
-        torch.save([1, 2] if damage == "a list" else {"recipe": ""}, path)
+        with sealing(path) as file:
+            torch.save([1, 2] if damage == "a list" else {"recipe": ""}, file)
     else:
         path.write_bytes(
             {
-                "cut short": whole[: len(whole) // 2],
+                "cut short": whole[:half],
                 "empty": b"",
                 "text": b"not a checkpoint",
-                "flipped": bytes(255 - byte for byte in whole),
+                "one bit": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :],
+                "zeros": whole[:half] + bytes(len(whole) - half),
+                "unsealed": whole[:-SEAL_BYTES],
             }[damage]
         )
-    assert refused(tmp_path) == f"{path} is damaged; delete it to train anew."
-    path.unlink()
-    assert make(recipe_of(), tmp_path).run() is not None
+    found = path.read_bytes()
+    assert make(recipe_of(), tmp_path).run() == unbroken
+    said = capsys.readouterr().err
+    assert f"{path} is damaged; it is now checkpoint.damaged.pt" in said and said.count("\n") == 1
+    assert (tmp_path / "checkpoint.damaged.pt").read_bytes() == found
 
 
-def test_a_checkpoint_can_run_no_code(tmp_path):
+def test_a_checkpoint_can_run_no_code(tmp_path, capsys):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "trapped"),)
 
-    (tmp_path / CHECKPOINT).write_bytes(pickle.dumps(Trap()))
-    assert "damaged" in refused(tmp_path)
+    with sealing(tmp_path / CHECKPOINT) as file:
+        file.write(pickle.dumps(Trap()))
+    assert make(recipe_of(), tmp_path).run() is not None
+    assert "damaged" in capsys.readouterr().err
     assert not (tmp_path / "trapped").exists()
 
 
@@ -563,9 +595,9 @@ def test_a_disk_that_fills_in_the_middle_of_the_file_is_told_alike(tmp_path, mon
 
 
 def test_the_pieces_of_a_batch_bound_the_memory_and_fill_the_lanes():
-    assert trainer.pieces(np.empty((10, 100, 6), np.int16)) == 1
+    assert pieces.pieces(np.empty((10, 100, 6), np.int16)) == 1
     many = np.empty((4000, 120, 6), np.int16)
-    parts = np.array_split(many, trainer.pieces(many))
+    parts = np.array_split(many, pieces.pieces(many))
     assert max(len(part) * 120 for part in parts) <= 60_000
     long = np.empty((70, 6000, 6), np.int16)
-    assert min(map(len, np.array_split(long, trainer.pieces(long)))) >= 32
+    assert min(map(len, np.array_split(long, pieces.pieces(long)))) >= 32

@@ -15,11 +15,12 @@ from kws.corpus.splits import split_folders
 from kws.engine import batch, model_file
 from kws.engine.spotter import Spotter
 from kws.errors import CorpusError
+from kws.evaluation import operating_points
+from kws.evaluation.operating_points import LEAST_HOURS
 from kws.evaluation.verdict import Hit, Verdict, judge
 from kws.settings.model import DetectorConfig, FeatureConfig
 from kws.settings.recipe import Recipe
-from kws.training import wake
-from kws.training.wake import LEAST_HOURS, WakeTask, smoothed
+from kws.training.wake import WakeTask, smoothed
 
 HOP = 320
 LOUD = 12_000  # the phrase is a square wave of this level, and nothing else reaches it
@@ -374,7 +375,7 @@ def pretend(monkeypatch, misses, false_accepts):
         missed = [stream.positives[0]] * misses(threshold)
         return Verdict(missed, [], [(stream.clips[0], None)] * false_accepts(threshold), 0)
 
-    monkeypatch.setattr(wake, "stream_verdict", verdict)
+    monkeypatch.setattr(operating_points, "stream_verdict", verdict)
 
 
 def test_the_threshold_misses_least_without_false_accepts_where_they_cost_dearly(
@@ -426,3 +427,10 @@ def test_the_figures_at_the_threshold_are_those_of_the_shipped_detector(tmp_path
     score = task.validate(lambda f: np.zeros((*f.shape[:2], 1), np.float32), model.data)
     assert score["validation_miss_rate"] == figures["miss_rate"]
     assert score["validation_false_accepts_per_hour"] == figures["per_hour"]
+
+
+def test_silent_positives_are_an_error_before_training(corpus):
+    for path in (corpus / "positives").rglob("*.wav"):
+        write_audio(path, np.full(8_000, 0, np.int16))
+    with pytest.raises(CorpusError, match="positives are silent"):
+        task_of(corpus)

@@ -1,8 +1,8 @@
-/* A boot ROM for the emulator, in the place of the chip's own, which we may not ship: what it does at
- * reset and the six flash functions that the image calls, by the RP2040 data sheet 2.8.
+/* A boot ROM for the emulator, in the place of the chip's own, which we may not ship: what it does
+ * at reset and the six flash functions that the image calls, by the RP2040 data sheet 2.8.
  *
- * Flash in rp2040js is memory that can be written; programming here clears bits and erasing sets them,
- * as in a W25Q16, and both take a chip's time. */
+ * Flash in rp2040js is memory that can be written; programming here clears bits and erasing sets
+ * them, as in a W25Q16, and both take a chip's time. */
 #include <stdint.h>
 
 #define REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
@@ -34,13 +34,14 @@ static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
     return crc;
 }
 
-/* Reads the second-stage boot into RAM and runs it, if its checksum fits; else the chip would now be a
- * USB drive: the breakpoint says so. */
+/* Reads the second-stage boot into RAM and runs it, if its checksum fits; else the chip would now
+ * be a USB drive: the breakpoint says so. */
 void reset(void) {
     uint32_t *boot2 = (uint32_t *)(uintptr_t)BOOT2_AT;
     for (uint32_t i = 0; i < 64; i++) boot2[i] = REG(FLASH + 4 * i);
     if (crc32((const uint8_t *)boot2, 252) != boot2[63]) __asm volatile("bkpt 1");
-    __asm volatile("mov r0, %0\n movs r1, #0\n mov lr, r1\n bx r0" ::"r"(BOOT2_AT | 1) : "r0", "r1");
+    __asm volatile("mov r0, %0\n movs r1, #0\n mov lr, r1\n bx r0" ::"r"(BOOT2_AT | 1)
+                   : "r0", "r1");
 }
 
 void nothing(void) {}

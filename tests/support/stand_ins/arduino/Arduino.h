@@ -1,4 +1,5 @@
-/* The part of Arduino's core that the sketches call; millis() also brings samples, as an interrupt would. */
+/* The part of Arduino's core that the sketches call; millis() also brings samples, as an interrupt
+ * would. */
 #ifndef ARDUINO_H
 #define ARDUINO_H
 

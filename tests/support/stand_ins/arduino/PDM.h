@@ -10,7 +10,8 @@ class PDMClass {
     int available() { return (int)(count - at) * 2; }
     int read(void *buffer, size_t bytes) {
         size_t taken = 0;
-        for (; taken < bytes / 2 && at < count; taken++) static_cast<int16_t *>(buffer)[taken] = samples[at++];
+        for (; taken < bytes / 2 && at < count; taken++)
+            static_cast<int16_t *>(buffer)[taken] = samples[at++];
         return (int)taken * 2;
     }
     void onReceive(void (*function)()) { on_receive = function; }

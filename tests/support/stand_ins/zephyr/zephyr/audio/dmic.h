@@ -41,7 +41,8 @@ static inline int dmic_trigger(const struct device *device, enum dmic_trigger co
     (void)device;
     return command == DMIC_TRIGGER_START ? 0 : -22;
 }
-static inline int dmic_read(const struct device *device, uint8_t stream, void **buffer, uint32_t *size, int32_t timeout_ms) {
+static inline int dmic_read(const struct device *device, uint8_t stream, void **buffer,
+                            uint32_t *size, int32_t timeout_ms) {
     struct k_mem_slab *slab = stream_in_use.mem_slab;
     (void)device, (void)stream, (void)timeout_ms;
     if (slab->used == slab->blocks) return -12; /* none was given back */

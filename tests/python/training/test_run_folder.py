@@ -1,0 +1,123 @@
+"""What a run leaves: one schema of metrics, old files too, and no run taken for another."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from small_runs import command_recipe
+
+from kws.errors import ConfigError
+from kws.settings.network import NetworkConfig
+from kws.training.metrics import FLOAT, INTEGERS, Metrics
+from kws.training.run_folder import CARD, CHECKPOINT, CONFIG, METRICS, RunFolder
+
+MODELS = Path(__file__).parents[3] / "models"
+RECIPE = command_recipe(Path("corpus"))
+FIGURES = Metrics(
+    model_bytes=900,
+    parameters=1000,
+    seed=0,
+    training_seconds=12,
+    validation={"validation_loss": 0.5},
+    epochs=4,
+    evaluations=({"name": "validation", "accuracy": 0.75, "clips": 4},),
+)
+
+
+def finished_run(folder: Path) -> RunFolder:
+    run = RunFolder(folder)
+    run.make()
+    run.model(RECIPE).write_bytes(b"a model")
+    run.write_card(RECIPE, FIGURES)
+    run.write_results(RECIPE, FIGURES)
+    return run
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*/metrics.json")), ids=lambda p: p.parent.name)
+def test_the_metrics_of_every_shipped_model_are_read(path):
+    kept, values = RunFolder(path.parent).metrics(), json.loads(path.read_text())
+    assert (kept.seed, kept.parameters) == (values["seed"], values["parameters"])
+    if "evaluations" in values:
+        assert kept.to_json() == values and list(kept.to_json()) == list(values)
+        assert kept.measured == INTEGERS
+    else:  # as comparisons wrote it once
+        assert (kept.measured, kept.model_bytes) == (FLOAT, None)
+        assert kept.accuracy("validation") == values["validation"]
+        assert kept.evaluation("testing")["clips"] == values["testing_clips"]
+
+
+def test_metrics_are_read_as_they_were_written_and_figures_of_the_future_are_left_out(tmp_path):
+    run = finished_run(tmp_path)
+    assert run.metrics() == FIGURES
+    values = {**FIGURES.to_json(), "watts": 3}
+    (tmp_path / METRICS).write_text(json.dumps(values))
+    assert run.metrics() == FIGURES
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"seed": 0}', "\xff"])
+def test_damaged_metrics_are_told_with_the_remedy(text, tmp_path):
+    (tmp_path / METRICS).write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"metrics\.json .*delete it to train anew\.$") as told:
+        RunFolder(tmp_path).metrics()
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_is_finished_for_its_own_recipe_only(tmp_path):
+    assert RunFolder(tmp_path).finished(RECIPE) is None
+    run = finished_run(tmp_path)
+    assert run.finished(RECIPE) == run.finished_or_free(RECIPE) == FIGURES
+    other = dataclasses.replace(RECIPE, seed=1)
+    assert run.finished(other) is None
+    with pytest.raises(ConfigError, match="other settings; choose another --to"):
+        run.finished_or_free(other)
+    (tmp_path / METRICS).unlink()
+    assert run.finished(RECIPE) is None and run.finished_or_free(other) is None
+
+
+def test_sizes_that_a_recipe_leaves_open_are_those_that_were_chosen_for_it(tmp_path):
+    run = finished_run(tmp_path)
+    chosen = dataclasses.replace(RECIPE, network=NetworkConfig(hidden=30, rank_w=4, rank_u=8))
+    run.write_results(chosen, FIGURES)
+    for given, expected in (
+        ({}, FIGURES),
+        ({"rank_w": 4}, FIGURES),
+        ({"rank_w": 3}, None),
+        ({"cell": "fastrnn"}, None),
+        ({"hidden": 29, "rank_w": 4, "rank_u": 8}, None),
+    ):
+        asked = dataclasses.replace(RECIPE, network=NetworkConfig(**{"hidden": 0, **given}))
+        assert run.finished(asked) == expected, given
+
+
+def test_a_model_and_its_card_stay_until_those_of_another_recipe_come(tmp_path):
+    run, said = finished_run(tmp_path), []
+    other = dataclasses.replace(RECIPE, name="other")
+    run.make_way(RECIPE, said.append)
+    assert said == [] and run.metrics() is not None
+    run.make_way(other, said.append)
+    assert len(said) == 1 and str(tmp_path) in said[0]
+    assert run.metrics() is None and run.model(RECIPE).read_bytes() == b"a model"
+    assert (tmp_path / CARD).exists() and run.recipe() == RECIPE
+    run.write_network(other, NoWeights())
+    assert not run.model(RECIPE).exists() and not (tmp_path / CARD).exists()
+
+
+class NoWeights:
+    def state_dict(self):
+        return {}
+
+
+def test_a_recipe_that_lies_in_a_folder_without_a_run_takes_nothing_with_it(tmp_path):
+    (tmp_path / CONFIG).write_text(RECIPE.to_toml())
+    (tmp_path / CARD).write_text("# My notes\n")
+    RunFolder(tmp_path).write_network(dataclasses.replace(RECIPE, seed=1), NoWeights())
+    assert (tmp_path / CARD).read_text() == "# My notes\n"
+
+
+def test_a_damaged_checkpoint_is_left_to_the_trainer(tmp_path):
+    run = finished_run(tmp_path)
+    (tmp_path / CHECKPOINT).write_bytes(b"damaged")
+    said: list[str] = []
+    run.make_way(dataclasses.replace(RECIPE, seed=1), said.append)
+    assert said == [] and (tmp_path / CHECKPOINT).exists()

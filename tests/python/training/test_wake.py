@@ -433,4 +433,4 @@ def test_silent_positives_are_an_error_before_training(corpus):
     for path in (corpus / "positives").rglob("*.wav"):
         write_audio(path, np.full(8_000, 0, np.int16))
     with pytest.raises(CorpusError, match="positives are silent"):
-        task_of(corpus)
+        WakeTask(recipe_of(corpus), None)

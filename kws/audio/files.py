@@ -106,9 +106,8 @@ def find_audio(folder: Path | str) -> list[Path]:
     if others:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
         total = sum(others.values())
-        are, owners = ("is", "its name is") if total == 1 else ("are", "their names are")
-        files = f"{total} file{'s' * (total != 1)}"
-        text = f"{root}: {files} {are} left out, as {owners} no sound file's ({kinds})"
+        what = "1 file is" if total == 1 else f"{total} files are"
+        text = f"{root}: {what} left out, by a name that no sound file has ({kinds})"
         tell(Notice("stray files", text))
     return sorted(found)
 

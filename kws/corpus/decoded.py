@@ -23,7 +23,6 @@ from kws.audio.word import crop_to_word
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support import cache as cache_room
-from kws.support.files import replacing
 from kws.support.notices import LEFT_OUT, Notice, tell
 from kws.support.progress import progress
 from kws.support.sealed import content_bytes, content_of, is_whole, sealing
@@ -155,25 +154,28 @@ class _Found:
 
     def save(self, entry: Path) -> None:
         """Write it beside a cache entry; nothing where nothing was found."""
+        note = entry.with_suffix(".json")
+        note.unlink(missing_ok=True)
         if self.unread or self._notices:
-            with replacing(entry.with_suffix(".json"), AudioError) as file:
+            with sealing(note, AudioError) as file:
                 document = {"unread": list(self.unread.items()), "notices": self._notices}
                 file.write(json.dumps(document).encode())
 
     def load(self, entry: Path) -> int | None:
         """Tell what was found before; return how many files were unread, None where damaged."""
-        try:
-            document = json.loads(entry.with_suffix(".json").read_bytes())
-            unread = {int(index): str(reason) for index, reason in document["unread"]}
-            notices = [Notice(str(kind), str(text)) for kind, text in document["notices"]]
-        except FileNotFoundError:
+        note = entry.with_suffix(".json")
+        if not note.exists():
             return len(self.unread)
-        except (OSError, ValueError, KeyError, TypeError):
+        content = content_of(note)
+        if content is None:
             return None
+        cache_room.used(note)
+        document = json.loads(content)
+        unread = {int(index): str(reason) for index, reason in document["unread"]}
         if unread and self._asked is None:
-            return None  # decoding anew raises
-        for notice in notices:
-            self._tell(notice)
+            raise AudioError(next(iter(unread.values())))
+        for kind, text in document["notices"]:
+            self._tell(Notice(kind, text))
         for index, reason in unread.items():
             self._leave_out(index, reason)
         return len(unread)
@@ -256,27 +258,24 @@ def _open_clips(entry: Path, shape: tuple[int, int], found: _Found) -> Samples |
     """Map the cached rows, private to this process; None if there are none or they are damaged."""
     if not is_whole(entry):
         return None
-    unread = found.load(entry)
-    if unread is None:
-        return None
     cache_room.used(entry)
     rows: Samples = np.load(entry, mmap_mode="c")
-    fits = rows.dtype == np.int16 and rows.shape == (shape[0] - unread, shape[1])
-    return rows if fits else None
+    unread = found.load(entry)
+    if unread is None or rows.dtype != np.int16:
+        return None
+    return rows if rows.shape == (shape[0] - unread, shape[1]) else None
 
 
 def _open_streams(entry: Path, lengths_entry: Path, found: _Found) -> list[Samples] | None:
     stored = content_of(lengths_entry)
     if stored is None or not is_whole(entry):
         return None
-    unread = found.load(entry)
-    if unread is None:
-        return None
     for file in (entry, lengths_entry):
         cache_room.used(file)
     lengths: npt.NDArray[Any] = np.load(io.BytesIO(stored))
     flat: Samples = np.memmap(entry, "<i2", mode="r", shape=content_bytes(entry) // 2)
-    if lengths.dtype != np.int64 or lengths.sum() != len(flat):
+    unread = found.load(entry)
+    if unread is None or lengths.dtype != np.int64 or lengths.sum() != len(flat):
         return None
     if lengths.shape != (found.count - unread,):
         return None

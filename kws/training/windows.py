@@ -31,7 +31,10 @@ class WindowCutter:
         phrases: Sequence[Samples],
         talk: Sequence[Samples],
     ) -> None:
-        """`phrases`: recordings (samples,) int16 of the phrase; `talk`: of everything else."""
+        """`phrases`: recordings (samples,) int16 of the phrase; `talk`: of everything else.
+
+        CorpusError where every phrase is silent.
+        """
         self._data, self._features = data, features
         self._rate_hz = features.sample_rate_hz
         self.length = round(data.window_s * self._rate_hz)  # of a window, in samples

@@ -23,8 +23,9 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
-.PHONY: help setup demo train test test-python test-firmware fuzz fuzz-short mutate lint bench \
-        firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean export-tools
+.PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short mutate \
+        lint bench firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean \
+        export-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -75,7 +76,7 @@ demo: setup ## train "hey cortana" on data/sample and find it in a recording
 train: setup ## train RECIPE, models/hey_cortana/config.toml unless you name another
 	$(BIN)/kws train $(RECIPE)
 
-bench: setup ## the speed figures of the README, measured here
+bench: setup ## the speed figures of docs/results, measured here
 	$(BIN)/kws bench
 
 sample: setup ## make data/sample again, with Kokoro, flite and espeak-ng
@@ -118,8 +119,19 @@ emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against
 size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
 	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
 
-size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and the README
+size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and docs/results
 	@PYTHONPATH=firmware $(BIN)/python -m bill --renew
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: setup $(VENV)/.docs ## the documents as a site in build/site, with every link checked
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(BIN)/python -m mkdocs build --quiet
+	@echo "$(BUILD)/site/index.html; to search, too: $(BIN)/python -m http.server -d $(BUILD)/site"
+
+docs-renew: setup ## write docs/reference, the drawing and the rooms of docs/architecture.md anew
+	PYTHONPATH=tools $(BIN)/python -m documents
 
 clean: ## remove build/
 	rm -rf $(BUILD)

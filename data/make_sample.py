@@ -9,21 +9,23 @@ interrupted goes on where it stopped.
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 from noises import GENERATORS, babble, to_clip
 
 from kws.audio.files import find_audio, read_audio, write_audio
+from kws.audio.samples import Samples
 from kws.corpus.speech_engines import PARTS, Engine
 from kws.corpus.synthesize import open_engine, speech_edges, synthesize
 from kws.errors import KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.files import replacing
 
 PHRASE = "hey cortana"
 HERE = Path(__file__).parent
@@ -126,9 +128,17 @@ def speak(todo: Sequence[Share], work: Path, engines: dict[str, Engine], seed: i
         )
 
 
-def make_noise(speech: Path, to: Path, part: str, kinds: Sequence[str], seed: int) -> None:
-    """Write a noise of each kind, and one of babble from the part's own speakers."""
-    samples = NOISE_SECONDS * SAMPLE_RATE_HZ
+def make_noise(
+    speech: Path,
+    to: Path,
+    part: str,
+    kinds: Sequence[str],
+    seed: int,
+    *,
+    seconds: int = NOISE_SECONDS,
+) -> None:
+    """Write a noise of each kind, and two of babble from the part's own speakers."""
+    samples = seconds * SAMPLE_RATE_HZ
     rng = np.random.default_rng([seed, PARTS.index(part), 1])
     talk = [read_audio(path) for path in find_audio(speech)]
     sounds = {kind: GENERATORS[kind](rng, samples) for kind in kinds}
@@ -177,17 +187,23 @@ def encode(work: Path, to: Path) -> None:
         for old in (to / folder).rglob("*.opus"):
             old.unlink()
     for path in find_audio(work):
-        samples: npt.NDArray[np.int16] = read_audio(path)
         opus = to / path.relative_to(work).with_suffix(".opus")
-        opus.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(
-            opus,
-            samples,
-            SAMPLE_RATE_HZ,
-            format="OGG",
-            subtype="OPUS",
-            compression_level=OPUS_COMPRESSION,
-        )
+        write_opus(opus, read_audio(path), OPUS_COMPRESSION)
+
+
+def write_opus(path: Path, samples: Samples, compression: float) -> None:
+    """Write a 16 kHz Ogg Opus file, whole or not at all; `compression` is libsndfile's, 0 to 1."""
+    encoded = io.BytesIO()
+    soundfile.write(
+        encoded,
+        samples,
+        SAMPLE_RATE_HZ,
+        format="OGG",
+        subtype="OPUS",
+        compression_level=compression,
+    )
+    with replacing(path) as file:
+        file.write(encoded.getbuffer())
 
 
 def make(options: argparse.Namespace) -> None:

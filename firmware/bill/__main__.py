@@ -1,6 +1,6 @@
 """Print the engine's bill and compare it with the table that is checked in: `make size`.
 
-With --renew the table, its page and the README's line are written anew: `make size-renew`.
+With --renew the table, its page and the line of docs/results are written anew: `make size-renew`.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from bill.check import compare, together
 from bill.instructions import frames_in
 from bill.measure import Bill, Table, bill_of
-from bill.page import README_LINE, marked, readme_line, report
+from bill.page import RESULTS_LINE, marked, report, results_line
 from bill.stack import UnboundedStackError
 from bill.targets import FIRMWARE, RECORDING, ROOT, TARGETS, Target
 from kws.audio.files import read_audio
@@ -24,7 +24,7 @@ from kws.support.text import table as aligned
 
 TABLE = FIRMWARE / "bill.json"
 PAGE = FIRMWARE / "docs" / "BILL.md"
-README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results" / "speed.md"
 
 
 def functions_table(bills: list[Bill]) -> str:
@@ -47,12 +47,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def renew(table: Table, frames: int) -> None:
-    """Write the table, its page and the README's line."""
+    """Write the table, its page and the line of the results."""
     _write(TABLE, json.dumps({"frames": frames, "cores": table}, indent=1) + "\n")
     _write(PAGE, marked(PAGE.read_text(encoding="utf-8"), table, frames))
-    readme, line = README.read_text(encoding="utf-8"), readme_line(table)
-    _write(README, README_LINE.sub(lambda _: line, readme))
-    print(f"renewed: {TABLE.name}, {PAGE.name} and the README's line")
+    results, line = RESULTS.read_text(encoding="utf-8"), results_line(table)
+    _write(RESULTS, RESULTS_LINE.sub(lambda _: line, results))
+    print(f"renewed: {TABLE.name}, {PAGE.name} and {RESULTS.name}")
 
 
 def lacking(targets: list[Target], bills: list[Bill]) -> list[str]:

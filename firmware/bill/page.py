@@ -1,4 +1,4 @@
-"""The bill for people: the page beside the firmware, the README's line, the targets."""
+"""The bill for people: the page beside the firmware, the line of the results, the targets."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ Rows = list[list[str]]
 Writer = Callable[[Sequence[str], Sequence[Sequence[object]]], str]
 MEMORY_HEADER = ("processor", "code", "tables", "library", "model", "flash", "RAM", "stack")
 BEGIN, END = "<!-- bill: written by make size-renew -->", "<!-- /bill -->"
-README_LINE = re.compile(r"^\| .* \| `make size` \|$", flags=re.M)
+RESULTS_LINE = re.compile(r"^\| .* \| `make size` \|$", flags=re.M)
 
 
 def flash(core: Core, group: str) -> int:
@@ -142,8 +142,8 @@ def _pair(table: Table, read: Callable[[Core], int], divisor: int = 1) -> str:
     return f"{m0} ({m4})"
 
 
-def readme_line(table: Table) -> str:
-    """The README's row about Cortex-M0 and M4."""
+def results_line(table: Table) -> str:
+    """The row about Cortex-M0 and M4 in docs/results/speed.md."""
     instructions = _pair(table, lambda core: core["figures"]["instructions"]["mean"])
     kilobytes = _pair(table, lambda core: flash(core, "one_kilobyte"), 1_000)
 
@@ -153,7 +153,7 @@ def readme_line(table: Table) -> str:
     return (
         "| Cortex-M0 (M4), whole engine and a 1 KB model: instructions per frame of 20 ms; flash; "
         f"RAM and stack | {instructions}; {kilobytes} KB; {_pair(table, ram_and_stack, 1_000)} KB "
-        "([all cores](firmware/docs/BILL.md)) | `make size` |"
+        "([all cores](../../firmware/docs/BILL.md)) | `make size` |"
     )
 
 

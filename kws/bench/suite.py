@@ -1,4 +1,4 @@
-"""The speed figures of the README, measured here: engine, front end, listening, training, batches.
+"""The speed figures of docs/results: engine, front end, listening, training, batches.
 
 All figures of a benchmark come from interleaved rounds of one run: medians of the CPU time on one
 thread (of the wall time for `batch`), and of the ratios within a round.

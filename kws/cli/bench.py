@@ -48,10 +48,10 @@ Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Train each network
 def bench(
     context: typer.Context,
     only: Annotated[
-        list[Benchmark] | None, typer.Option(metavar="NAME", help="Measure this one; may repeat.")
+        list[Benchmark] | None, typer.Option(metavar="NAME", help="Measure only this; may repeat.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="In place of the shipped wake word.")
+        str | None, typer.Option(metavar="MODEL", help="Measure this, not the shipped wake word.")
     ] = None,
     peers: Annotated[
         str, typer.Option(metavar="PYTHON", help="A Python that has other detectors installed.")
@@ -60,8 +60,8 @@ def bench(
 ) -> None:
     """Measure the speed of the engine, the front end, listening and training on this machine.
 
-    The names are engine, mfcc, listen, training and batch; all of them take some minutes. The
-    commands below compare accuracy, for which they train.
+    It measures engine, mfcc, listen, training and batch, which takes some minutes. The commands
+    below train networks and compare their accuracy.
 
     \b
     Example: kws bench
@@ -80,24 +80,24 @@ def paper(
     data: Data,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Train this network of the table; may repeat."),
+        typer.Option(metavar="NAME", help="Train only this network; may repeat."),
     ] = None,
     task: Annotated[Task, typer.Option(help="Which words.")] = Task.commands10,
     epochs_scale: Scale = 1.0,
     seeds: Seeds = 1,
     readout: Annotated[
-        Readout, typer.Option(help="Whose logits are a clip's; the paper's: the last frame's.")
+        Readout, typer.Option(help="Judge a clip by its last frame, or the maximum.")
     ] = Readout.last,
     augment: Annotated[
-        bool, typer.Option("--augment", help="Vary the training clips, as the paper does not.")
+        bool, typer.Option("--augment", help="Vary the training clips; the paper does not.")
     ] = False,
     to: OutputFolder = Path("runs/paper"),
     as_json: AsJson = False,
 ) -> None:
-    """Train the networks of the FastGRNN paper as it says, and print its table beside ours.
+    """Train the networks of the FastGRNN paper by its recipe, and print its table beside ours.
 
     The names are rnn, fastrnn, fastgrnn, fastgrnn-l, fastgrnn-ls, fastgrnn-lsq, gru and lstm. A
-    run that was killed goes on, one that is done is not repeated. Tables go to DIR/<task>/.
+    run that was killed goes on, and a finished one is not repeated. Tables go to DIR/<task>/.
 
     \b
     Example: kws bench paper --data data/raw/speech_commands --epochs-scale 0.2
@@ -150,7 +150,7 @@ def frontier(
     """Draw accuracy against bytes: ours at eight sizes, peers on the same clips, published figures.
 
     Finished runs and shipped models are added to DIR/frontier.json, which keeps those of before;
-    frontier.png and the tables between the marks in README.md and DIR/README.md are made of it.
+    frontier.png is drawn from it, and the table in docs/results/accuracy-per-byte.md is written.
 
     \b
     Example: kws bench frontier
@@ -169,6 +169,5 @@ def frontier(
     text = frontier_picture.to_markdown(points)
     frontier_points.save(models / "frontier.json", points)
     frontier_picture.draw(points, models / "frontier.png")
-    for document in (models / "README.md", models.parent / "README.md"):
-        frontier_picture.update(document, text)
+    frontier_picture.update(models.parent / frontier_picture.PAGE, text)
     print((models / "frontier.json").read_text("utf-8") if as_json else text)

@@ -19,13 +19,13 @@ def deploy(
         Path, typer.Option(metavar="DIR", help="A folder, or the drive that the board offers.")
     ] = Path("."),
     second: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A second model, selectable on the line.")
+        str | None, typer.Option(metavar="MODEL", help="A second model, to be chosen on the line.")
     ] = None,
     microphone: Annotated[
         str, typer.Option(metavar="KIND", help="analog (MAX4466, MAX9814) or i2s (INMP441).")
     ] = "analog",
 ) -> None:
-    """Write an image that a board flashes, with a model in it, and say how to flash and wire it.
+    """Write an image with a model for a board, and say how to flash and wire it.
 
     \b
     Example: kws deploy hey_cortana --board pico
@@ -43,29 +43,29 @@ def monitor(
     threshold: Threshold = None,
     refractory: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, max=255, help="Frames without another detection."),
+        typer.Option(metavar="N", min=0, max=255, help="Skip so many frames after a detection."),
     ] = None,
     model: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Which model of the flash listens.")
+        int | None, typer.Option(metavar="N", min=0, help="Let this model of the flash listen.")
     ] = None,
     save: Annotated[
         bool, typer.Option("--save", help="Keep these settings in the board's flash.")
     ] = False,
     near: Annotated[
-        float, typer.Option(metavar="P", help="A peak from this posterior on is a near-miss.")
+        float, typer.Option(metavar="P", help="The least peak that counts as a near miss.")
     ] = 0.5,
     clips: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Save near-misses and detections as WAV, with the sound."),
+        typer.Option(metavar="DIR", help="Save the sound of near misses and detections as WAV."),
     ] = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the scores of every frame.")
     ] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the scores.")] = None,
     seconds: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="End after so long; else Ctrl-C ends.")
+        float | None, typer.Option(metavar="S", min=0, help="Stop after this time, not at Ctrl-C.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a detection.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
 ) -> None:
     """Show live what a board hears, and change its threshold without flashing it.
 

@@ -64,7 +64,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         Split | None,
-        typer.Option(help="--clips is Speech Commands: take its official validation or testing."),
+        typer.Option(help="Take this official part of Speech Commands from --clips."),
     ] = None,
     positives: Annotated[
         Folders | None, typer.Option(metavar="DIR ...", help="Folders with the wake word.")
@@ -81,7 +81,7 @@ def evaluate(
     seed: Seed = 0,
     held_out: Annotated[
         bool,
-        typer.Option("--held-out", help="Of the positives, only what training kept for testing."),
+        typer.Option("--held-out", help="Take only the positives that training kept for testing."),
     ] = False,
     list_errors: Annotated[
         bool, typer.Option("--list-errors", help="Name every file that went wrong.")
@@ -126,7 +126,7 @@ def listen(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE|-", help="Recordings; -: raw int16 (16 kHz, or the model's rate)."
+            metavar="FILE|-", help="Recordings, or - for a pipe of raw int16 at the model's rate."
         ),
     ] = None,
     device: Annotated[
@@ -134,7 +134,7 @@ def listen(
     ] = None,
     threshold: Threshold = None,
     channel: Channel = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a detection.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
 ) -> None:
     """Detect the wake word in recordings, in a pipe, or live from the microphone.
 
@@ -197,7 +197,7 @@ def export(
         str | None, typer.Option(metavar="MODEL", help="A second model, which shares the engine.")
     ] = None,
 ) -> None:
-    """Write a model and the engine as a library for a project of yours.
+    """Write a model and the engine as a library for your own project.
 
     \b
     Example: kws export hey_cortana --to build/arduino --format arduino

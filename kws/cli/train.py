@@ -28,7 +28,7 @@ def download_speech_commands(
     version: Annotated[str, typer.Option(metavar="VERSION", help="v0.01 or v0.02.")] = "v0.02",
     to: OutputFolder = Path("data/raw"),
 ) -> None:
-    """Fetch Google Speech Commands (2.4 GB); interrupted, it goes on where it stopped.
+    """Fetch Google Speech Commands (2.4 GB), or go on with an interrupted download.
 
     \b
     Example: kws download speech-commands --to data/raw
@@ -67,11 +67,11 @@ def train_commands(
     words: Annotated[
         str,
         typer.Option(
-            metavar="A,B,...", help="The words; by default the ten standard ones; `all`: all."
+            metavar="A,B,...", help="The words, `all` of them, or by default the ten standard ones."
         ),
     ] = "",
     negatives: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Folders of other speech: unknown.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Folders of unknown words.")
     ] = None,
     noise: Noise = None,
     max_bytes: MaxBytes = 5632,
@@ -81,9 +81,9 @@ def train_commands(
             metavar="N",
             min=0,
             max=16,
-            help="Larger FastGRNNs to train first and to learn from; half as many DS-CNNs join "
-            "them. By default models/commands_teacher teaches; where it lacks a word 4, and none "
-            "up to 1.5 KB.",
+            help="How many larger FastGRNNs to train first as teachers, and half as many DS-CNNs. "
+            "By default models/commands_teacher teaches the words that it knows; for others there "
+            "are 4, or none up to 1.5 KB.",
         ),
     ] = None,
     seed: Seed = 0,

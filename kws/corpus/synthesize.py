@@ -185,7 +185,7 @@ def _make(
     for utterance in _draws(engine, voices, text, seed, index):
         clip = render(engine, utterance)
         if clip is not None:
-            how = f"{_voice_slug(utterance.voice)}_x{utterance.speed:.2f}_p{utterance.pitch:.2f}"
+            how = f"{voice_slug(utterance.voice)}_x{utterance.speed:.2f}_p{utterance.pitch:.2f}"
             path = stem.with_name(f"{stem.name}_{how}{suffix}")
             write_audio(path, clip, SAMPLE_RATE_HZ)
             return path
@@ -226,5 +226,6 @@ def _slug(text: str) -> str:
     return f"{slug[:24].strip('_')}_{zlib.crc32(text.encode()):08x}".lstrip("_")
 
 
-def _voice_slug(voice: str) -> str:
+def voice_slug(voice: str) -> str:
+    """The voice as part of a file name: af-heart60+am-puck40 for a blend."""
     return re.sub(r"[^A-Za-z0-9.+-]+", "-", voice.replace("*0.", ""))

@@ -88,7 +88,8 @@ class Microphone:
     The rate is 16 kHz unless another is given.  A device that refuses it is opened at its own rate
     and resampled; several channels are averaged, or `channel` is taken alone, the first is 0.
     `overruns` counts the blocks that were lost because nobody fetched them in time.  Use it in a
-    `with` statement.  Opening raises MicrophoneError where the device cannot be used, iterating does where it goes away.
+    `with` statement.  Opening raises MicrophoneError where the device cannot be used, iterating
+    does where it goes away.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ STREAMED = {
     "accuracy_streaming": "in one stream without a reset, 1.5 s of low noise between clips",
     "accuracy_back_to_back": "in one stream without a reset, back to back",
 }
-LAST_EPOCH = "by the last epoch in place of the best one on validation"
+LAST_EPOCH = "by the last epoch, not the best one on validation"
 FEW_CLIPS = 30
 FEW_HOURS = 10.0
 
@@ -204,15 +204,15 @@ def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any])
         hours = each.get("hours")
         if hours and hours < FEW_HOURS:
             lines.append(
-                f"{hours:.2f} hours of other sound bound the false accepts no closer than the "
-                "95 % figure above; a room with a television plays more than that in a day."
+                f"{hours:.2f} hours of other sound cannot show fewer false accepts than the 95 % "
+                "figure above; a room with a television plays more than that in a day."
             )
     if any("synthetic" in folder or "data/sample" in folder for folder in folders_of(config)):
-        lines.append("Synthesised voices took part in training: people who speak differently from "
-                     "them, children above all, may be missed more often.")  # fmt: skip
+        lines.append("Training used synthetic voices: the model may miss people who speak "
+                     "differently more often, children above all.")  # fmt: skip
     lines += [
         "It hears the voices, languages and rooms of its training data best; try it on yours.",
-        "It tells words apart, not people: whoever says the phrase sets it off, loudspeakers too.",
+        "It does not tell people apart: whoever says the phrase sets it off, a loudspeaker too.",
     ]
     return "\n".join(["## Limits", "", *(f"- {line}" for line in dict.fromkeys(lines))])
 

@@ -15,6 +15,7 @@ GREY = "#7A7A7A"
 TICKS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536)
 LEAST_PER_CENT, SPAN_BYTES = 82.0, (300, 170_000)
 BEGIN, END = "<!-- frontier: written by kws bench frontier -->", "<!-- /frontier -->"
+PAGE = Path("docs/results/accuracy-per-byte.md")  # beside the folder of the models
 HEADER = ("network", "bytes", "mean %", "best %", "seeds", "task", "measured in")
 KINDS = {
     OURS: "this project, retrained at each size",

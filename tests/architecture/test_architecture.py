@@ -1,56 +1,22 @@
 """The shape of the code: arrows only go down, heavy imports stay where they are used."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from documents.house import FLOOR_OF, FRONT_DOOR, PACKAGE, ROOT, Graph, module_graph, package_of
 
 import kws
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "kws"
 HEAVY = ("torch", "torchaudio", "librosa", "matplotlib", "scipy", "sounddevice", "tensorboard")
-# From the bottom up. A package uses itself and the floors below its own, no neighbour.
-FLOORS = (
-    {"errors"},
-    {"settings", "support"},
-    {"audio", "report"},
-    {"corpus", "listening"},
-    {"engine"},
-    {"network", "reference", "evaluation"},
-    {"training", "device"},
-    {"bench", "studies"},
-    {"cli"},
-)
-FLOOR_OF = {package: height for height, floor in enumerate(FLOORS) for package in floor}
-FRONT_DOOR = {"__main__"}  # beside __init__, which imports nothing before it is asked
-
-
-def name_of(file: Path) -> str:
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def imported(file: Path, modules: set[str]) -> set[str]:
-    """The modules of this package that a file imports, at its top or inside a function."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names & modules - {"kws"}
 
 
 @pytest.fixture(scope="module")
-def graph() -> dict[str, set[str]]:
-    files = {name_of(file): file for file in PACKAGE.rglob("*.py")}
-    return {name: imported(file, set(files)) for name, file in files.items() if name != "kws"}
+def graph() -> Graph:
+    return module_graph()
 
 
-def below(graph: dict[str, set[str]], module: str) -> set[str]:
+def below(graph: Graph, module: str) -> set[str]:
     reached: set[str] = set()
     waiting = [module]
     while waiting:
@@ -63,11 +29,6 @@ def below(graph: dict[str, set[str]], module: str) -> set[str]:
 def test_no_module_imports_itself_by_a_detour(graph):
     circles = [name for name in graph if name in below(graph, name)]
     assert not circles
-
-
-def package_of(module: str) -> str:
-    """`kws.audio.files` lies in audio; `kws.errors` is a floor of its own."""
-    return module.split(".")[1]
 
 
 def test_every_module_stands_on_a_floor(graph):

@@ -19,7 +19,7 @@ static void start_watchdog(void) {
     REG(WATCHDOG_START) = 1;
 }
 
-/* The crystal: the microphone's rate and the line's hang on it. */
+/* The crystal: it gives the microphone and the line their rates. */
 static void start_crystal(void) {
     REG(CLOCK_HF_STARTED) = 0;
     REG(CLOCK_HF_START) = 1;

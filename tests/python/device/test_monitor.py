@@ -214,16 +214,12 @@ def test_a_near_miss_is_a_peak_without_a_detection():
     assert not any(near.take(frame, 5) for frame in range(4, 13))
 
 
-def test_a_board_that_began_anew_has_near_misses_again():
-    near = Near(0, 10)
-    near.heard(4_000_000)  # before it restarted, or a digit that the line garbled
-    assert [hit for frame in range(20) if (hit := near.take(frame, 5 - frame))] == [(0, 5)]
-
-
 def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
     board = Board(classes={0: '=HYPERLINK("http://x")', 1: "-1+1", 2: "hey, you", 3: "$x^"})
     board.hop_length = 320
-    Table(tmp_path / "a.csv", board).close()
+    table = Table(tmp_path / "a.csv", board)
+    table.take(0, [0, 0, 0, 0])
+    table.close()
     with (tmp_path / "a.csv").open(newline="") as file:
         header = next(csv.reader(file))
     assert header == ["frame", "time_s", '\'=HYPERLINK("http://x")', "'-1+1", "hey, you", "$x^"]
@@ -242,3 +238,9 @@ def test_what_a_board_says_cannot_act_on_the_terminal():
         monitor._take(text)
     assert r"\x1b]0;x\x07" in notes.getvalue() and r"\x1b[2J" in out.getvalue()
     assert "\x1b" not in notes.getvalue() + out.getvalue()
+
+
+def test_a_board_that_began_anew_has_near_misses_again():
+    near = Near(0, 10)
+    near.heard(4_000_000)  # before it restarted, or a digit that the line garbled
+    assert [hit for frame in range(20) if (hit := near.take(frame, 5 - frame))] == [(0, 5)]

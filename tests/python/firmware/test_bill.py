@@ -10,7 +10,7 @@ from bill.build import compile_sources, link
 from bill.check import compare, together
 from bill.instructions import STAGE_OF_FUNCTION, STAGE_OF_SOURCE, STAGES, count, run
 from bill.measure import Bill
-from bill.page import README_LINE, marked, readme_line
+from bill.page import RESULTS_LINE, marked, results_line
 from bill.targets import EMULATED, FIRMWARE, HEY_CORTANA, RECORDING, ROOT, TARGETS
 
 from kws.audio.files import read_audio
@@ -99,12 +99,12 @@ def test_the_command_fails_where_a_figure_grew(factor, status, monkeypatch, caps
     assert (f"Cortex-M4: instructions mean from {before:,} to" in said) == (status == 1)
 
 
-def test_the_page_and_the_readme_say_what_the_table_says():
+def test_the_page_and_the_results_say_what_the_table_says():
     page = (FIRMWARE / "docs" / "BILL.md").read_text()
     assert marked(page, TABLE, KEPT["frames"]) == page, "make size-renew writes it anew"
     assert f"| {TABLE['Cortex-M0']['figures']['instructions']['mean']:,} |" in page
-    lines = README_LINE.findall((ROOT / "README.md").read_text())
-    assert lines == [readme_line(TABLE)], "make size-renew writes it anew"
+    lines = RESULTS_LINE.findall((ROOT / "docs" / "results" / "speed.md").read_text())
+    assert lines == [results_line(TABLE)], "make size-renew writes it anew"
 
 
 def test_the_stages_name_no_source_and_no_function_that_is_gone():

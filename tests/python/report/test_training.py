@@ -285,7 +285,7 @@ def test_the_model_card_states_what_was_measured_and_how():
     assert "**0.50** (95 %: below 2.37) | stream, 2.00 hours of other sound |" in card
     assert "| median delay after the phrase's end | 120 ms | stream |" in card
     assert "float weights (not what ships) | 95.12 %" in card
-    assert "by the last epoch in place of the best one on validation | 93.87 % |" in card
+    assert "by the last epoch, not the best one on validation | 93.87 % |" in card
     assert "\nkws evaluate models/hey_cortana --clips data/test\n" in card
     assert "| _unknown_ | 180 | 50.0 % | - |" in card
     assert "with seed 7" in card and "- features: hop_length 320, n_mfcc 13" in card
@@ -303,7 +303,7 @@ def test_the_model_card_tells_how_far_its_figures_carry():
     card = model_card.model_card(METRICS, CONFIG)
     limits = card[card.index("## Limits") :]
     assert "hey_cortana (20)" in limits and "_unknown_" not in limits
-    assert "2.00 hours" in limits and "Synthesised voices" in limits
+    assert "2.00 hours" in limits and "synthetic voices" in limits
 
 
 @pytest.mark.parametrize("metrics", [{}, {"accuracy": 0.5}, {"evaluations": [{}]}])

@@ -1,0 +1,1 @@
+"""The documents that scripts write: the drawing of the house, the reference pages, the site."""

@@ -11,7 +11,7 @@ static inline int16_t scaled_q7(int32_t sum, int16_t scale) {
 
 /* log2 q10 to natural log q7: ln 2 * 2^-3, as a q18 constant. */
 KWS_STAGE int16_t kws_natural_q7(int32_t log_q10) {
-    return kws_sat16(kws_round_shift(log_q10 * 22713, 18));
+    return (int16_t)kws_round_shift(log_q10 * 22713, 18); /* 14 bits at most */
 }
 
 #include "avr/kws_dct_avr.h"

@@ -30,7 +30,7 @@ void kws_detector_smooth(kws_detector *detector, const kws_model *model,
     for (unsigned i = 0; i < model->classes; i++) {
         int32_t change = odds_q10(model, logits_q10, i) - detector->score_q10[i];
         int32_t step = kws_round_shift(change, model->detector.smoothing_shift);
-        detector->score_q10[i] = kws_sat16(detector->score_q10[i] + step);
+        detector->score_q10[i] = (int16_t)(detector->score_q10[i] + step); /* at most the odds */
     }
 }
 

@@ -20,14 +20,13 @@ import sys
 import tempfile
 import time
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 C_TESTS = ROOT / "tests/c/engine"
 C_FLAGS = ("-std=c99", "-O1", "-w", "-fsanitize=undefined", "-fno-sanitize-recover=all")
-C_INCLUDES = ("firmware/include", "firmware/src", "tests/c/engine")
 # Who tests the modules that guard data; paths below tests/python.
 TESTS = {
     "kws/support/files.py": ("support", "corpus/test_labelled.py"),
@@ -145,42 +144,42 @@ def passes(command: list[str], folder: Path, timeout_s: float) -> bool:
 
 
 def c_tests(file: Path, folder: Path) -> Callable[[str, float], bool]:
-    """Build everything but the file once; return what builds and runs the tests with a mutant."""
-    compiler = [os.environ.get("CC", "cc"), *C_FLAGS, *(f"-I{ROOT / i}" for i in C_INCLUDES)]
-    sources = [*(ROOT / "firmware/src").glob("*.c"), *C_TESTS.glob("*.c")]
-    # A stage that another file includes is compiled with it: then all are compiled anew.
-    is_apart = file.suffix == ".c" and not includes(file.name)
-    for source in sources:
-        if not is_apart or source != file:
-            subprocess.run([*compiler, "-c", source, "-o", folder / f"{source.stem}.o"], check=True)
+    """Return what builds the C tests with a mutant of a file and runs them.
+
+    What no other file includes is compiled alone; for the others all is compiled anew.
+    """
+    engine = ROOT / "firmware/src"
     place = folder / "src"
-    shutil.copytree(ROOT / "firmware/src", place)
-    of_mutant = [*compiler[:1], f"-I{place}", *compiler[1:]]
+    shutil.copytree(engine, place)
+    includes = [f"-I{each}" for each in (place, ROOT / "firmware/include", C_TESTS)]
+    compiler = [os.environ.get("CC", "cc"), *C_FLAGS, *includes]
+    sources = [*place.glob("*.c"), *C_TESTS.glob("*.c")]
+    changed = place / file.relative_to(engine)
+
+    def compiled(some: Iterable[Path]) -> bool:
+        commands = ([*compiler, "-c", s, "-o", folder / f"{s.stem}.o"] for s in some)
+        return all(not subprocess.run(c, capture_output=True).returncode for c in commands)
+
+    is_apart = file.suffix == ".c" and not is_included(file.name)
+    if not compiled(sources):
+        raise SystemExit("the C tests do not compile without any change: mend them first.")
+    objects = [str(folder / f"{source.stem}.o") for source in sources]
+    link = [*compiler, *objects, "-o", str(folder / "tests")]
 
     def run(text: str, timeout_s: float) -> bool:
-        (place / file.relative_to(ROOT / "firmware/src")).write_text(text)
-        engine = [place / s.name if s.parent == ROOT / "firmware/src" else s for s in sources]
-        anew = [place / file.name] if is_apart else [s for s in engine if s.parent == place]
-        for source in anew:
-            done = subprocess.run(
-                [*of_mutant, "-c", source, "-o", folder / f"{source.stem}.o"], capture_output=True
-            )
-            if done.returncode:
-                return False
-        objects = [str(folder / f"{source.stem}.o") for source in sources]
-        link = [*compiler, *objects, "-o", str(folder / "tests")]
-        return subprocess.run(link, capture_output=True).returncode == 0 and passes(
-            [str(folder / "tests")], folder, timeout_s
-        )
+        changed.write_text(text)
+        if not compiled([changed] if is_apart else sources):
+            return False
+        is_linked = subprocess.run(link, capture_output=True).returncode == 0
+        return is_linked and passes([str(folder / "tests")], folder, timeout_s)
 
     return run
 
 
-def includes(name: str) -> bool:
-    """Whether a source of the engine includes this one."""
-    return any(
-        f'"{name}"' in source.read_text() for source in (ROOT / "firmware/src").rglob("*.[ch]")
-    )
+def is_included(name: str) -> bool:
+    """Whether a source of the engine or of its tests includes this one."""
+    files = [*(ROOT / "firmware/src").rglob("*.[ch]"), *C_TESTS.glob("*.[ch]")]
+    return any(f'"{name}"' in file.read_text() for file in files)
 
 
 def python_tests(file: Path, folder: Path) -> Callable[[str, float], bool]:

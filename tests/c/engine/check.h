@@ -69,6 +69,13 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
     KWS_TEST(model_every_truncation_is_refused)          \
     KWS_TEST(model_reports_what_is_wrong)                \
     KWS_TEST(model_reads_every_field)                    \
+    KWS_TEST(saturation_of_the_odds)                     \
+    KWS_TEST(saturation_is_not_needed_by_a_score)        \
+    KWS_TEST(saturation_of_the_change_of_level)          \
+    KWS_TEST(saturation_of_the_logarithm)                \
+    KWS_TEST(detector_takes_the_first_of_equals)         \
+    KWS_TEST(model_has_no_more_coefficients_than_bands)  \
+    KWS_TEST(model_has_no_release_above_the_threshold)   \
     KWS_TEST(spotter_gives_the_same_integers_everywhere) \
     KWS_TEST(spotter_chunks_do_not_matter)               \
     KWS_TEST(spotter_reset_forgets_everything)           \

@@ -88,6 +88,13 @@ void test_detector_waits_the_refractory_frames(void) {
     CHECK_EQUAL(decide(1000, 0), 0);
 }
 
+void test_detector_takes_the_first_of_equals(void) {
+    with(hey_you, 2, 0, 0);
+    CHECK_EQUAL(decide(1200, 1200), 0);
+    CHECK_EQUAL(decide(1200, 1200), 1); /* the first is not armed now */
+    CHECK_EQUAL(decide(1200, 1200), KWS_NO_WORD);
+}
+
 void test_detector_prefers_the_best_word(void) {
     with(hey_you, 2, 0, 0);
     CHECK_EQUAL(decide(1200, 1300), 1);

@@ -122,6 +122,38 @@ void test_model_reports_what_is_wrong(void) {
         CHECK(strlen(kws_status_text((kws_status)status)) > 15);
 }
 
+/* 24 bands at 8 kHz are fewer than the 32 coefficients that there may be. */
+void test_model_has_no_more_coefficients_than_bands(void) {
+    for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
+        const kws_test_model *slow = &kws_test_models[i];
+        if (slow->frame_length != 256 || !within_limits(slow) || slow->size > LARGEST) continue;
+        for (uint8_t n_mfcc = 23; n_mfcc <= 33; n_mfcc++) {
+            for (size_t at = 0; at < slow->size; at++) bytes[at] = slow->bytes[at];
+            bytes[11] = n_mfcc;
+            kws_status status = read_mended(slow->size);
+            CHECK_EQUAL(status == KWS_ERROR_FEATURES, n_mfcc > 24);
+        }
+    }
+}
+
+static kws_status with_release(int16_t threshold_q10, int16_t release_q10) {
+    size_t size = copy();
+    bytes[20] = (uint8_t)(threshold_q10 & 255);
+    bytes[21] = (uint8_t)((uint16_t)threshold_q10 >> 8);
+    bytes[22] = (uint8_t)(release_q10 & 255);
+    bytes[23] = (uint8_t)((uint16_t)release_q10 >> 8);
+    return read_mended(size);
+}
+
+void test_model_has_no_release_above_the_threshold(void) {
+    CHECK_EQUAL(with_release(1000, 1000), KWS_OK);
+    CHECK_EQUAL(with_release(1000, 999), KWS_OK);
+    CHECK_EQUAL(with_release(1000, 1001), KWS_ERROR_DETECTOR);
+    CHECK_EQUAL(with_release(-32768, -32768), KWS_OK);
+    CHECK_EQUAL(with_release(-32768, -32767), KWS_ERROR_DETECTOR);
+    CHECK_EQUAL(with_release(32767, -32768), KWS_OK);
+}
+
 void test_model_reads_every_field(void) {
     for (unsigned i = 0; i < KWS_TEST_MODELS; i++) {
         const kws_test_model *expected = &kws_test_models[i];

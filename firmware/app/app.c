@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define RATE KWS_PORT_SAMPLE_RATE_HZ
+#define LONGEST_DETECTION 24             /* "d 4294967295 254 -32768", and the line's end */
 #define LED_SHIFT (RATE > 8000 ? 10 : 9) /* samples of one step of a pattern, 64 ms */
 /* 32 steps, lowest bit first: two seconds */
 #define LED_NO_MODEL 0x00000015u   /* three short flashes */
@@ -73,7 +74,7 @@ static void put_model(const kws_app *app) {
 static void put_lost(kws_app *app) {
     app->overrun = 0;
     kws_port_write('o');
-    kws_app_put_number((int32_t)app->lost);
+    kws_app_put_count(app->lost);
     kws_app_put_number(app->skipped);
     end_line();
 }
@@ -224,18 +225,20 @@ static void put_scores(kws_app *app) {
     uint8_t classes = app->spotter.model.classes;
     if (!has_room(app, 13u + 7u * classes)) return;
     kws_port_write('s');
-    kws_app_put_number((int32_t)(app->spotter.frames - 1));
+    kws_app_put_count(app->spotter.frames - 1);
     for (uint8_t i = 0; i < classes; i++) kws_app_put_number(app->spotter.detector.score_q10[i]);
     end_line();
 }
 
-static void put_detection(kws_app *app, const kws_detection *detection) {
+/* It waits for room: half of it would garble what comes next, too. */
+static void put_detection(kws_app *app) {
+    if (app->waiting.word == KWS_NO_WORD || kws_port_room() < LONGEST_DETECTION) return;
     kws_port_write('d');
-    kws_app_put_number((int32_t)detection->frame);
-    kws_app_put_number(detection->word);
-    kws_app_put_number(detection->score_q10);
+    kws_app_put_count(app->waiting.frame);
+    kws_app_put_number(app->waiting.word);
+    kws_app_put_number(app->waiting.score_q10);
     end_line();
-    app->led_left = RATE / 2;
+    app->waiting.word = KWS_NO_WORD;
 }
 
 /* At most a hop, so at most one frame. */
@@ -243,15 +246,20 @@ static void hear(kws_app *app, const int16_t *samples, size_t count) {
     kws_detection detection;
     uint32_t before = app->spotter.frames;
     (void)kws_spotter_process(&app->spotter, samples, count, &detection);
+    put_detection(app); /* one that waits comes before the scores, which would take its room */
     if (app->spotter.frames != before && app->sends_scores) put_scores(app);
-    if (detection.word != KWS_NO_WORD) put_detection(app, &detection);
+    if (detection.word == KWS_NO_WORD) return;
+    if (app->waiting.word != KWS_NO_WORD) app->skipped++; /* nobody has read for a while */
+    app->waiting = detection;
+    app->led_left = RATE / 2;
+    put_detection(app);
 }
 
 static void send_audio(kws_app *app, const int16_t *samples, size_t count) {
 #if KWS_APP_AUDIO
     if (!app->sends_audio || !has_room(app, 17 + (2 * count + 2) / 3 * 4)) return;
     kws_port_write('a');
-    kws_app_put_number((int32_t)app->samples);
+    kws_app_put_count(app->samples);
     kws_port_write(' ');
     kws_app_put_audio(samples, count);
     end_line();

@@ -70,6 +70,7 @@ typedef struct {
     kws_app_settings settings;
     uint32_t samples;        /* since start or `x` */
     uint32_t lost;           /* samples that the port could not hand over */
+    kws_detection waiting;   /* for room on the line; KWS_NO_WORD: none does */
     uint16_t skipped;        /* lines of s and a that the serial line had no room for */
     uint16_t led_left;       /* samples for which the LED still shows a detection */
     uint16_t checked;        /* samples of this second so far, of which */
@@ -111,7 +112,8 @@ const char *kws_app_model_reason(uint8_t status);
 uint8_t kws_app_check_microphone(kws_app *app, const int16_t *samples, size_t count);
 
 void kws_app_put_text(const char *text);
-void kws_app_put_number(int32_t value);                       /* a space before it */
+void kws_app_put_number(int32_t value); /* a space before it */
+void kws_app_put_count(uint32_t value); /* likewise, of what goes on for years */
 void kws_app_put_audio(const int16_t *samples, size_t count); /* base64 of little-endian int16 */
 
 /* ---- what a port brings ---------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ void kws_app_apply_settings(kws_app *app) {
 
 void kws_app_start_stream(kws_app *app) {
     if (app->status == KWS_OK) kws_spotter_reset(&app->spotter);
+    app->waiting.word = KWS_NO_WORD;
     app->samples = 0;
 }
 

@@ -5,17 +5,25 @@ void kws_app_put_text(const char *text) {
     while (*text) kws_port_write(*text++);
 }
 
-void kws_app_put_number(int32_t value) {
+static void put_digits(uint32_t rest) {
     char digits[10];
     uint8_t count = 0;
-    uint32_t rest = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
-    kws_port_write(' ');
-    if (value < 0) kws_port_write('-');
     do {
         digits[count++] = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest);
     while (count) kws_port_write(digits[--count]);
+}
+
+void kws_app_put_number(int32_t value) {
+    kws_port_write(' ');
+    if (value < 0) kws_port_write('-');
+    put_digits(value < 0 ? 0u - (uint32_t)value : (uint32_t)value);
+}
+
+void kws_app_put_count(uint32_t value) {
+    kws_port_write(' ');
+    put_digits(value);
 }
 
 #if KWS_APP_AUDIO

@@ -57,7 +57,7 @@ def link_engine(target: Target, folder: Path, objects: list[Path]) -> Path:
     """Link all of the engine and what it calls of libraries into a file to be looked at."""
     program = folder / "engine.elf"
     command = [str(target.compiler), *target.flags, *map(str, objects), "-nostartfiles"]
-    command += ["-Wl,-e,kws_spotter_init,--no-gc-sections", "-o", str(program)]
+    command += ["-Wl,-e,kws_spotter_init_checked,--no-gc-sections", "-o", str(program)]
     subprocess.run(command, check=True, cwd=folder)
     return program
 

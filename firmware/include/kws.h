@@ -30,6 +30,8 @@
 extern "C" {
 #endif
 
+#define KWS_VERSION 100 /* of this header: 10000 for each major version, 100 for each minor one */
+
 /* Limits. A smaller limit saves RAM on a small chip and refuses larger models with
  * KWS_ERROR_TOO_LARGE; it never changes a number. */
 #ifndef KWS_MAX_HIDDEN
@@ -71,16 +73,17 @@ extern "C" {
 /* Every status but KWS_OK refuses the model; `kws_status_text` says why in a sentence. */
 typedef enum {
     KWS_OK = 0,
-    KWS_ERROR_TRUNCATED = 1, /* fewer bytes than the file says, or than any model has */
-    KWS_ERROR_MAGIC = 2,     /* not a .kws file */
-    KWS_ERROR_VERSION = 3,   /* a format version that this engine does not read */
-    KWS_ERROR_CHECKSUM = 4,  /* the CRC-32 does not match: corrupted */
-    KWS_ERROR_FEATURES = 5,  /* a front-end setting outside its range */
-    KWS_ERROR_NETWORK = 6,   /* a network setting outside its range */
-    KWS_ERROR_DETECTOR = 7,  /* a detector setting outside its range */
-    KWS_ERROR_WORDS = 8,     /* the class names are malformed, or none is a word */
-    KWS_ERROR_TRAILING = 9,  /* bytes are left over or missing after the last section */
-    KWS_ERROR_TOO_LARGE = 10 /* valid, but above the limits this engine was compiled with */
+    KWS_ERROR_TRUNCATED = 1,  /* fewer bytes than the file says, or than any model has */
+    KWS_ERROR_MAGIC = 2,      /* not a .kws file */
+    KWS_ERROR_VERSION = 3,    /* a format version that this engine does not read */
+    KWS_ERROR_CHECKSUM = 4,   /* the CRC-32 does not match: corrupted */
+    KWS_ERROR_FEATURES = 5,   /* a front-end setting outside its range */
+    KWS_ERROR_NETWORK = 6,    /* a network setting outside its range */
+    KWS_ERROR_DETECTOR = 7,   /* a detector setting outside its range */
+    KWS_ERROR_WORDS = 8,      /* the class names are malformed, or none is a word */
+    KWS_ERROR_TRAILING = 9,   /* bytes are left over or missing after the last section */
+    KWS_ERROR_TOO_LARGE = 10, /* valid, but above the limits this engine was compiled with */
+    KWS_ERROR_ABI = 11        /* the caller was compiled with another kws.h, or other limits */
 } kws_status;
 
 #if defined(__GNUC__)
@@ -196,9 +199,18 @@ typedef struct {
 
 /* ---- using it -------------------------------------------------------------------------------- */
 
-/* Checks `size` bytes at `model` and readies the spotter; the bytes must outlive it. */
-KWS_MUST_USE kws_status kws_spotter_init(kws_spotter *spotter, const KWS_FLASH void *model,
-                                         size_t size);
+/* What caller and engine must agree on: this header, and what lays out a kws_spotter. */
+#define KWS_LAYOUT \
+    (((uint32_t)KWS_MAX_HIDDEN * 257u + KWS_MAX_CLASSES) * 1031u + KWS_FRAME_LENGTH - KWS_MIN_HOP)
+#define KWS_ABI ((KWS_LAYOUT * 257u + KWS_VERSION) * 4099u + (uint32_t)sizeof(kws_spotter))
+
+/* kws_status kws_spotter_init(kws_spotter *spotter, const void *model, size_t size);
+ * Checks `size` bytes at `model` and readies the spotter; the bytes must outlive it. What is
+ * refused changes nothing: a spotter that ran goes on, and one that is all zeros hears nothing. */
+#define kws_spotter_init(spotter, model, size) \
+    kws_spotter_init_checked(spotter, model, size, KWS_ABI)
+KWS_MUST_USE kws_status kws_spotter_init_checked(kws_spotter *spotter, const KWS_FLASH void *model,
+                                                 size_t size, uint32_t abi);
 
 /* At rest, as after init: the state that silence leads to, so that a stream may open with a word.
  * It takes the time of KWS_REST_FRAMES frames of the network. Cannot fail. */

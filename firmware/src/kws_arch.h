@@ -22,8 +22,10 @@
 #define KWS_CORTEX_M0 0
 #endif
 
-/* Instructions for two halves of a word at once: Cortex-M4, M7, M33, M55. */
-#if KWS_ARM && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP)
+/* Instructions for two halves of a word at once: Cortex-M4, M7, M33, M55. Their loops read words of
+ * weights at any address, which -mno-unaligned-access forbids: then the C runs. */
+#if KWS_ARM && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && \
+    defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
 #define KWS_CORTEX_M4 1
 #else
 #define KWS_CORTEX_M4 0

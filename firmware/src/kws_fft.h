@@ -9,8 +9,8 @@
 #include "kws_tables.h"
 
 /* A lane is one of several frames side by side. A chip has one. The host's batches compile the same
- * source for sixteen: kws/engine/native/lanes_frames.h says so before this header, and the loops over
- * lanes become vector instructions. No number depends on it. */
+ * source for sixteen: kws/engine/native/lanes_frames.h says so before this header, and the loops
+ * over lanes become vector instructions. No number depends on it. */
 #ifndef KWS_LANES
 #define KWS_LANES 1
 #define KWS_FOR_LANES(l) for (unsigned l = 0; l < KWS_LANES; l++)

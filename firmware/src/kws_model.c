@@ -186,15 +186,18 @@ kws_status kws_model_read(kws_model *model, const KWS_FLASH void *bytes, size_t 
     const KWS_FLASH uint8_t *b = (const KWS_FLASH uint8_t *)bytes;
     kws_status status = b == NULL ? KWS_ERROR_TRUNCATED : read_envelope(b, size);
     if (status != KWS_OK) return status;
-    memset(model, 0, sizeof *model);
-    model->bytes = b;
-    model->size = (uint32_t)size;
-    status = read_features(&model->features, b);
-    if (status == KWS_OK) status = read_network(model, b);
-    if (status == KWS_OK) status = read_detector(&model->detector, b);
+    kws_model found; /* takes the place of the model before once all of it is checked */
+    memset(&found, 0, sizeof found);
+    found.bytes = b;
+    found.size = (uint32_t)size;
+    status = read_features(&found.features, b);
+    if (status == KWS_OK) status = read_network(&found, b);
+    if (status == KWS_OK) status = read_detector(&found.detector, b);
     if (status != KWS_OK) return status;
     cursor c = {b + FIXED_BYTES, size - FIXED_BYTES - CHECKSUM_BYTES};
-    return read_sections(model, &c);
+    status = read_sections(&found, &c);
+    if (status == KWS_OK) *model = found;
+    return status;
 }
 
 void kws_model_set_threshold(kws_model *model, int16_t threshold_q10) {
@@ -228,6 +231,8 @@ const char *kws_status_text(kws_status status) {
     case KWS_ERROR_WORDS: return "the model's class names are malformed or hold no word";
     case KWS_ERROR_TRAILING: return "the model has bytes after its last section";
     case KWS_ERROR_TOO_LARGE: return "the model is larger than this engine was compiled for";
+    case KWS_ERROR_ABI:
+        return "the program was compiled with another kws.h, or other limits, than the engine";
     }
     return "unknown status";
 }

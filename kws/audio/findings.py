@@ -21,6 +21,7 @@ _TELEPHONE_SHARE = 0.75  # of the wanted rate: a recording below it lacks the co
 _LEVELS_APART = 10.0**1.2  # 12 dB between two channels
 _ALIKE = 0.6  # of the channels' power is left in their average
 _CANCELLED = 0.05
+_ROOM_NOISE = 64  # int16 steps; one value below that for ever is no sound
 _WIDE = frozenset({"PCM_24", "PCM_32", "FLOAT", "DOUBLE"})
 
 
@@ -68,7 +69,7 @@ class Findings:
             )
         # A recording whose channels cancel each other is silent too: what is wrong is said first.
         notices = self._channels()
-        if self._lowest >= self._highest:
+        if self._lowest >= self._highest and abs(self._lowest) < _ROOM_NOISE:
             text = f"{self._path} is silent: every sample is {self._lowest}; record it again"
             return [*notices, Notice("silent", text)]
         if self._is_wide and self._peak <= _QUIET_PEAK:

@@ -54,7 +54,7 @@ class SpeechLevel:
         whole = len(samples) // self._frame * self._frame
         self._rest = samples[whole:].copy()
         if whole:
-            self._powers.append(_speech_powers(samples[:whole], self._frame))
+            self._powers.append(speech_powers(samples[:whole], self._frame))
 
     def span(self) -> tuple[int, int]:
         """From where to where somebody spoke, in samples; all of it where it is below 20 ms."""
@@ -71,7 +71,9 @@ def speech_span(samples: Samples, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple
     return level.span()
 
 
-def _speech_powers(samples: Samples, frame: int) -> FloatArray:
+def speech_powers(samples: Samples, frame: int) -> FloatArray:
+    """The mean square of each whole frame of so many samples."""
+    samples = samples[: len(samples) // frame * frame]
     powers: FloatArray = np.square(samples.reshape(-1, frame).astype(np.float32)).mean(axis=1)
     return powers
 

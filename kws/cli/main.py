@@ -193,15 +193,19 @@ def export(
         str,
         typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."),
     ],
+    second: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A second model, which shares the engine.")
+    ] = None,
 ) -> None:
     """Write a model and the engine as a library for your own project.
 
     \b
     Example: kws export hey_cortana --to build/arduino --format arduino
+    Example: kws export hey_cortana --second athena --to build/both --format c
     """
     from kws.device import export
 
-    for path in export.export(model, to, format):
+    for path in export.export(model, to, format, second=second):
         print(shown(path))
 
 

@@ -111,10 +111,19 @@ def command_task(
     if words is not None:
         here = _with_unknowns(here, set(spoken), None if split == "train" else average, seed)
     silence = silence_clips(noise, n_silence, clip_samples, seed) if n_silence else None
-    files = [clip.path for clip in here]
+    unread: dict[Path, str] = {}
     rows = read_clips(
-        files, clip_samples, cache, spare_rows=n_silence, sample_rate_hz=sample_rate_hz
+        *([clip.path for clip in here], clip_samples, cache),
+        spare_rows=n_silence,
+        sample_rate_hz=sample_rate_hz,
+        unread=unread,
     )
+    here = [clip for clip in here if clip.path not in unread]
+    files = [clip.path for clip in here]
+    if unread:
+        counts = Counter(clip.word for clip in here)
+        _check_counts(spoken, counts, split, Counter(clip.word for clip in clips))
+    _refuse_silent_words(here, spoken, rows)
     if silence is not None:
         rows[len(here) :] = silence
     labels = [label_of.get(clip.word, label_of.get(UNKNOWN, -1)) for clip in here]
@@ -175,6 +184,20 @@ def _check_counts(
                 f"the word {word!r} has {counts[word]} of its {everywhere[word]} clips in the "
                 f"{split} part, at least {needed} needed: record more speakers or drop the word"
             )
+
+
+def _refuse_silent_words(clips: Sequence[Clip], words: Sequence[str], rows: Samples) -> None:
+    """Raise CorpusError for a word all of whose clips are zeros: nothing can be learnt of it."""
+    heard = {word: False for word in words}
+    for clip, row in zip(clips, rows, strict=False):  # the spare rows are nobody's
+        if not heard.get(clip.word, True):
+            heard[clip.word] = bool(row.any())
+    silent = [word for word, is_heard in heard.items() if not is_heard]
+    if silent:
+        raise CorpusError(
+            f"every clip of the word {silent[0]!r} is silent: check how they were recorded or "
+            "converted, or drop the word"
+        )
 
 
 def _with_unknowns(

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.audio.files import find_audio, is_audio_name, read_audio
+from kws.audio.files import find_audio, is_audio_name
 from kws.audio.samples import Samples
+from kws.corpus.decoded import read_streams
 from kws.corpus.splits import SPLITS, speaker_split
 from kws.errors import CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -66,7 +67,7 @@ def background_noise(
     noise_folder = Path(folder) / BACKGROUND_NOISE
     if not noise_folder.is_dir():
         return []
-    recordings = [read_audio(path, sample_rate_hz) for path in find_audio(noise_folder)]
+    recordings = read_streams([noise_folder], sample_rate_hz=sample_rate_hz, unread={})
     if split is None:
         return recordings
     start, stop = _NOISE_PARTS[known_split(split)]

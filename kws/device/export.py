@@ -19,21 +19,30 @@ YOURS = ("main.c", "Makefile", "examples/", "samples/")
 PLANNED = ("onnx", "wasm")
 
 
-def export(model: str | Path | Model, to: Path, format: str) -> list[Path]:
+def export(
+    model: str | Path | Model, to: Path, format: str, *, second: str | Path | Model | None = None
+) -> list[Path]:
     """Write `model` to the folder `to` in a format, and return the files that were written.
 
-    model: what `model_file.load` takes. The folder must be new, empty, or an earlier export of the
-    same model in the same format, of which examples stay as they are, for they may be yours by now.
-    All files are written before the first takes its place, so a full disk changes nothing.
+    model: what `model_file.load` takes; second: another one, for a program that listens with both:
+    they share the engine, whose limits hold either. The examples use the first. The folder must be
+    new, empty, or an earlier export of the same model in the same format, of which examples stay as
+    they are, for they may be yours by now. All files are written before the first takes its place,
+    so a full disk changes nothing.
     ConfigError on the format or the folder, ModelError on the model, KwsError on the disk.
     """
     check_format(format)
     loaded = model_file.load(model)
+    other = None if second is None else model_file.load(second)
+    if other and identifier(other.name) == identifier(loaded.name):
+        raise ConfigError(
+            f"Both models come to the name {identifier(loaded.name)}: rename one of the files."
+        )
     folder = Path(to)
     _check_folder(folder, format, loaded)
     new = {
         name: text
-        for name, text in files_of(loaded, format).items()
+        for name, text in files_of(loaded, format, other).items()
         if not (name.startswith(YOURS) and (folder / name).exists())
     }
     try:
@@ -55,9 +64,9 @@ def check_format(format: str) -> None:
     raise ConfigError(f"There is no export format {format!r}: {choice}")
 
 
-def files_of(model: Model, format: str) -> dict[str, str]:
+def files_of(model: Model, format: str, second: Model | None = None) -> dict[str, str]:
     """Return the text of every file of an export by its path in the folder."""
-    parts = Parts(model)
+    parts = Parts(model, second)
     files = dict(FORMATS[format].files(parts))
     files |= {"LICENSE": licence(), "README.md": parts.readme(format, _mark(format, model))}
     return files

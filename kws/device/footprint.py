@@ -65,18 +65,21 @@ class Footprint:
     compiler: str = ""
 
 
-def limits_of(model: Model) -> dict[str, int]:
-    """Return the engine's limits, as kws.h names them, that hold this model and nothing larger."""
-    features = model.features
+def limits_of(*models: Model) -> dict[str, int]:
+    """Return the engine's limits, as kws.h names them, that hold these models and none larger."""
+    fronts = [model.features for model in models]
+    highest_hz = max(front.sample_rate_hz for front in fronts)
+    with_32 = [front.sample_rate_hz == 16_000 and front.n_mels == 32 for front in fronts]
     return {
-        "KWS_MAX_HIDDEN": model.hidden,
-        "KWS_MAX_RANK": max(1, *model.ranks),
-        "KWS_MAX_CLASSES": len(model.classes),
-        "KWS_MAX_SAMPLE_RATE_HZ": features.sample_rate_hz,
-        "KWS_MIN_SAMPLE_RATE_HZ": features.sample_rate_hz,
-        "KWS_MIN_HOP": features.hop_length,
-        "KWS_MAX_FEATURES": features.n_features,
-        "KWS_WITH_32_MELS": int(features.sample_rate_hz == 16_000 and features.n_mels == 32),
+        "KWS_MAX_HIDDEN": max(model.hidden for model in models),
+        "KWS_MAX_RANK": max(1, *(rank for model in models for rank in model.ranks)),
+        "KWS_MAX_CLASSES": max(len(model.classes) for model in models),
+        "KWS_MAX_SAMPLE_RATE_HZ": highest_hz,
+        "KWS_MIN_SAMPLE_RATE_HZ": min(front.sample_rate_hz for front in fronts),
+        # in samples at the highest rate
+        "KWS_MIN_HOP": min(front.hop_ms for front in fronts) * highest_hz // 1000,
+        "KWS_MAX_FEATURES": max(front.n_features for front in fronts),
+        "KWS_WITH_32_MELS": int(any(with_32)),
     }
 
 

@@ -53,10 +53,11 @@ def c_array(model: Model) -> tuple[str, str]:
 class Parts:
     """What the formats put together: the model's, the engine's and the templates' texts."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, second: Model | None = None) -> None:
         self.model = model
+        self.models = [model] if second is None else [model, second]  # which share the engine
         self.name = identifier(model.name)
-        self.limits = footprint.limits_of(model)
+        self.limits = footprint.limits_of(*self.models)
         self.engine = dict(engine_sources())
         self.engine["kws.h"] = with_limits(self.engine["kws.h"], self.limits)
         features = model.features
@@ -87,12 +88,17 @@ class Parts:
                 yield name, self.template(f"{folder}/{name}")
 
     def two_files(self, headers: str = "", sources: str = "") -> Iterator[tuple[str, str]]:
-        """Give engine and model as two files each, in folders for headers and for sources."""
-        header, source = c_array(self.model)
-        yield f"{headers}{self.name}.h", header
-        yield f"{sources}{self.name}.c", source
+        """Give engine and models as two files each, in folders for headers and for sources."""
+        yield from self.arrays(headers, sources)
         yield f"{headers}kws.h", self.engine["kws.h"]
         yield f"{sources}kws.c", amalgamation(self.engine)
+
+    def arrays(self, headers: str, sources: str) -> Iterator[tuple[str, str]]:
+        """Give two files for each model."""
+        for model in self.models:
+            header, source = c_array(model)
+            yield f"{headers}{identifier(model.name)}.h", header
+            yield f"{sources}{identifier(model.name)}.c", source
 
     def readme(self, format: str, mark: str) -> str:
         """Return the README.md, with the memory that this model takes; `mark` opens it."""
@@ -134,10 +140,8 @@ def _c_files(parts: Parts) -> Iterator[tuple[str, str]]:
 
 def _library_source(parts: Parts) -> Iterator[tuple[str, str]]:
     """src/ of an Arduino or PlatformIO library, which an AVR's assembly comes along with."""
-    header, source = c_array(parts.model)
-    yield f"src/{parts.name}.h", header
-    yield f"src/{parts.name}.c", source
-    fast = parts.model.features.sample_rate_hz == 8000
+    yield from parts.arrays("src/", "src/")
+    fast = all(model.features.sample_rate_hz == 8000 for model in parts.models)
     for name, text in parts.engine.items():
         if name == "kws.h" and fast:
             text = text.replace("\n/* Limits.", f"{AVR_ASSEMBLY}\n/* Limits.", 1)

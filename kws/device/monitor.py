@@ -232,7 +232,7 @@ class Monitor:
             self._lost = lost
             self._note(
                 f"kws: the board has lost {count_of(lost[0], 'sample')} and left out "
-                f"{count_of(lost[1], 'line')} so far; {lost[2]} arrived garbled"
+                f"{count_of(lost[1], 'line')} so far; {count_of(lost[2], 'line')} arrived garbled"
             )
 
     def _note(self, text: str) -> None:

@@ -113,7 +113,7 @@ def parse(data: bytes, path: Path | None = None) -> Model:
     """Check the bytes with the engine and return the model; ModelError names what is wrong."""
     spotter = ffi.new("kws_spotter *")
     buffer = ffi.from_buffer(data)
-    status = lib.kws_spotter_init(spotter, buffer, len(data))
+    status = lib.kws_spotter_init_checked(spotter, buffer, len(data), lib.KWS_ABI)
     if status != lib.KWS_OK:
         reason = ffi.string(lib.kws_status_text(status)).decode()
         where = f"{path}" if path else f"These {len(data)} bytes"

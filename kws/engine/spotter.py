@@ -50,7 +50,8 @@ class Spotter:
         self._data = ffi.from_buffer(self.model.data)
         self._spotter = ffi.new("kws_spotter *")
         self._detection = ffi.new("kws_detection *")
-        status = lib.kws_spotter_init(self._spotter, self._data, len(self.model.data))
+        size = len(self.model.data)
+        status = lib.kws_spotter_init_checked(self._spotter, self._data, size, lib.KWS_ABI)
         assert status == lib.KWS_OK  # load() has had it checked
         if threshold is not None:
             lib.kws_spotter_set_threshold(self._spotter, log_odds_q10(threshold))

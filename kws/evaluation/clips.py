@@ -5,18 +5,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kws.audio.files import read_audio
+from kws.audio.recording import decode
+from kws.audio.samples import Samples
+from kws.audio.word import crop_to_word
 from kws.corpus.labelled import LabelledClips, command_task
 from kws.corpus.listing import UNKNOWN, background_noise, classes_folder, speech_commands
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
-from kws.errors import ConfigError
+from kws.errors import AudioError, ConfigError, CorpusError
 from kws.evaluation.clip_stream import JOIN_S, streaming_accuracy
 from kws.evaluation.recording_stream import name_key
+from kws.support.notices import LEFT_OUT, Notice, tell
 from kws.support.progress import progress
 
 TAIL_S = 1.0  # a wake word may fire up to a second after its clip
@@ -32,14 +35,15 @@ def evaluate_clips(
     """Classify every clip of FOLDER/<word>/ and count what is right.
 
     A model of several classes says the class whose logit is the largest at its highest moment,
-    the state at rest before each clip; clips below 1 s are centred in it.  A model of one word, or
-    one that has no background class and is given other words, says the word that its detector
-    reports first in the clip or within 1 s after it, or else `_unknown_`.  Folders that are not
-    among the model's classes are expected to come out as `_unknown_`.  ConfigError where no folder
-    has the name of a word.
+    the state at rest before each clip; clips are fitted into 1 s as in training (`crop_to_word`).
+    A model of one word, or one that has no background class and is given other words, says the
+    word that its detector reports first in the clip or within 1 s after it, or else `_unknown_`.
+    Folders that are not among the model's classes are expected to come out as `_unknown_`.
+    ConfigError where no folder has the name of a word.
 
     Returns accuracy, clips, per_class {class: recall, precision, clips}, confusion
-    {actual: {predicted: clips}}, folders_counted_as_unknown, model_bytes and engine; with
+    {actual: {predicted: clips}}, folders_counted_as_unknown, unread [{file, reason}] (what could
+    not be read and is left out), model_bytes and engine; with
     `list_errors` also errors [{file, actual, predicted}].
     """
     model = model_file.load(model)
@@ -56,12 +60,25 @@ def evaluate_clips(
 
     guess = _guess(model, threshold, has_others=UNKNOWN in actual)
     with ThreadPoolExecutor() as pool:
-        predictions = pool.map(guess, [path for path, _ in entries])
-        predicted = list(progress(predictions, label="Evaluating clips", total=len(entries)))
+        answers = pool.map(partial(_answer, guess, model), [path for path, _ in entries])
+        given = list(progress(answers, label="Evaluating clips", total=len(entries)))
+    unread = {}
+    for (path, _), answer in zip(entries, given, strict=True):
+        for notice in answer.notices:
+            tell(notice)
+        if answer.name is None:
+            unread[path] = answer.reason
+            tell(Notice(LEFT_OUT, answer.reason))
+    if len(unread) == len(entries):
+        raise CorpusError(f"none of the clips in {folder} can be read: {given[0].reason}")
+    entries = [entry for entry in entries if entry[0] not in unread]
+    actual = [known.get(name_key(name), UNKNOWN) for _, name in entries]
+    predicted = [answer.name for answer in given if answer.name is not None]
 
     pairs = Counter(zip(actual, predicted, strict=True))
     result = clip_report(pairs, [*model.classes, UNKNOWN], len(model.data))
     result["folders_counted_as_unknown"] = sorted(foreign)
+    result["unread"] = [{"file": str(path), "reason": reason} for path, reason in unread.items()]
     if list_errors:
         result["errors"] = [
             {"file": str(path), "actual": truth, "predicted": answer}
@@ -125,7 +142,23 @@ def clip_report(
     }
 
 
-def _guess(model: Model, threshold: float | None, has_others: bool) -> Callable[[Path], str]:
+class _Answer(NamedTuple):
+    """What a clip was taken for; None where it cannot be read, for a reason."""
+
+    name: str | None
+    reason: str
+    notices: list[Notice]
+
+
+def _answer(guess: Callable[[Samples], str], model: Model, path: Path) -> _Answer:
+    try:
+        samples, notices = decode(path, model.features.sample_rate_hz)
+    except AudioError as refusal:
+        return _Answer(None, str(refusal), [])
+    return _Answer(guess(samples), "", notices)
+
+
+def _guess(model: Model, threshold: float | None, has_others: bool) -> Callable[[Samples], str]:
     """How the model names a clip; `has_others`: there are words that it does not know."""
     has_background = len(model.words) < len(model.classes)
     if len(model.words) == 1 or (has_others and not has_background):
@@ -133,19 +166,15 @@ def _guess(model: Model, threshold: float | None, has_others: bool) -> Callable[
     return partial(_best_class, model)
 
 
-def _best_class(model: Model, path: Path) -> str:
+def _best_class(model: Model, samples: Samples) -> str:
     rate_hz = model.features.sample_rate_hz
-    samples = read_audio(path, rate_hz)
-    second = np.zeros(max(len(samples), rate_hz), np.int16)
-    start = (len(second) - len(samples)) // 2
-    second[start : start + len(samples)] = samples
+    second = crop_to_word(samples, rate_hz, rate_hz)
     logits = batch.clip_logits(model, second[None], threads=1)
     return model.classes[int(logits[0].argmax())]
 
 
-def _first_word(model: Model, path: Path, threshold: float | None) -> str:
-    rate_hz = model.features.sample_rate_hz
-    samples = np.pad(read_audio(path, rate_hz), (0, round(TAIL_S * rate_hz)))
+def _first_word(model: Model, samples: Samples, threshold: float | None) -> str:
+    samples = np.pad(samples, (0, round(TAIL_S * model.features.sample_rate_hz)))
     found = batch.detect(model, batch.scores(model, samples), threshold)
     return model.classes[found[0][1]] if found else UNKNOWN
 

@@ -137,7 +137,7 @@ class Playlist:
         self._noises: list[Samples] = []
         if snr_db is not None:
             paths = [path for path, _ in _recordings(noise)]
-            self._noises = read_streams(paths, sample_rate_hz=sample_rate_hz)
+            self._noises = read_streams(paths, sample_rate_hz=sample_rate_hz, unread={})
         self.stream = Stream(np.zeros(0, np.int16), [], sample_rate_hz)
 
     def blocks(self) -> Iterator[Samples]:

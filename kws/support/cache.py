@@ -11,7 +11,10 @@ from pathlib import Path
 KEPT_BYTES = 8 * 2**30  # of everything in the folder
 IN_USE_S = 3600.0  # what was used within the hour may be another training's, and stays
 # What kws makes there and can make again; the rest is counted and left alone.
-_OURS = ("features-*", "teacher-*", "clips-*.npy", "streams-*.pcm", "streams-*.npy")
+_OURS = (
+    *("features-*", "teacher-*", "clips-*.npy", "streams-*.pcm", "streams-*.npy"),
+    *("clips-*.json", "streams-*.json"),
+)
 _LEFTOVER = ".*.part"  # of a process that was killed while it wrote
 
 

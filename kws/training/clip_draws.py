@@ -50,8 +50,8 @@ class ClipDraws:
         label_of = {name: index for index, name in enumerate(train.classes)}
         self._unknown, self._silence = label_of.get(UNKNOWN, -1), label_of.get(SILENCE, -1)
         speech, sounds = _audio_in(data.negatives), _audio_in(data.noise)
-        self._other_speech = read_streams(speech, cache) if speech else []
-        self._other_noise = read_streams(sounds, cache) if sounds else []
+        self._other_speech = read_streams(speech, cache, unread={}) if speech else []
+        self._other_noise = read_streams(sounds, cache, unread={}) if sounds else []
         recorded = train.paths[: len(train.labels) - int(np.sum(train.labels == self._silence))]
         self.paths = [*map(Path, recorded), *speech, *sounds]  # of every file that is drawn from
         labels = train.labels

@@ -50,9 +50,9 @@ class WakeTask:
         check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
         self._noise_paths = noise["train"]
-        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz)
-        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz)
-        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz)
+        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz, unread={})
+        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz, unread={})
+        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz, unread={})
         self._cutter = WindowCutter(data, recipe.features, phrases, talk)
         self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
         self._streams: dict[str, Stream] = {}

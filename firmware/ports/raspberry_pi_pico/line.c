@@ -6,8 +6,12 @@
 
 uint16_t kws_port_room(void) { return (uint16_t)(usb_is_open() ? usb_room() : uart_room()); }
 
+/* A line goes to one of them, whatever happens to the cable meanwhile. */
 void kws_port_write(char byte) {
-    if (usb_is_open()) usb_write(byte);
+    static uint8_t is_within, goes_to_usb;
+    if (!is_within) goes_to_usb = usb_is_open();
+    is_within = byte != '\n';
+    if (goes_to_usb) usb_write(byte);
     else uart_write(byte);
 }
 

@@ -48,9 +48,11 @@ typedef struct {
 } setup_packet;
 
 static uint8_t sending[SENDING], receiving[RECEIVING];
-static volatile uint32_t sent, written, received, read_out;
-static volatile uint8_t is_configured, is_opened, is_sending;
-static uint32_t pid[3][2]; /* of an endpoint's next packet: DATA0 or DATA1; [1]: to the host */
+/* Bytes up to `whole` are whole lines, and only these are sent. */
+static volatile uint32_t sent, whole, written, received, read_out;
+static volatile uint8_t is_configured, is_opened, is_suspended, is_sending;
+static uint8_t is_skipping; /* the line being written found no room, or lost its beginning */
+static uint32_t pid[3][2];  /* of an endpoint's next packet: DATA0 or DATA1; [1]: to the host */
 static const uint8_t *answer;
 static uint32_t answer_left;
 static uint8_t new_address;
@@ -118,9 +120,15 @@ static void send_descriptor(const setup_packet *setup) {
     else stall_control();
 }
 
+/* What nobody reads any more; the rest of a line that is being written goes with it. */
+static void forget(void) {
+    is_skipping = is_skipping || written != whole;
+    sent = whole = written;
+}
+
 static void start_endpoints(void) {
     is_sending = 0;
-    sent = written;
+    forget();
     memset(pid, 0, sizeof pid);
     REG(USB_ENDPOINT_CONTROL(1u, 1u)) = ENDPOINT_ENABLE | ENDPOINT_INTERRUPT | ENDPOINT_TYPE(3) |
                                         USB_BUFFER(1u, 1u);
@@ -172,7 +180,7 @@ static void answer_class(const setup_packet *setup) {
     case GET_LINE_CODING: send_answer(setup, line_coding, sizeof line_coding); return;
     case SET_CONTROL_LINE_STATE:
         is_opened = setup->value & 1; /* data terminal ready: a program has the port open */
-        if (!is_opened) sent = written;
+        if (!is_opened) forget();
         acknowledge();
         return;
     case SEND_BREAK: acknowledge(); return;
@@ -218,7 +226,7 @@ static void control_was_received(void) {
 static void send_next(void) {
     uint8_t packet[LARGEST_SENT];
     uint32_t count = 0;
-    while (count < LARGEST_SENT && sent != written) packet[count++] = sending[sent++ % SENDING];
+    while (count < LARGEST_SENT && sent != whole) packet[count++] = sending[sent++ % SENDING];
     is_sending = count > 0;
     if (count) send_packet(2, packet, count);
 }
@@ -236,11 +244,17 @@ void usb_interrupt(void) {
     if (pending & USB_INTERRUPT_RESET) {
         REG(USB_SIE_STATUS) = USB_SIE_RESET;
         REG(USB_ADDRESS) = 0;
-        is_configured = is_opened = new_address = 0;
+        is_configured = is_opened = is_suspended = new_address = 0;
     }
-    if (pending & USB_INTERRUPT_SUSPEND) { /* the cable is out, or the computer sleeps */
+    if (pending &
+        USB_INTERRUPT_SUSPEND) { /* the cable is out or the computer sleeps; or no longer */
+        is_suspended = (REG(USB_SIE_STATUS) & USB_SIE_SUSPENDED) != 0;
         REG(USB_SIE_STATUS) = USB_SIE_SUSPENDED;
-        is_opened = 0;
+    }
+    /* The program that had the port open still has it, and does not say so again. */
+    if (pending & (USB_INTERRUPT_RESUME | USB_INTERRUPT_BUFFER | USB_INTERRUPT_SETUP)) {
+        REG(USB_SIE_STATUS) = USB_SIE_RESUME;
+        is_suspended = 0;
     }
     if (pending & USB_INTERRUPT_BUFFER) {
         uint32_t done = REG(USB_BUFFER_STATUS);
@@ -267,20 +281,29 @@ void usb_start(void) {
     REG(USB_MAIN_CTRL) = 1;
     REG(USB_SIE_CTRL) = USB_SIE_INTERRUPT_PER_BUFFER;
     REG(USB_INTERRUPTS) = USB_INTERRUPT_BUFFER | USB_INTERRUPT_RESET | USB_INTERRUPT_SETUP |
-                          USB_INTERRUPT_SUSPEND;
+                          USB_INTERRUPT_SUSPEND | USB_INTERRUPT_RESUME;
     REG(NVIC_ENABLE) = 1u << IRQ_USB;
     SET(USB_SIE_CTRL) = USB_SIE_PULL_UP; /* the host sees us */
 }
 
 /* ---- what the line needs --------------------------------------------------------------------- */
 
-uint8_t usb_is_open(void) { return is_configured && is_opened; }
+uint8_t usb_is_open(void) { return is_configured && is_opened && !is_suspended; }
 
 uint32_t usb_room(void) { return SENDING - (written - sent); }
 
 void usb_write(char byte) {
     __asm volatile("cpsid i" ::: "memory");
-    if (usb_room()) sending[written++ % SENDING] = (uint8_t)byte; /* else nobody reads */
+    if (!is_skipping && usb_room()) {
+        sending[written++ % SENDING] = (uint8_t)byte;
+    } else { /* nobody reads: the line is lost as a whole */
+        written = whole;
+        is_skipping = 1;
+    }
+    if (byte == '\n') {
+        whole = written;
+        is_skipping = 0;
+    }
     if (!is_sending && usb_is_open()) send_next();
     __asm volatile("cpsie i" ::: "memory");
 }

@@ -15,11 +15,12 @@ def declarations(header: Path) -> str:
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
     text = re.sub(r'#ifdef __cplusplus.*?#endif|^extern "C".*$', "", text, flags=re.S | re.M)
     constants = re.findall(r"^#define (KWS_[A-Z_]+) +\d+", text, flags=re.M)
-    text = re.sub(r"^#.*$", "", text, flags=re.M)
+    text = re.sub(r"^#(.*\\\n)*.*$", "", text, flags=re.M)
     text = re.sub(r"\b(KWS_MUST_USE|KWS_FLASH)\b", "", text)
     for name in ("KWS_FRAME_LENGTH / 2", "KWS_FRAME_LENGTH - KWS_MIN_HOP"):
         text = text.replace(f"[{name}]", "[...]")
     text = re.sub(r"\[KWS_[A-Z_]+\]", "[...]", text)
+    constants += re.findall(r"^#define (KWS_ABI)\b", header.read_text(), flags=re.M)
     return "".join(f"#define {name} ...\n" for name in constants) + text
 
 

@@ -8,6 +8,9 @@
     KWS_TEST(app_streams_the_scores_of_every_frame)           \
     KWS_TEST(app_streams_the_samples_that_it_heard)           \
     KWS_TEST(app_skips_streams_that_the_line_is_too_slow_for) \
+    KWS_TEST(app_sends_a_detection_once_there_is_room)        \
+    KWS_TEST(app_tears_no_line_of_a_stream)                   \
+    KWS_TEST(app_counts_beyond_31_bits)                       \
     KWS_TEST(app_changes_threshold_and_refractory)            \
     KWS_TEST(app_refuses_values_out_of_range)                 \
     KWS_TEST(app_survives_garbage_on_the_line)                \

@@ -16,6 +16,7 @@ void board_restart(void) {
     board.typed_bytes = 0;
     board.dies_after = 255;
     board.room = 0xffff;
+    board.loses = 0;
     board.baud = 115200;
     board.kicks = 0;
 }
@@ -59,6 +60,8 @@ int kws_port_read(void) {
 }
 
 void kws_port_write(char byte) {
+    if (board.loses && board.room == 0) return;
+    if (board.loses) board.room--;
     if (board.sent_bytes + 1 >= SENT_BYTES) return;
     board.sent[board.sent_bytes++] = byte;
     board.sent[board.sent_bytes] = 0;

@@ -17,6 +17,7 @@ typedef struct {
     uint8_t slots[2][64];
     uint8_t dies_after; /* a save stops after so many bytes, as in a power cut; 255: never */
     uint16_t room;
+    uint8_t loses; /* each byte takes of the room, and what finds none is lost */
     uint32_t baud;
     uint8_t led;
     unsigned kicks;

@@ -73,6 +73,8 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
     KWS_TEST(spotter_chunks_do_not_matter)               \
     KWS_TEST(spotter_reset_forgets_everything)           \
     KWS_TEST(spotter_at_rest_is_where_silence_leads)     \
+    KWS_TEST(spotter_goes_on_after_a_refused_init)       \
+    KWS_TEST(spotter_refuses_code_of_other_limits)       \
     KWS_TEST(spotter_uses_all_samples_up_to_a_hop)       \
     KWS_TEST(spotter_threshold_keeps_the_release_below)
 #endif

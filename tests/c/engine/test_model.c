@@ -118,7 +118,7 @@ void test_model_reports_what_is_wrong(void) {
     copy();
     bytes[size - 1] ^= 1;
     CHECK_EQUAL(read(size), KWS_ERROR_CHECKSUM);
-    for (unsigned status = 0; status <= KWS_ERROR_TOO_LARGE; status++)
+    for (unsigned status = 0; status <= KWS_ERROR_ABI; status++)
         CHECK(strlen(kws_status_text((kws_status)status)) > 15);
 }
 

@@ -4,6 +4,7 @@
 #include "kws_detector.h"
 #include "kws_fastgrnn.h"
 #include "kws_framing.h"
+#include "kws_model.h"
 #include "limits.h"
 #include "signal.h"
 #include "vectors.h"
@@ -139,6 +140,56 @@ void test_spotter_at_rest_is_where_silence_leads(void) {
         for (unsigned k = 0; k < spotter.model.hidden; k++)
             CHECK_EQUAL(spotter.fastgrnn.hidden_q15[k], rest_q15[k]);
     }
+}
+
+static uint32_t digest_of_spotter(void) {
+    uint32_t digest = DIGEST_START;
+    for (size_t i = 0; i < sizeof spotter; i++)
+        digest = digest_add(digest, ((const uint8_t *)&spotter)[i]);
+    return digest;
+}
+
+/* What is no model leaves a running spotter as it was, and one of zeros deaf. */
+void test_spotter_goes_on_after_a_refused_init(void) {
+    static const KWS_FLASH uint8_t nothing[40] = {'k', 'w', 's', 0x1a};
+    const kws_test_model *vector = last_within_limits();
+    uint8_t *late = (uint8_t *)chunk;
+    kws_detection detection;
+    memset(&spotter, 0, sizeof spotter);
+    CHECK(kws_spotter_init(&spotter, nothing, sizeof nothing) != KWS_OK);
+    CHECK_EQUAL(kws_spotter_process(&spotter, chunk, LONGEST_CHUNK, &detection), LONGEST_CHUNK);
+    CHECK_EQUAL(detection.word, KWS_NO_WORD);
+    kws_spotter_reset(&spotter);
+    CHECK(kws_same_text(kws_spotter_word(&spotter, 0), ""));
+    CHECK(ready(vector));
+    uint32_t before = digest_of_spotter();
+    for (size_t i = 0; i < vector->size; i++) late[i] = vector->bytes[i];
+    late[25] ^= 1; /* refused by its checksum, */
+    for (unsigned round = 0; round < 2; round++) {
+        size_t size = round ? vector->size - 1u : vector->size; /* ... by its size */
+        CHECK(kws_spotter_init(&spotter, kws_in_flash(late, vector->size), size) != KWS_OK);
+        CHECK_EQUAL(digest_of_spotter(), before);
+    }
+    /* ... or, with a checksum that fits, by its very last section */
+    size_t end = vector->size - 4u;
+    late[25] ^= 1;
+    late[end - 1] = 'x';
+    uint32_t crc = kws_model_crc32(kws_in_flash(late, end), end);
+    for (unsigned i = 0; i < 4; i++) late[end + i] = (uint8_t)(crc >> 8 * i);
+    CHECK_EQUAL(kws_spotter_init(&spotter, kws_in_flash(late, vector->size), vector->size),
+                KWS_ERROR_WORDS);
+    CHECK_EQUAL(digest_of_spotter(), before);
+    check_chunks(vector, 777);
+}
+
+/* Code that was compiled with another kws.h has structs of another layout. */
+void test_spotter_refuses_code_of_other_limits(void) {
+    const kws_test_model *vector = last_within_limits();
+    memset(&spotter, 0, sizeof spotter);
+    CHECK_EQUAL(kws_spotter_init_checked(&spotter, vector->bytes, vector->size, KWS_ABI + 1u),
+                KWS_ERROR_ABI);
+    CHECK_EQUAL(spotter.model.bytes == NULL, 1);
+    CHECK_EQUAL(kws_spotter_init_checked(&spotter, vector->bytes, vector->size, KWS_ABI), KWS_OK);
 }
 
 void test_spotter_uses_all_samples_up_to_a_hop(void) {

@@ -88,6 +88,13 @@ def test_playing_tells_what_was_found_what_was_missed_and_what_nobody_said(tmp_p
     assert missed.split()[0] == "00:06.0"
 
 
+def test_a_phrase_that_is_heard_twice_is_found_once(tmp_path, capsys):
+    stream, table = stream_of(tmp_path, [(5.0, 5.3), (7.0, 7.3)], [(5.0, 7.2)])
+    (tmp_path / "loud.kws").write_bytes(wake_word("hey cortana"))
+    assert demo.play(tmp_path / "loud.kws", stream, table, tmp_path / "a.png") == (1, 0, 0)
+    assert capsys.readouterr().out.count("the same once more") == 1
+
+
 def test_a_detection_up_to_a_second_after_the_phrase_is_a_find(tmp_path):
     stream, table = stream_of(tmp_path, [(5.0, 5.8)], [(4.0, 4.5), (5.9, 6.5)])
     (tmp_path / "loud.kws").write_bytes(wake_word("hey cortana"))
@@ -115,15 +122,18 @@ def test_the_demo_trains_and_plays_from_a_folder_like_the_sample(tmp_path, monke
     monkeypatch.setattr(demo, "recipe", short)
     monkeypatch.setattr(demo, "SAMPLE", sample)
     monkeypatch.setattr(demo, "OUT", tmp_path / "out")
+    monkeypatch.setattr(demo, "SHIPPED", SAMPLE.parents[1] / "models" / "hey_cortana")
     monkeypatch.setattr(train, "CACHE", tmp_path / "cache")
     demo.main()
     model = model_file.load(tmp_path / "out" / "hey_cortana.kws")
     assert (tmp_path / "out" / "timeline.png").is_file()
     assert f"\nkws listen {tmp_path / 'out'}\n" in (tmp_path / "out" / "README.md").read_text()
     told = capsys.readouterr().out
+    assert "1. The model that ships" in told and told.count(" of 3 found") == 2
     assert f"on {sample}: 3 synthetic clips" in told
     assert f"{len(model.data)} bytes in {tmp_path / 'out' / 'hey_cortana.kws'}" in told
-    assert "of 3 found" in told
+    demo.main()
+    assert "used again: delete it to train anew" in capsys.readouterr().out
 
 
 def test_without_the_sample_the_demo_says_where_it_runs(tmp_path, monkeypatch):

@@ -201,7 +201,7 @@ def test_what_is_left_out_of_a_folder_is_counted_and_said(
     assert [path.name for path in found] == ["a.wav", "c.FLAC"]
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        f"kws: warning: {tmp_path}: 6 files are left out, as their names are no sound file's "
+        f"kws: warning: {tmp_path}: 6 files are left out, by a name that no sound file has "
         "(.DS_Store 2, ._* 1, .txt 1, .xyz 1, without suffix 1)"
     )
 

@@ -13,11 +13,13 @@ from loudness_models import foreign_word, noise, two_words, wake_word
 from random_models import LARGE
 
 import kws
+from kws.audio.files import read_audio
 from kws.device import engine_sources, export, formats
 from kws.device.identifiers import identifier
 from kws.engine import model_file
 from kws.errors import ConfigError, KwsError, ModelError, ToolError
 
+ROOT = Path(__file__).parents[3]
 STRICT = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
 
 
@@ -47,6 +49,75 @@ def test_the_folder_builds_and_hears_what_python_hears(saved, tmp_path):
     words = [detection.word for detection in kws.Spotter(saved).process(samples)]
     assert len(words) >= 3
     assert run.stdout.decode().split() == words
+
+
+TWO_MODELS = """
+#include <stdio.h>
+#include "athena.h"
+#include "hey_cortana.h"
+static kws_spotter spotters[2];
+int main(void) {
+    static int16_t block[320];
+    const char *names[2] = {"hey_cortana", "athena"};
+    if (kws_spotter_init(&spotters[0], hey_cortana, hey_cortana_size) != KWS_OK) return 1;
+    if (kws_spotter_init(&spotters[1], athena, athena_size) != KWS_OK) return 2;
+    while (fread(block, sizeof *block, 320, stdin) == 320)
+        for (int i = 0; i < 2; i++) {
+            kws_detection found;
+            (void)kws_spotter_process(&spotters[i], block, 320, &found);
+            if (found.word != KWS_NO_WORD) printf("%s %u\\n", names[i], (unsigned)found.frame);
+        }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("order", [("hey_cortana", "athena"), ("athena", "hey_cortana")])
+def test_two_models_share_one_engine(order, tmp_path):
+    needs("cc")
+    export.export(order[0], tmp_path / "out", "c", second=order[1])
+    assert len(list((tmp_path / "out").glob("kws.*"))) == 2  # one engine
+    (tmp_path / "out" / "main.c").write_text(TWO_MODELS)
+    program = tmp_path / "both"
+    sources = sorted((tmp_path / "out").glob("*.c"))
+    done = subprocess.run(
+        ["cc", "-std=c99", "-O1", *STRICT, *sources, "-o", program], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    speech = read_audio(ROOT / "data/sample/stream/held_out.opus")[: 30 * 16_000]
+    run = subprocess.run([program], input=speech.tobytes(), capture_output=True, text=False)
+    heard = [line.split() for line in run.stdout.decode().splitlines()]
+    assert run.returncode == 0 and len(heard) >= 3
+    for name in order:
+        found = kws.Spotter(name).process(speech)
+        frames = [round((hit.time_s - 0.032) / 0.02) for hit in found]
+        assert [int(frame) for given, frame in heard if given == name] == frames
+
+
+def test_two_models_of_one_name_are_refused(saved, tmp_path):
+    twin = tmp_path / "other" / saved.name
+    twin.parent.mkdir()
+    twin.write_bytes(two_words())
+    with pytest.raises(ConfigError, match="rename one"):
+        export.export(saved, tmp_path / "out", "c", second=twin)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_engine_of_other_limits_refuses_the_program(tmp_path):
+    """Two exports in one program: the header of one, the engine of the other."""
+    needs("cc")
+    for name in ("hey_cortana", "athena_8k"):
+        export.export(name, tmp_path / name, "c")
+    (tmp_path / "main.c").write_text(
+        '#include "hey_cortana.h"\nstatic kws_spotter spotter;\n'
+        "int main(void) { return (int)kws_spotter_init(&spotter, hey_cortana, hey_cortana_size); }"
+    )
+    mixed = [tmp_path / "athena_8k/kws.c", tmp_path / "hey_cortana/hey_cortana.c"]
+    for sources, status in ((mixed, 11), ([tmp_path / "hey_cortana/kws.c", mixed[1]], 0)):
+        include = f"-I{tmp_path / 'hey_cortana'}"
+        command = ["cc", "-std=c99", include, tmp_path / "main.c", *sources, "-o", tmp_path / "a"]
+        subprocess.run(command, check=True)
+        assert subprocess.run([tmp_path / "a"]).returncode == status  # KWS_ERROR_ABI, KWS_OK
 
 
 @pytest.mark.parametrize("recipe", LARGE, ids=lambda recipe: f"{recipe.hidden} units")

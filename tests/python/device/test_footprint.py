@@ -56,7 +56,8 @@ def test_a_compiler_that_is_here_measures_flash_and_stack():
         "    for (unsigned i = 0; i < 3000; i++) waste[i] = 0;\n    detection->word",
         1,
     )
-    assert measure(chip, header_of(model), slower).stack - found.stack in range(2_990, 3_030)
+    # a little less, where another chain was the deepest without it
+    assert measure(chip, header_of(model), slower).stack - found.stack in range(2_900, 3_030)
 
 
 def test_a_chip_without_a_compiler_still_has_its_ram():

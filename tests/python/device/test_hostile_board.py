@@ -149,7 +149,7 @@ def test_a_name_that_was_lost_takes_no_other_s_place(tmp_path):
     renamed = ("m 1 320 900", "n 0 athena", "n 1 _other_", "s 3 7 7")
     _, _, notes = follow(start("s 1 5 5", *renamed, *GREETING[1:4], "s 4 8 8"), tmp_path)
     assert frames_in(tmp_path / "scores.csv") == ["1", "4"]
-    assert "1 arrived garbled" in notes
+    assert "1 line arrived garbled" in notes
 
 
 def test_a_line_without_an_end_is_counted_once_and_takes_no_memory(tmp_path):

@@ -233,6 +233,7 @@ def test_what_a_board_says_cannot_act_on_the_terminal():
     out, notes = io.StringIO(), io.StringIO()
     line = SimpleNamespace(board=Board(classes={0: "\x1b[2J"}, hop_length=320), send=lambda _: None)
     monitor = Monitor(line, Settings(), Printer(out, as_json=False), notes)
+    monitor._words = line.board.words
     for text in ("! m \x1b]0;x\x07", "d 100 0 2000"):
         monitor._take(text)
     assert r"\x1b]0;x\x07" in notes.getvalue() and r"\x1b[2J" in out.getvalue()

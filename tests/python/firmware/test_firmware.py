@@ -37,6 +37,25 @@ def needs(tool: str) -> str:
     return path
 
 
+def test_the_header_has_the_package_s_version():
+    version = re.search(r"^#define KWS_VERSION (\d+)", (ENGINE / "include/kws.h").read_text(), re.M)
+    major, minor, patch = map(int, kws.__version__.split(".")[:3])
+    assert version and int(version[1]) == 10_000 * major + 100 * minor + patch
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_own"), [((), "1"), (("-mno-unaligned-access",), "0"), (("-DKWS_PORTABLE",), "0")]
+)
+def test_a_cortex_m4_that_reads_no_unaligned_words_runs_the_c(flags, is_own, tmp_path):
+    """Its own loops load words of weights at any address."""
+    gcc = needs("arm-none-eabi-gcc")
+    (tmp_path / "ask.c").write_text('#include "kws_arch.h"\nis_own KWS_CORTEX_M4\n')
+    include = [f"-I{ENGINE / folder}" for folder in ("include", "src")]
+    command = [gcc, "-mcpu=cortex-m4", "-mthumb", "-E", "-P", *include, *flags, "ask.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == ["is_own", is_own]
+
+
 # Without a floating point unit, so that every float would call a routine.
 SOFT = {"Cortex-M4": "-mfloat-abi=soft"}
 CORES = ("Cortex-M0", "Cortex-M4", "RV32IMC", "ATmega328P", "this machine")
@@ -55,7 +74,7 @@ def test_objects_call_neither_heap_nor_floating_point(target, level, tmp_path):
     symbols = [(line[-2], line[-1]) for line in lines if len(line) > 1]
     defined = {name for kind, name in symbols if kind != "U"}
     called = {name for kind, name in symbols if kind == "U"} - defined
-    assert {"kws_spotter_init", "kws_spotter_process", "kws_framing_features"} <= defined
+    assert {"kws_spotter_init_checked", "kws_spotter_process", "kws_framing_features"} <= defined
     assert not {name for name in called - LIBC if not INTEGER_HELPERS.fullmatch(name)}
     assert not [name for kind, name in symbols if kind in "BbDCGs"], "writable data"
 

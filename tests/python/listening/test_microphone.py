@@ -266,7 +266,7 @@ def test_what_native_libraries_print_is_kept_off_the_terminal():
     """A C library writes to descriptor 2; Python's stderr still reaches the terminal."""
     program = """
 import os, sys
-from kws.microphone import _native_stderr_silenced
+from kws.listening.microphone import _native_stderr_silenced
 with _native_stderr_silenced():
     os.write(2, b"ALSA lib confmisc.c: noise\\n")
     print("ours, within", file=sys.stderr)

@@ -427,3 +427,10 @@ def test_the_figures_at_the_threshold_are_those_of_the_shipped_detector(tmp_path
     score = task.validate(lambda f: np.zeros((*f.shape[:2], 1), np.float32), model.data)
     assert score["validation_miss_rate"] == figures["miss_rate"]
     assert score["validation_false_accepts_per_hour"] == figures["per_hour"]
+
+
+def test_silent_positives_are_an_error_before_training(corpus):
+    for path in (corpus / "positives").rglob("*.wav"):
+        write_audio(path, np.full(8_000, 0, np.int16))
+    with pytest.raises(CorpusError, match="positives are silent"):
+        WakeTask(recipe_of(corpus), None)

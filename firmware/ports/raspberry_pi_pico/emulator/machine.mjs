@@ -7,6 +7,8 @@ const UART_FIFO = 32;
 const TX_INTERRUPT = 1 << 5;
 const TX_FULL = 1 << 5;
 const BUSY = 1 << 3;
+const SIE_STATUS = 0x50, SUSPENDED = 1 << 4, RESUMED = 1 << 11; // of USB
+const SUSPEND_INTERRUPT = 1 << 14, RESUME_INTERRUPT = 1 << 15;
 const I2S_CLOCK = 10, I2S_SELECT = 11, I2S_DATA = 12;
 
 /** Flash of 16 MB, erased, with a UF2 file in it. */
@@ -110,6 +112,18 @@ export class Machine {
       if (endpoint !== host.outEndpoint) return;
       wanted = size;
       send();
+    };
+    // The computer sleeps, and wakes up; the package knows neither of the two.
+    const write = usb.writeUint32.bind(usb);
+    usb.writeUint32 = (offset, value) => {
+      if (offset === SIE_STATUS && usb.rawWriteValue & SUSPENDED) { usb.sieStatus &= ~SUSPENDED; usb.intRaw &= ~SUSPEND_INTERRUPT; }
+      if (offset === SIE_STATUS && usb.rawWriteValue & RESUMED) usb.intRaw &= ~RESUME_INTERRUPT;
+      write(offset, value);
+    };
+    this.sleep = (sleeps) => {
+      usb.sieStatus |= sleeps ? SUSPENDED : RESUMED;
+      usb.intRaw |= sleeps ? SUSPEND_INTERRUPT : RESUME_INTERRUPT;
+      usb.checkInterrupts();
     };
     host.onDeviceConnected = () => { this.configuration = host.descriptors; };
     host.onSerialData = (bytes) => { for (const byte of bytes) this.onByte(byte, 'usb'); };

@@ -1,0 +1,85 @@
+"""Where a stream begins: in the state that silence leads to, so that it may open with the word."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws.audio.files import read_audio
+from kws.audio.level import speech_span
+from kws.corpus.splits import POSITIVE_SHARES, split_folders
+from kws.engine import batch, model_file
+from kws.engine.spotter import Spotter
+
+ROOT = Path(__file__).parents[3]
+# How far the second minute of silence may be from rest, after noise of any level: state, log-odds.
+BOUNDS = {
+    "hey_cortana": (0.15, 0.6),
+    "commands_1k": (0.15, 0.6),
+    "commands_5k": (0.15, 0.6),
+    "athena": (0.75, 2.5),
+    "athena_8k": (0.75, 2.5),
+}
+
+
+def is_found(model: model_file.Model, samples: np.ndarray) -> bool:
+    spotter = Spotter(model)
+    return bool(spotter.process(np.concatenate([samples, np.zeros(16_000, np.int16)])))
+
+
+def test_phrases_that_open_a_stream_are_found_as_well_as_after_noise():
+    model = model_file.load(ROOT / "models" / "hey_cortana")
+    held_out = split_folders([ROOT / "data" / "sample" / "positives"], *POSITIVE_SHARES)["testing"]
+    rng = np.random.default_rng(0)
+    opening, after_noise = 0, 0
+    for path in held_out:
+        samples = read_audio(path)
+        first, last = speech_span(samples)
+        phrase = samples[first:last]
+        noise = np.rint(rng.normal(0, 16, 24_000)).astype(np.int16)
+        opening += is_found(model, phrase)
+        after_noise += is_found(model, np.concatenate([noise, phrase]))
+    assert len(held_out) == 60 and after_noise > 45
+    assert opening >= after_noise - 1
+
+
+def test_a_phrase_right_after_a_reset_is_found():
+    model = model_file.load(ROOT / "models" / "hey_cortana")
+    samples = read_audio(ROOT / "data" / "sample" / "stream" / "held_out.opus")
+    spotter = Spotter(model)
+    detection = spotter.process(samples)[0]
+    spotter.reset()
+    start = round((detection.time_s - 1.2) * 16_000)
+    assert spotter.process(samples[start : start + 32_000])
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_silence_leads_back_to_where_a_stream_begins(name):
+    model = model_file.load(ROOT / "models" / name)
+    rate_hz = model.features.sample_rate_hz
+    silence = batch.silence(model.features)
+    at_rest = batch.scores_of(model, silence[None])[0].astype(int)
+    minute = 60 * rate_hz // model.features.hop_length
+    for level in (30, 3_000, 20_000):
+        noise = np.random.default_rng(level).normal(0, level, 10 * rate_hz)
+        heard = np.clip(np.rint(noise), -32768, 32767).astype(np.int16)
+        stream = np.concatenate([heard, np.zeros(120 * rate_hz, np.int16)])
+        found = batch.trace(model, stream)
+        states, scores = found.hidden[-minute:].astype(int), found.scores[-minute:].astype(int)
+        assert np.abs(states - batch.rest(model)).max() / 32768 <= BOUNDS[name][0]
+        assert np.abs(scores - at_rest).max() / 1024 <= BOUNDS[name][1]
+
+
+def test_the_first_frame_follows_silence(random_model):
+    config = random_model.features
+    frame = np.random.default_rng(0).normal(0, 1000, config.frame_length).astype(np.int16)
+    zeros = np.zeros(5 * config.hop_length, np.int16)
+    after_silence = batch.features(np.concatenate([zeros, frame]), config)
+    # Frames before it hold some of the sound already: only the cepstrum's shape is the same.
+    alone = batch.features(frame, config)[0]
+    same = slice(1, None) if config.n_mfcc else slice(0, 0)
+    np.testing.assert_array_equal(after_silence[-1][same], alone[same])
+    silence = batch.features(np.zeros(config.frame_length, np.int16), config)[0]
+    np.testing.assert_array_equal(silence, batch.silence(config))
+    if config.energy == "delta" and config.n_mfcc:
+        assert silence[0] == 0 and alone[0] > 0

@@ -59,7 +59,7 @@ SHARES = (
     Share(part="validation", engine="espeak", voices=4, sentences=12),
     Share(part="train", engine="flite", voices=2, sentences=40),
     Share(part="train", engine="espeak", voices=24, sentences=8),
-    Share(part="train", engine="kokoro", voices=17, sentences=5),
+    Share(part="train", engine="kokoro", voices=27, sentences=5),
     Share(part="test", engine="festival", voices=1, sentences=30),
     Share(part="test", engine="flite", voices=1, sentences=30),
     Share(part="test", engine="espeak", voices=4, sentences=8),

@@ -192,7 +192,7 @@ def test_samples_lost_while_settings_are_saved_are_counted(compare, image):
 
 
 def test_a_board_that_stops_hearing_is_restarted_by_its_watchdog(compare, image):
-    lines = compare.simulate(image(shipped()), speech(2), "--stall", "0.5")
+    lines = compare.simulate(image(shipped()), speech(4), "--stall", "0.5")
     greetings = [line for line in lines if line.startswith("kws ")]
     assert greetings == ["kws 1 uno 8000 2 0", "kws 1 uno 8000 2 1"]
     assert "p 1" in lines[lines.index(greetings[1]) :]  # and hears again

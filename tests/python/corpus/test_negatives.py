@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -221,7 +221,7 @@ class Stand(Engine):
     def part_of(self, voice: str) -> str:
         return self._like.part_of(self, voice)
 
-    def draw_voice(self, voices: list[str], rng: np.random.Generator) -> str:  # type: ignore[override]
+    def draw_voice(self, voices: Sequence[str], rng: np.random.Generator) -> str:
         return f"{voices[0]}*0.60+{rng.choice(voices[1:])}*0.40"
 
     def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:

@@ -29,14 +29,15 @@ from kws.listening.listen import listen_to_files
 from kws.listening.timeline import Printer
 
 def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    unit = 2**20 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 spotter = Spotter(sys.argv[1])
 listen_to_files(spotter, [Path(sys.argv[2])], Printer(io.StringIO(), as_json=True))
 base = peak_mb()
 tally = listen_to_files(spotter, [Path(sys.argv[3])], Printer(io.StringIO(), as_json=True))
 print(tally.samples, peak_mb() - base)
-"""  # noqa: E501
+"""
 
 
 class Terminal(io.StringIO):

@@ -156,7 +156,7 @@ test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, th
 # .clang-format-ignore names what generators write.
 FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 PYTHON_SOURCES := kws data firmware tests tools setup.py
-lint: setup ## ruff, mypy and clang-format
+lint: setup ## ruff with its format check, mypy and clang-format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	$(BIN)/mypy

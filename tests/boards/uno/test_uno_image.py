@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,14 @@ FEATURES = FeatureConfig(
 )
 
 
-def random_model(**settings: object) -> Model:
+def random_model(**settings: Any) -> Model:
     """A lively model that fits the Uno, whatever may be asked of it."""
-    chosen = {"features": FEATURES, "classes": ("hey_you", "_unknown_"), "seed": 5, **settings}
+    chosen: dict[str, Any] = {
+        "features": FEATURES,
+        "classes": ("hey_you", "_unknown_"),
+        "seed": 5,
+        **settings,
+    }
     return model_file.parse(RandomModel(**chosen).encode(), Path("random.kws"))
 
 

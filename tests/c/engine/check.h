@@ -76,6 +76,7 @@ static inline int kws_same_text(const KWS_FLASH char *a, const char *b) {
     KWS_TEST(detector_takes_the_first_of_equals)         \
     KWS_TEST(model_has_no_more_coefficients_than_bands)  \
     KWS_TEST(model_has_no_release_above_the_threshold)   \
+    KWS_TEST(model_limits_are_the_largest_there_may_be)  \
     KWS_TEST(spotter_gives_the_same_integers_everywhere) \
     KWS_TEST(spotter_chunks_do_not_matter)               \
     KWS_TEST(spotter_reset_forgets_everything)           \

@@ -136,6 +136,22 @@ void test_model_has_no_more_coefficients_than_bands(void) {
     }
 }
 
+/* The limits that this engine was compiled with, from both sides; a section is then too short. */
+void test_model_limits_are_the_largest_there_may_be(void) {
+    static const struct {
+        uint8_t offset;
+        unsigned limit;
+    } limits[] = {
+        {14, KWS_MAX_HIDDEN}, {15, KWS_MAX_RANK}, {16, KWS_MAX_RANK}, {17, KWS_MAX_CLASSES}};
+    for (unsigned i = 0; i < sizeof limits / sizeof *limits; i++) {
+        kws_status status = with_byte(limits[i].offset, (uint8_t)limits[i].limit);
+        CHECK(status != KWS_ERROR_TOO_LARGE);
+        if (limits[i].limit == 255) continue;
+        CHECK_EQUAL(with_byte(limits[i].offset, (uint8_t)(limits[i].limit + 1)),
+                    KWS_ERROR_TOO_LARGE);
+    }
+}
+
 static kws_status with_release(int16_t threshold_q10, int16_t release_q10) {
     size_t size = copy();
     bytes[20] = (uint8_t)(threshold_q10 & 255);
@@ -152,6 +168,13 @@ void test_model_has_no_release_above_the_threshold(void) {
     CHECK_EQUAL(with_release(-32768, -32768), KWS_OK);
     CHECK_EQUAL(with_release(-32768, -32767), KWS_ERROR_DETECTOR);
     CHECK_EQUAL(with_release(32767, -32768), KWS_OK);
+    CHECK_EQUAL(with_release(1000, -1234), KWS_OK);
+    kws_model_set_threshold(&model, 5000); /* the file's own, whatever was set */
+    CHECK_EQUAL(model.detector.release_q10, -1234);
+    kws_model_set_threshold(&model, -2000);
+    CHECK_EQUAL(model.detector.release_q10, -2000);
+    kws_model_set_threshold(&model, -1234);
+    CHECK_EQUAL(model.detector.release_q10, -1234);
 }
 
 void test_model_reads_every_field(void) {

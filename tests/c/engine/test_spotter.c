@@ -159,6 +159,8 @@ void test_spotter_goes_on_after_a_refused_init(void) {
     CHECK(kws_spotter_init(&spotter, nothing, sizeof nothing) != KWS_OK);
     CHECK_EQUAL(kws_spotter_process(&spotter, chunk, LONGEST_CHUNK, &detection), LONGEST_CHUNK);
     CHECK_EQUAL(detection.word, KWS_NO_WORD);
+    CHECK_EQUAL(detection.frame, 0);
+    CHECK_EQUAL(detection.score_q10, 0);
     kws_spotter_reset(&spotter);
     CHECK(kws_same_text(kws_spotter_word(&spotter, 0), ""));
     CHECK(ready(vector));

@@ -55,7 +55,27 @@ def test_the_hop_and_the_frame_in_milliseconds_and_samples():
     assert FeatureConfig(n_mfcc=0).n_features == 40 and FeatureConfig(n_mfcc=13).n_features == 13
 
 
+def test_what_a_recipe_leaves_out_is_what_the_shipped_models_were_trained_with():
+    assert FeatureConfig() == FeatureConfig(
+        sample_rate_hz=16_000, hop_length=320, n_mels=40, n_mfcc=16, energy="absolute"
+    )
+    assert DetectorConfig() == DetectorConfig(
+        threshold=0.8, release=0.5, smoothing_shift=2, refractory_frames=50
+    )
+
+
+@pytest.mark.parametrize("kind", [FeatureConfig, DetectorConfig])
+def test_settings_cannot_be_changed_nor_given_by_their_place(kind):
+    with pytest.raises(AttributeError):
+        kind().energy = kind().threshold = "delta"
+    with pytest.raises(TypeError):
+        kind(8000)
+
+
 def test_log_odds_saturate_at_int16():
     assert log_odds_q10(0.5) == 0 and log_odds_q10(0.8) == 1420  # ln 4 = 1.38629
     assert log_odds_q10(1 - 1e-15) == 32_767 and log_odds_q10(1e-15) == -32_768
+    for posterior in (0.0, 1.0, -0.1, 1.1):
+        with pytest.raises(ConfigError, match="threshold"):
+            log_odds_q10(posterior)
     assert posterior_of(0) == 0.5 and posterior_of(1420) == pytest.approx(0.8, abs=1e-3)

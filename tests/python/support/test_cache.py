@@ -1,12 +1,14 @@
 """A cache folder stays below its bound, whatever lies in it, and nothing in use goes."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from kws.support import cache
+from kws.support.cache import KEPT_BYTES
 
 
 def put(path: Path, size: int = 100, hours: float = 0.0) -> Path:
@@ -63,6 +65,26 @@ def test_what_was_used_within_the_hour_stays(tmp_path):
     cache.used(files[0])
     cache.make_room(tmp_path)
     assert files[0].exists()
+
+
+def test_the_bound_is_eight_gigabytes():
+    assert KEPT_BYTES == 8_589_934_592
+
+
+def test_a_folder_that_another_process_removes_ends_nothing(tmp_path, monkeypatch):
+    for name in ("features-1", "features-2"):
+        put(tmp_path / name / "0000.features.npy", 400, hours=2)
+    walk = os.walk
+
+    def quicker(folder):
+        found = list(walk(folder))
+        if Path(folder).name == "features-1":
+            shutil.rmtree(folder)
+        return iter(found)
+
+    monkeypatch.setattr(cache.os, "walk", quicker)
+    cache.make_room(tmp_path)
+    assert not (tmp_path / "features-1").exists()
 
 
 def test_what_is_being_written_stays(tmp_path):

@@ -116,7 +116,7 @@ emulate-cores: setup ## the C tests and a recording on Cortex-M0 to M55, RISC-V 
 emulate-uno: setup ## the Arduino Uno's image, cycle by cycle in simavr, against this machine
 	$(BIN)/python -m pytest tests/boards/uno -rs
 
-size: setup ## the engine's bill of flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
+size: setup ## flash, RAM, stack and instructions, against firmware/bill.json; CORES=Cortex-M0 for one
 	@PYTHONPATH=firmware $(BIN)/python -m bill $(CORES)
 
 size-renew: setup ## measure the bill and write it to firmware/bill.json, its page and docs/results
@@ -155,8 +155,10 @@ test: setup ## everything: lint, the C tests under sanitizers, short fuzzing, th
 
 # .clang-format-ignore names what generators write.
 FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
-lint: setup ## ruff, mypy and clang-format
+PYTHON_SOURCES := kws data firmware tests tools setup.py
+lint: setup ## ruff with its format check, mypy and clang-format
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(FORMATTED)
 
@@ -189,8 +191,8 @@ $(BUILD)/tests/lanes_baseline: FLAGS := -O3
 $(LANES_TESTS): tests/c/native/test_lanes.c $(wildcard kws/engine/native/lanes*.[ch]) $(ENGINE_C) \
                 tests/c/engine/vectors.c $(TEST_HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) $(INCLUDES) -Ikws/engine/native \
-	    $(filter %.c,$^) -o $@
+	$(CC) $(STRICT) $(FLAGS) -fopenmp-simd -DKWS_ONE_PROCESSOR -DKWS_WITH_32_MELS=1 $(CFLAGS) \
+	    $(INCLUDES) -Ikws/engine/native $(filter %.c,$^) -o $@
 
 # The application of the boards, on a board that is all in memory.
 $(APP_TESTS): $(wildcard tests/c/app/*.[ch] firmware/app/*.[ch]) $(ENGINE_C) $(TEST_HEADERS) \

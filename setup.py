@@ -24,6 +24,7 @@ class BuildEngine(build_ext):
     """Says in one sentence what is missing where the compiler is."""
 
     def build_extension(self, ext):
+        """Build one extension, or say what to install."""
         if self.compiler.compiler_type == "msvc":
             if ext.name == "kws.network.scan._scan":
                 return  # of GNU C's vectors: `kws train` then says what to do
@@ -42,6 +43,7 @@ class BuildPackage(build_py):
     """Puts the engine's sources, licence, the boards' images and the models into the package."""
 
     def run(self):
+        """Copy the package and, unless it is edited in place, what lies outside it."""
         super().run()
         if self.editable_mode:
             return

@@ -11,7 +11,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Share:
     clips: int
 
 
-def shares(recipe: dict[str, tuple[tuple[int, ...], ...]], seed: int) -> Iterator[Share]:
+def shares(recipe: Mapping[str, tuple[tuple[int, ...], ...]], seed: int) -> Iterator[Share]:
     """Everything that a recipe asks for, the positives first."""
     for folder, parts in recipe.items():
         for part, counts in zip(PARTS, parts, strict=False):
@@ -153,7 +153,7 @@ def make_stream(clips: Path, noise: Path, work: Path, seed: int) -> None:
     phrases = [(read_audio(path), PHRASE) for path in find_audio(clips / "phrases")]
     others = [(read_audio(path), "") for path in find_audio(clips / "others")]
     order = [*phrases, *others]
-    rng.shuffle(order)  # type: ignore[arg-type]
+    rng.shuffle(order)
     total = STREAM_SECONDS * SAMPLE_RATE_HZ
     speech = np.zeros(total)
     spare = total - sum(len(clip) for clip, _ in order)

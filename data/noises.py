@@ -37,7 +37,8 @@ def rain(rng: np.random.Generator, samples: int) -> Sound:
     drops = rng.standard_normal(samples) * (rng.random(samples) < 0.003)
     drop = np.exp(-np.arange(200) / 40) * np.sin(np.arange(200) * rng.uniform(0.6, 1.2))
     steady = coloured(rng, samples, 0.15)
-    return steady / steady.std() + 4 * np.convolve(drops, drop)[:samples]
+    dropping: Sound = steady / steady.std() + 4 * np.convolve(drops, drop)[:samples]
+    return dropping
 
 
 def hum(rng: np.random.Generator, samples: int) -> Sound:
@@ -49,7 +50,8 @@ def hum(rng: np.random.Generator, samples: int) -> Sound:
         np.sin(2 * np.pi * base_hz * n * time + phase) / n
         for n, phase in enumerate(phases, start=1)
     ]
-    return np.sum(tones, axis=0) + 0.05 * rng.standard_normal(samples)
+    humming: Sound = np.sum(tones, axis=0) + 0.05 * rng.standard_normal(samples)
+    return humming
 
 
 def fan(rng: np.random.Generator, samples: int) -> Sound:
@@ -105,7 +107,7 @@ def babble(
     for _ in range(6):
         talk: list[Sound] = []
         while sum(map(len, talk)) < 2 * samples:
-            talk.append(_levelled(speech[rng.integers(len(speech))].astype(np.float64)))
+            talk.append(_levelled(speech[int(rng.integers(len(speech)))].astype(np.float64)))
         crowd += np.concatenate(talk)[rng.integers(samples) :][:samples] * rng.uniform(0.4, 1)
     return crowd
 
@@ -116,7 +118,9 @@ def to_clip(sound: Sound, peak: float) -> npt.NDArray[np.int16]:
     ramp = np.linspace(0, 1, SAMPLE_RATE_HZ // 100)
     faded[: len(ramp)] *= ramp
     faded[-len(ramp) :] *= ramp[::-1]
-    return np.rint(faded * (32767 * peak / np.abs(faded).max())).astype(np.int16)
+    scaled: npt.NDArray[np.int16]
+    scaled = np.rint(faded * (32767 * peak / np.abs(faded).max())).astype(np.int16)
+    return scaled
 
 
 GENERATORS: dict[str, Noise] = {

@@ -37,10 +37,14 @@ void kws_app_apply_settings(kws_app *app) {
     if (own->is_set & 2) app->spotter.model.detector.refractory_frames = own->refractory_frames;
 }
 
-void kws_app_start_stream(kws_app *app) {
-    if (app->status == KWS_OK) kws_spotter_reset(&app->spotter);
+static void at_sample_0(kws_app *app) {
     app->waiting.word = KWS_NO_WORD;
     app->samples = 0;
+}
+
+void kws_app_start_stream(kws_app *app) {
+    if (app->status == KWS_OK) kws_spotter_reset(&app->spotter);
+    at_sample_0(app);
 }
 
 /* Settings that were made for another model in this place are forgotten. */
@@ -54,5 +58,5 @@ void kws_app_use_model(kws_app *app, uint8_t index) {
         own->checksum = checksum;
     }
     if (app->status == KWS_OK) kws_app_apply_settings(app);
-    kws_app_start_stream(app);
+    at_sample_0(app); /* at rest already: once more would take a board's time twice */
 }

@@ -46,18 +46,23 @@ class Patched(io.RawIOBase):
         self._patches = patches
 
     def readable(self) -> bool:
+        """Tell that it can be read, as `io` asks."""
         return True
 
     def seekable(self) -> bool:
+        """Tell that it can be moved in, as `io` asks."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move in the file; patches keep their places."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """Return the place of the next byte."""
         return self._file.tell()
 
     def close(self) -> None:
+        """Close the file; a second time does nothing."""
         if not self.closed:
             self._file.close()
         super().close()
@@ -86,7 +91,20 @@ def read_length(path: Path | str) -> Length | None:
     return None
 
 
-def _wav_length(file: BinaryIO, size: int, is_64: bool) -> Length | None:
+@dataclass(frozen=True)
+class _WavData:
+    """The data chunk of a WAV file, and what the chunks before it say about it.
+
+    block: bytes of a sample of every channel. ds64_at: where 64-bit sizes are, 0 without them.
+    """
+
+    start: int
+    said: int
+    block: int
+    ds64_at: int
+
+
+def _wav_data(file: BinaryIO, is_64: bool) -> _WavData | None:
     block, said_64, ds64_at, at = 1, 0, 0, 12
     while True:
         file.seek(at)
@@ -98,13 +116,20 @@ def _wav_length(file: BinaryIO, size: int, is_64: bool) -> Length | None:
             break
         if name == b"fmt ":
             block = max(1, struct.unpack("<H", file.read(14)[12:].ljust(2, b"\0"))[0])
-        elif name == b"ds64":
+        elif name == b"ds64" and is_64:
             ds64_at = at + 8
             said_64 = struct.unpack("<Q", file.read(16)[8:].ljust(8, b"\0"))[0]
         at += 8 + said + said % 2
-    start = at + 8
-    if is_64 and ds64_at and said == 0xFFFF_FFFF:
+    if ds64_at and said == 0xFFFF_FFFF:
         said = said_64
+    return _WavData(at + 8, said, block, ds64_at)
+
+
+def _wav_length(file: BinaryIO, size: int, is_64: bool) -> Length | None:
+    data = _wav_data(file, is_64)
+    if data is None:
+        return None
+    start, said, block = data.start, data.said, data.block
     there = (size - start) // block * block
     if said == there or (0 < said <= there and _chunks_follow(file, start + said, size)):
         return Length(said, said)
@@ -114,14 +139,14 @@ def _wav_length(file: BinaryIO, size: int, is_64: bool) -> Length | None:
     slack = max(block - 1, min(start + 8, SLACK_BYTES))
     if said - there > slack and not is_unknown:
         return Length(said, there, cut_short=True)
-    if is_64 and ds64_at:
+    if data.ds64_at:
         counts = struct.pack("<QQ", size - 8, there)
-        sizes = {4: b"\xff" * 4, ds64_at: counts, at + 4: b"\xff" * 4}
+        sizes = {4: b"\xff" * 4, data.ds64_at: counts, start - 4: b"\xff" * 4}
         return Length(said, there, is_wrong=True, patches=sizes)
     if size > 0xFFFF_FFFF:
         # 32 bits cannot say it; libsndfile reads to the end.
         return Length(said, there, is_wrong=True)
-    sizes = {4: struct.pack("<I", size - 8), at + 4: struct.pack("<I", there)}
+    sizes = {4: struct.pack("<I", size - 8), start - 4: struct.pack("<I", there)}
     return Length(said, there, is_wrong=True, patches=sizes)
 
 

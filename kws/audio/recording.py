@@ -220,7 +220,7 @@ def _kind(path: Path | str) -> str | None:
         with open(path, "rb") as file:
             head = file.read(LONGEST_HEAD)
     except IsADirectoryError:
-        raise AudioError(f"cannot open {path}: a folder; name the recordings in it") from None
+        raise AudioError(f"{path} is a folder: name the recordings in it") from None
     except OSError as refusal:
         reason = (refusal.strerror or str(refusal)).lower()
         raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None

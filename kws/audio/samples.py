@@ -109,6 +109,7 @@ def check_scale(samples: npt.NDArray[np.floating]) -> float:
 
 
 def check_finite(samples: npt.NDArray[np.floating]) -> None:
+    """Raise AudioError where floats are NaN or infinite, with their number."""
     finite = np.isfinite(samples)
     if not finite.all():
         bad = samples.size - int(np.count_nonzero(finite))
@@ -132,6 +133,7 @@ def _check_sides(samples: npt.NDArray[Any]) -> None:
 
 
 def check_rates(from_hz: int, to_hz: int) -> None:
+    """Raise AudioError where either sample rate is out of range."""
     for rate_hz in (from_hz, to_hz):
         lowest, highest = SAMPLE_RATES_HZ
         if not lowest <= rate_hz <= highest:
@@ -141,6 +143,7 @@ def check_rates(from_hz: int, to_hz: int) -> None:
 
 
 def mono(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the mean of the channels: (n,) or (n, channels) becomes (n,)."""
     if samples.ndim == 1:
         return samples
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)

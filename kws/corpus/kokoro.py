@@ -72,6 +72,7 @@ class Kokoro(Engine):
         self._tokenizer: Any = Tokenizer()
 
     def voices(self) -> list[str]:
+        """List the voices of the voice file, by name."""
         return sorted(self._styles)
 
     def draw_voice(self, voices: Sequence[str], rng: np.random.Generator) -> str:

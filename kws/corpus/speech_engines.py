@@ -117,6 +117,7 @@ class Flite(_Program):
     _unfit = frozenset({"kal", "awb_time"})
 
     def voices(self) -> list[str]:
+        """List the installed voices, without those that are unfit."""
         listed = self._run(["flite", "-lv"]).partition(":")[2].split()
         return sorted(set(listed) - self._unfit)
 
@@ -148,6 +149,7 @@ class Espeak(_Program):
     )  # fmt: skip
 
     def voices(self) -> list[str]:
+        """List every ACCENT+VARIANT of what is installed."""
         installed = re.findall(r"\S+", self._run(["espeak-ng", "--voices=en"]))
         variants = re.findall(r"!v/(\S+)", self._run(["espeak-ng", "--voices=variant"]))
         return sorted(
@@ -157,7 +159,8 @@ class Espeak(_Program):
         )
 
     def part_of(self, voice: str) -> str:
-        # The variant is the speaker; every part may have every accent.
+        """Return the part of the variant, which is the speaker."""
+        # Every part may have every accent.
         return super().part_of(voice.partition("+")[2])
 
     def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:
@@ -196,6 +199,7 @@ class Piper(_Program):
         return list((Path(package.origin).parent / "data").glob("*.onnx"))
 
     def voices(self) -> list[str]:
+        """List the models, each speaker of a model of many by itself."""
         import json
 
         names = []
@@ -205,6 +209,7 @@ class Piper(_Program):
         return sorted(names)
 
     def part_of(self, voice: str) -> str:
+        """Return the part of a speaker, the same on every machine."""
         # Any number of speakers may be there: a hash of the name deals them out, 70 / 15 / 15.
         percent = int.from_bytes(hashlib.sha1(voice.encode()).digest()[:4], "big") % 100
         return "train" if percent < 70 else "validation" if percent < 85 else "test"

@@ -37,7 +37,8 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError(f"a header that claims {self.size} bytes")
         if self.type == tarfile.GNUTYPE_SPARSE:
             raise tarfile.ReadError("a sparse file")
-        proc: Callable[[tarfile.TarFile], tarfile.TarInfo] = super()._proc_member  # type: ignore[misc]
+        proc: Callable[[tarfile.TarFile], tarfile.TarInfo]
+        proc = super()._proc_member  # type: ignore[misc]
         return proc(tar)
 
     def _refuse_sparse(self, *_: object) -> None:

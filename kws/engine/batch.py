@@ -37,6 +37,7 @@ class Trace(NamedTuple):
 
 
 def pointer(array: Int16Array) -> Any:
+    """Return what C calls `int16_t *`; it is good as long as the array lives."""
     return ffi.cast("int16_t *", array.ctypes.data)
 
 

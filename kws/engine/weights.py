@@ -71,7 +71,7 @@ class Weights:
 
     @property
     def cell(self) -> str:
-        """fastgrnn where there is a gate, else fastrnn."""
+        """`fastgrnn` where there is a gate, else `fastrnn`."""
         return "fastrnn" if self.bias_gate is None else "fastgrnn"
 
     @property

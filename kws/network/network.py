@@ -39,8 +39,10 @@ class Network(nn.Module):
         hard: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        """`dropout`: share of the units that the classifier does not see in training, the same in
-        all frames of a row. ConfigError on an unknown cell.
+        """Raise ConfigError on an unknown cell.
+
+        `dropout` is the share of the units that the classifier does not see in training, the same
+        in all frames of a row.
         """
         super().__init__()
         self.dropout = dropout

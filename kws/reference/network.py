@@ -143,7 +143,7 @@ def hard_tanh_q15(x_q12: Tensor) -> Tensor:
 
 
 def round_shift(value: Tensor, shift: int) -> Tensor:
-    """value / 2^shift, to nearest, halves up."""
+    """Divide by 2^shift, to nearest, halves up."""
     return value if shift == 0 else (value + (1 << (shift - 1))) >> shift
 
 

@@ -10,11 +10,11 @@ HARMLESS = frozenset("\u00a0\u200c\u200d\u3000")
 
 
 def shown(text: object) -> str:
-    """Return what others wrote (a word, a name, a path, an error) as text for a terminal.
+    r"""Return what others wrote (a word, a name, a path, an error) as text for a terminal.
 
     What is not printable is escaped: control characters below 0x20 and above 0x7e, marks that
     turn the direction of writing, separators of lines.  A byte of a file's name that is not
-    UTF-8 becomes \\xNN.
+    UTF-8 becomes \xNN.
     """
     given = str(text)
     return given if given.isprintable() else "".join(map(_shown_character, given))

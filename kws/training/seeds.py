@@ -81,8 +81,10 @@ def _cost(metrics: Metrics) -> float:
 
 
 def _score(metrics: Metrics) -> float:
-    """What validation says, higher is better: clips that are right, by themselves and in a stream
-    alike, or the words that were not missed.
+    """Return what validation says, higher is better.
+
+    These are the clips that are right, by themselves and in a stream alike, or the words that were
+    not missed.
     """
     if not metrics.is_classifier:
         return 1.0 - _cost(metrics)

@@ -86,7 +86,7 @@ def run(built: Path, tmp_path: Path) -> Callable[..., Run]:
         plan = {"rom": str(built / rom), "uf2": str(tmp_path / "flash.uf2"), "seconds": seconds}
         plan |= {"recording": str(tmp_path / "sound.raw"), "type": list(typed), **more}
         (tmp_path / "plan.json").write_text(json.dumps(plan))
-        command = ["node", EMULATOR / "run.mjs", tmp_path / "plan.json"]
+        command: list[str | Path] = ["node", EMULATOR / "run.mjs", tmp_path / "plan.json"]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         assert not done.stderr

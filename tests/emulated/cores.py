@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "firmware"))
@@ -134,7 +135,7 @@ def _qemu(target: Target, machine: Machine) -> Core:
     )
 
 
-def _avr(name: str, limits: tuple[str, ...], *flags: str, **settings: tuple[str, ...]) -> Core:
+def _avr(name: str, limits: tuple[str, ...], *flags: str, **settings: Any) -> Core:
     assembly = ATMEGA328P.assembly if "-DKWS_AVR_ASSEMBLY" in flags else ()
     return Core(
         name=name,

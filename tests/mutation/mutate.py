@@ -159,7 +159,7 @@ def c_tests(file: Path, folder: Path) -> Callable[[str, float], bool]:
     changed = place / file.relative_to(engine)
 
     def compiled(some: Iterable[Path]) -> bool:
-        commands = ([*compiler, "-c", s, "-o", folder / f"{s.stem}.o"] for s in some)
+        commands = ([*compiler, "-c", str(s), "-o", str(folder / f"{s.stem}.o")] for s in some)
         return all(not subprocess.run(c, capture_output=True).returncode for c in commands)
 
     is_apart = file.suffix == ".c" and not is_included(file.name)

@@ -64,6 +64,7 @@ def test_any_model_and_any_number_of_clips(
     assert states is not None
     for clip in range(clips):
         alone, alone_states = batch.network_batch(model, features[clip : clip + 1], hidden=True)
+        assert alone_states is not None
         np.testing.assert_array_equal(logits[clip], alone[0])
         np.testing.assert_array_equal(states[clip], alone_states[0])
     without_states, _ = batch.network_batch(model, features, threads=1)

@@ -24,7 +24,7 @@ def assert_no_integer_differs(model: model_file.Model, features: np.ndarray) -> 
 
 
 @pytest.fixture(scope="module")
-def speech() -> list[np.ndarray]:
+def speech() -> np.ndarray:
     paths = sorted((ROOT / "data" / "sample" / "positives" / "test").rglob("*.opus"))[:12]
     assert paths, "data/sample has no positives/test"
     clips = [read_audio(path) for path in paths]

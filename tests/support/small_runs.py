@@ -29,7 +29,9 @@ TEACHERS_OF_BOTH_KINDS = DistillationConfig(
 def sweep(from_hz: float, to_hz: float, seconds: float = 0.5, rms: float = 5000.0) -> np.ndarray:
     """A tone that glides from one frequency to another: (samples,) int16."""
     hz = np.linspace(from_hz, to_hz, round(seconds * RATE))
-    return np.rint(rms * np.sqrt(2) * np.sin(2 * np.pi * np.cumsum(hz) / RATE)).astype(np.int16)
+    tone = rms * np.sqrt(2) * np.sin(2 * np.pi * np.cumsum(hz) / RATE)
+    samples: np.ndarray = np.rint(tone).astype(np.int16)
+    return samples
 
 
 def hiss(seconds: float, seed: int, rms: float = 1000.0) -> np.ndarray:

@@ -121,8 +121,8 @@ int main(void) {
     start_line();
     kws_app_start(&app, was_watchdog);
     start_sampling();
-    wdt_enable(WDTO_500MS);
-    SMCR = 0; /* sleeping is idling: timer, ADC and line go on */
+    wdt_enable(WDTO_1S); /* longer than a reset of the largest model that keeps up */
+    SMCR = 0;            /* sleeping is idling: timer, ADC and line go on */
     sei();
     for (;;) {
         if (WAITING < BLOCK_SAMPLES) {

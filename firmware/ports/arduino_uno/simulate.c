@@ -30,7 +30,8 @@
 #define EEPROM_BYTES 1024
 #define TAIL_SAMPLES 800 /* after the recording: what it completes is said */
 #define MOST_LINES 32
-#define EECR 0x3f /* in data memory, as all of these */
+#define LONGEST_START_S 5ull /* from power to the first sample */
+#define EECR 0x3f            /* in data memory, as all of these */
 #define EEPE 0x02
 #define EEPROM_US 3400 /* a byte, which simavr writes at once */
 #define EEARL 0x41
@@ -40,6 +41,7 @@ static avr_t *avr;
 static int16_t *recording;
 static long samples, conversions = -1; /* the first one is the ADC's own, to warm up */
 static unsigned long long sleeping, busy_since, longest, last_conversion, jitter;
+static unsigned long long started; /* the cycle of the first sample; times count from it */
 static unsigned long long spent[FLASH_BYTES / 2];
 static unsigned lowest_stack;
 static int writes_left, cut_mask; /* of the EEPROM until the power goes; 0: it stays */
@@ -71,6 +73,10 @@ static void convert(struct avr_irq_t *irq, uint32_t value, void *unused) {
                     : 512;
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0),
                   (uint32_t)((code * VREF_MV + 1022) / 1023));
+    if (conversions == 0) {
+        started = avr->cycle;
+        sleeping = 0;
+    }
     if (conversions++ > 1) {
         unsigned long long apart = avr->cycle - last_conversion;
         unsigned long long off = apart > SAMPLE_CYCLES ? apart - SAMPLE_CYCLES
@@ -192,10 +198,14 @@ static unsigned untouched(void) {
     return longest_run;
 }
 
+/* Cycles since the first sample; 0 before it. */
+static unsigned long long sampled(void) { return started ? avr->cycle - started : 0; }
+
 static void run(int count, char **lines, int exact) {
     unsigned long long end = (unsigned long long)(samples + TAIL_SAMPLES) * SAMPLE_CYCLES;
     int next = 0;
-    while (avr->cycle < end && !is_cut) {
+    while (sampled() < end && !is_cut) {
+        if (!started && avr->cycle > LONGEST_START_S * FREQUENCY) fail("no sample after", "5 s");
         unsigned long long before = avr->cycle;
         avr_flashaddr_t pc = avr->pc;
         if (exact) avr->run_cycle_limit = avr->run_cycle_count = 1;
@@ -206,11 +216,11 @@ static void run(int count, char **lines, int exact) {
         unsigned stack = avr->data[R_SPL] | (unsigned)avr->data[R_SPH] << 8;
         if (stack > 0x100 && stack < lowest_stack) lowest_stack = stack;
         if (is_written) keep_eeprom_busy();
-        if (stall_at >= 0 && (double)avr->cycle / FREQUENCY >= stall_at) {
+        if (stall_at >= 0 && (double)sampled() / FREQUENCY >= stall_at) {
             avr->data[TIMER1_INTERRUPTS] = 0;
             stall_at = -1;
         }
-        if (next < count && (double)avr->cycle / FREQUENCY >= atof(lines[2 * next]))
+        if (started && next < count && (double)sampled() / FREQUENCY >= atof(lines[2 * next]))
             send_line(lines[2 * next++ + 1]);
     }
 }
@@ -261,7 +271,7 @@ int main(int argc, char **argv) {
         "\nsimulated {\"seconds\": %.3f, \"awake_percent\": %.2f, \"longest_work_cycles\": %llu, "
         "\"ram_never_written\": %u, \"stack_bytes\": %u, \"sampling_jitter_cycles\": %llu, "
         "\"cut\": %d}\n",
-        (double)avr->cycle / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)avr->cycle,
+        (double)sampled() / FREQUENCY, 100.0 - 100.0 * (double)sleeping / (double)sampled(),
         longest, untouched(), avr->ramend - lowest_stack, jitter, is_cut);
     return 0;
 }

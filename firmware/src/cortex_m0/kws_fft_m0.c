@@ -88,7 +88,8 @@
     "pop {r4-r7, pc}\n"
 
 /* r12 end; sp + 4 half a step */
-KWS_BY_HAND uint32_t kws_m0_plain(int16_t *z, const int16_t *end, uint32_t stride_bytes, uint32_t shift) {
+KWS_BY_HAND uint32_t kws_m0_plain(int16_t *z, const int16_t *end, uint32_t stride_bytes,
+                                  uint32_t shift) {
     __asm__ volatile(
     SAVE
     "sub sp, #8\n"
@@ -162,8 +163,9 @@ KWS_BY_HAND uint32_t kws_m0_plain(int16_t *z, const int16_t *end, uint32_t strid
 
 /* sp + 4 to 24 cosines and sines, + 28 half a step, + 32 end, + 36 angle and + 40 its step in bytes
  * of the table, + 44 first point, + 48 table */
-KWS_BY_HAND uint32_t kws_m0_turned(int16_t *z, const int16_t *end, uint32_t stride_bytes, uint32_t step_bytes,
-                                  uint32_t shift, int32_t half, const int16_t *sine) {
+KWS_BY_HAND uint32_t kws_m0_turned(int16_t *z, const int16_t *end, uint32_t stride_bytes,
+                                   uint32_t step_bytes, uint32_t shift, int32_t half,
+                                   const int16_t *sine) {
     __asm__ volatile(
     SAVE
     "sub sp, #52\n"

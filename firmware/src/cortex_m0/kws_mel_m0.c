@@ -5,7 +5,8 @@
 #if KWS_CORTEX_M0
 /* clang-format off */
 /* r0 power, r2 weights, r4 and r5 what rises, r6 and r8 all; r12 end, lr 1 */
-KWS_BY_HAND void kws_m0_feed(const uint32_t *power, const uint32_t *end, const uint16_t *weight_q15, uint32_t sums[4]) {
+KWS_BY_HAND void kws_m0_feed(const uint32_t *power, const uint32_t *end, const uint16_t *weight_q15,
+                             uint32_t sums[4]) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r3-r7, lr}\n"

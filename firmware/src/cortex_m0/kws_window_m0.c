@@ -5,7 +5,8 @@
 #if KWS_CORTEX_M0
 /* clang-format off */
 /* r0 middle, r1 cosine, r2 to the right, r3 to the left, r4 folded; r12 bytes, lr skip, r8 32768 */
-KWS_BY_HAND uint32_t kws_m0_fold(const int16_t *middle, const int16_t *cosine, uint32_t bytes, uint32_t skip) {
+KWS_BY_HAND uint32_t kws_m0_fold(const int16_t *middle, const int16_t *cosine, uint32_t bytes,
+                                 uint32_t skip) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r7, lr}\n"
@@ -45,8 +46,8 @@ KWS_BY_HAND uint32_t kws_m0_fold(const int16_t *middle, const int16_t *cosine, u
 
 /* r0 middle, r1 cosine, r2 to the right, r3 to the left, r7 shift; r12 bytes, lr skip, r8 32768, r9
  * half */
-KWS_BY_HAND void kws_m0_window(int16_t *middle, const int16_t *cosine, uint32_t bytes, uint32_t skip, uint32_t shift,
-                              int32_t half) {
+KWS_BY_HAND void kws_m0_window(int16_t *middle, const int16_t *cosine, uint32_t bytes,
+                               uint32_t skip, uint32_t shift, int32_t half) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r7, lr}\n"

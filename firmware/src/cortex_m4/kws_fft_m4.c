@@ -60,7 +60,8 @@ static inline uint32_t told_of_pairs(uint32_t magnitudes) {
     "smlatt " samples_then_im ", " samples_then_im ", " weights ", r2\n" \
     "asr " re ", " re ", r12\n"                                       \
     "asr " samples_then_im ", " samples_then_im ", r12\n"
-static KWS_BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half, unsigned counter_and_shift) {
+static KWS_BY_HAND uint32_t first_stage(kws_two *z, const uint32_t *weights, int32_t half,
+                                        unsigned counter_and_shift) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r11, lr}\n"
@@ -289,8 +290,9 @@ TURNED_STAGE(turned_alone) {
 /* From one entry of the table to the next `low` and `high` move on by what its first word says. Bin
  * 128 - k is where the same entry finds it, its turn is the same with the parts exchanged. The last
  * two entries are for one bin. */
-static KWS_BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table, unsigned counter_and_shift,
-                             int32_t half, int32_t half_q13) {
+static KWS_BY_HAND void untangle_places(kws_two *low, kws_two *high, const uint32_t *table,
+                                        unsigned counter_and_shift, int32_t half,
+                                        int32_t half_q13) {
     __asm__ volatile(
         ".syntax unified\n"
         "push {r4-r11, lr}\n"

@@ -1,0 +1,1 @@
+"""The FastGRNN recurrence of training, in C."""

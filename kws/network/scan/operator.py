@@ -124,6 +124,7 @@ class Scan(torch.autograd.Function):
         initial: Tensor | None,
         hard: bool,
     ) -> Tensor:
+        """Return every state, (clips, frames, units), and keep what `backward` needs."""
         bias, scalars, ctx.hard = (bias_gate, bias_update), (zeta, nu), hard
         states, kept = _forward(
             x, w, (u, u_right), bias, scalars, given, initial, hard, is_kept=True
@@ -133,6 +134,7 @@ class Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return a gradient for each argument of `forward`, None where there is none."""
         x, w, u, u_right, bias_gate, bias_update, zeta, nu, states, kept, initial = (
             ctx.saved_tensors
         )

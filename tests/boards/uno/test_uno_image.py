@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,14 @@ FEATURES = FeatureConfig(
 )
 
 
-def random_model(**settings: object) -> Model:
+def random_model(**settings: Any) -> Model:
     """A lively model that fits the Uno, whatever may be asked of it."""
-    chosen = {"features": FEATURES, "classes": ("hey_you", "_unknown_"), "seed": 5, **settings}
+    chosen: dict[str, Any] = {
+        "features": FEATURES,
+        "classes": ("hey_you", "_unknown_"),
+        "seed": 5,
+        **settings,
+    }
     return model_file.parse(RandomModel(**chosen).encode(), Path("random.kws"))
 
 
@@ -192,7 +198,7 @@ def test_samples_lost_while_settings_are_saved_are_counted(compare, image):
 
 
 def test_a_board_that_stops_hearing_is_restarted_by_its_watchdog(compare, image):
-    lines = compare.simulate(image(shipped()), speech(2), "--stall", "0.5")
+    lines = compare.simulate(image(shipped()), speech(4), "--stall", "0.5")
     greetings = [line for line in lines if line.startswith("kws ")]
     assert greetings == ["kws 1 uno 8000 2 0", "kws 1 uno 8000 2 1"]
     assert "p 1" in lines[lines.index(greetings[1]) :]  # and hears again

@@ -88,7 +88,8 @@ def vector(recipe: RandomModel, samples: np.ndarray) -> Vector:
         *(c.detector.threshold_q10, c.detector.release_q10),
         *(c.detector.smoothing_shift, c.detector.refractory_frames, int(recipe is CALM)),
         *(len(trace.features), len(detections)),
-        *map(digest, (trace.features, trace.hidden, trace.logits, trace.scores, listed)),
+        *(digest(trace.features), digest(trace.hidden)),
+        *(digest(trace.logits), digest(trace.scores), digest(listed)),
         digest(trace.hidden[-1]),
     )
     return Vector(model.data, fields)

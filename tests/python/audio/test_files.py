@@ -87,7 +87,7 @@ def test_other_arrays_are_refused_by_what_they_are(samples: np.ndarray, said: st
 def test_floats_that_hold_integers_are_refused_by_their_level(
     largest: float, scale: int, dtype: type
 ) -> None:
-    samples = (tone() / 8_000.0 * largest).astype(dtype)
+    samples: np.ndarray = (tone() / 8_000.0 * largest).astype(dtype)
     with pytest.raises(AudioError) as refusal:
         to_int16(samples)
     message = one_sentence(refusal)

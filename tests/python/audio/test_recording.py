@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws.audio import ffmpeg
 from kws.audio.files import AUDIO_SUFFIXES, find_audio, read_audio, write_audio
 from kws.audio.recording import BLOCK_FRAMES, Recording, decode
 from kws.audio.samples import resample
@@ -320,7 +319,7 @@ def test_a_damaged_m4a_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_without_ffmpeg_one_sentence_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, kind: str
 ) -> None:
-    monkeypatch.setattr(ffmpeg.shutil, "which", lambda name: None)
+    monkeypatch.setattr("kws.audio.ffmpeg.shutil.which", lambda name: None)
     path = tmp_path / "a.m4a"
     path.write_bytes(head)
     with pytest.raises(AudioError) as refusal:

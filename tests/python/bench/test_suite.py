@@ -4,11 +4,13 @@ import json
 import math
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from kws.audio.files import write_audio
 from kws.bench import listen, suite, timing
 from kws.bench.inputs import random_model, speech_like, with_hop
 from kws.cli.main import app
@@ -69,8 +71,8 @@ def test_an_unknown_benchmark_is_refused_before_anything_is_measured(model_file)
 
 
 def test_the_command_offers_the_benchmarks_that_there_are(monkeypatch):
-    asked = {}
-    result = {"machine": {}, "model": {}, "benchmarks": {}}
+    asked: dict[str, Any] = {}
+    result: dict[str, Any] = {"machine": {}, "model": {}, "benchmarks": {}}
     monkeypatch.setattr(suite, "run", lambda only, **rest: asked.update(only=only) or result)
     for name in suite.BENCHMARKS:
         done = CliRunner().invoke(app, ["bench", "--only", name, "--json"])
@@ -137,7 +139,7 @@ def test_peers_read_the_recording_to_its_end(tmp_path):
         code = f"{counter}\n\n{features}, {word} = Features, Word\n"
         (tmp_path / f"{module}.py").write_text(code)
     recording = tmp_path / "a.wav"
-    listen.write_audio(recording, speech_like(2)[:-100])
+    write_audio(recording, speech_like(2)[:-100])
     for script in (listen.PYMICRO, listen.PYOPEN):
         command = [sys.executable, "-c", script, recording]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -162,7 +162,7 @@ def test_a_file_whose_name_opens_with_a_dash(here):
 
 def test_what_is_asked_wrongly_is_said_rightly(here):
     done = shell(f"{KWS} listen plain.kws .")
-    assert in_words(done) == "kws: cannot open .: a folder; name the recordings in it\n"
+    assert in_words(done) == "kws: . is a folder: name the recordings in it\n"
     for zero in ("0", "1", "nan", "-0.5"):
         done = shell(f"{KWS} listen plain.kws a.wav --threshold={zero}")
         said = (

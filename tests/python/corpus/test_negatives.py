@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -15,8 +15,9 @@ import pytest
 import soundfile
 
 from kws.audio.files import find_audio, read_audio
+from kws.audio.samples import Samples
 from kws.corpus.kokoro import Kokoro
-from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite, Piper, Samples
+from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite
 from kws.corpus.splits import split_folders
 from kws.settings.front_end import SAMPLE_RATE_HZ
 
@@ -106,22 +107,22 @@ def test_no_voice_and_no_component_of_a_blend_is_in_two_parts(talks: list[Row]) 
     assert all(len(parts) == 1 for parts in parts_of.values())
 
 
-def test_validation_and_test_each_have_an_engine_that_training_does_not_hear(
-    talks: list[Row],
-) -> None:
+def test_the_test_has_an_engine_that_training_does_not_hear(talks: list[Row]) -> None:
     engines = {part: {row["engine"] for row in talks if row["split"] == part} for part in PARTS}
     assert engines["train"] == {"kokoro", "espeak", "flite"}
-    assert engines["validation"] - engines["train"] == {"piper"}
+    assert engines["validation"] <= engines["train"]
     assert engines["test"] - engines["train"] - engines["validation"] == {"festival"}
 
 
-def test_kokoro_speaks_half_of_the_time_and_no_other_engine_comes_near(talks: list[Row]) -> None:
-    seconds: dict[str, float] = defaultdict(float)
+def test_no_engine_speaks_for_more_than_its_share(talks: list[Row]) -> None:
+    seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in talks:
-        seconds[row["engine"]] += float(row["seconds"])
-    shares = {engine: spoken / sum(seconds.values()) for engine, spoken in seconds.items()}
-    assert 0.45 <= shares.pop("kokoro") <= 0.6
-    assert max(shares.values()) <= 0.3
+        for part in (row["split"], "all"):
+            seconds[part][row["engine"]] += float(row["seconds"])
+    for part, spoken in seconds.items():
+        shares = {engine: value / sum(spoken.values()) for engine, value in spoken.items()}
+        assert max(shares.values()) <= (0.4 if part == "all" else 0.55), part
+        assert shares["kokoro"] >= 0.2, part
 
 
 def test_a_sentence_is_in_one_part_only(talks: list[Row], rules: ModuleType) -> None:
@@ -129,7 +130,7 @@ def test_a_sentence_is_in_one_part_only(talks: list[Row], rules: ModuleType) -> 
     for row in talks:
         said[row["split"]] |= {int(number) for number in row["sentences"].split()}
     together = set.union(*said.values())
-    assert sum(map(len, said.values())) == len(together) >= 800
+    assert sum(map(len, said.values())) == len(together) >= 650
     assert min(together) >= 1 and max(together) <= len(rules.read_sentences())
 
 
@@ -138,7 +139,7 @@ def test_talks_are_of_sane_level_and_louder_where_the_manifest_says_a_sentence_b
 ) -> None:
     for row in talks:
         samples = read_audio(PACK / row["file"]).astype(float)
-        assert 20 <= len(samples) / SAMPLE_RATE_HZ <= 200, row["file"]
+        assert 10 <= len(samples) / SAMPLE_RATE_HZ <= 200, row["file"]
         assert 0.08 <= np.abs(samples).max() / 32768 <= 1.0, row["file"]
         assert 200 <= samples.std() <= 6000, row["file"]
         starts = [round(float(start) * SAMPLE_RATE_HZ) for start in row["starts_s"].split()]
@@ -164,9 +165,9 @@ def test_the_minutes_of_the_readme_are_right(manifest: list[Row]) -> None:
     readme = (PACK / "README.md").read_text()
     seconds: dict[tuple[str, str], float] = defaultdict(float)
     for row in manifest:
-        for part in (row["split"], "all"):
-            for engine in (row["engine"], "all" if row["engine"] != "noise" else "noise"):
-                seconds[engine, part] += float(row["seconds"]) / (1 + (engine == part == "noise"))
+        for engine in {row["engine"], "noise" if row["engine"] == "noise" else "all"}:
+            seconds[engine, row["split"]] += float(row["seconds"])
+            seconds[engine, "all"] += float(row["seconds"])
     lines = re.findall(r"^\| (\w+) \|((?: [\d.]* \|){4})$", readme, re.MULTILINE)
     assert {engine for engine, _ in lines} == {engine for engine, _ in seconds}
     for engine, cells in lines:
@@ -220,7 +221,7 @@ class Stand(Engine):
     def part_of(self, voice: str) -> str:
         return self._like.part_of(self, voice)
 
-    def draw_voice(self, voices: list[str], rng: np.random.Generator) -> str:  # type: ignore[override]
+    def draw_voice(self, voices: Sequence[str], rng: np.random.Generator) -> str:
         return f"{voices[0]}*0.60+{rng.choice(voices[1:])}*0.40"
 
     def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:
@@ -307,7 +308,3 @@ def test_a_sentence_that_the_engine_fails_to_say_is_left_out_and_named(
     samples, starts = recipe.speak(engines["flite"], talk, ["A mute one.", "One that is said."], 0)
     assert [number for number, _ in starts] == [2] and len(samples) > SAMPLE_RATE_HZ
     assert "left out 'A mute one.'" in capsys.readouterr().err
-
-
-def test_piper_is_in_the_validation_as_its_own_rule_has_it() -> None:
-    assert Piper.part_of(object.__new__(Piper), "en_US-joe-medium") == "validation"

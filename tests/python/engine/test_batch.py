@@ -6,6 +6,7 @@ into all bands alike: 70 dB below the strongest bin of the frame.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ ROUNDING = 10 ** (-70 / 20)  # of the strongest bin's amplitude
 
 
 # What the 8 kHz front end takes, in the words of FeatureConfig.
-EIGHT = {"sample_rate_hz": 8000, "hop_length": 160, "n_mels": 24}
+EIGHT: dict[str, Any] = {"sample_rate_hz": 8000, "hop_length": 160, "n_mels": 24}
 
 
 def fixed(samples: np.ndarray, hop_length: int, n_mfcc: int, n_mels: int = N_MELS) -> np.ndarray:

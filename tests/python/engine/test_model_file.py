@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_what_the_format_cannot_hold_is_refused_when_written():
     recipe = RandomModel()
     weights = recipe.weights()
 
-    def encode(classes: tuple[str, ...] = recipe.classes, **changes: object) -> bytes:
+    def encode(classes: tuple[str, ...] = recipe.classes, **changes: Any) -> bytes:
         changed = replace(weights, **changes)
         return model_file.encode(recipe.features, recipe.detector, classes, changed)
 

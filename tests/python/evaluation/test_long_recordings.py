@@ -25,14 +25,15 @@ from pathlib import Path
 from kws.evaluation.stream import evaluate_stream
 
 def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    unit = 2**20 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 model, positives, short, long = sys.argv[1:]
 evaluate_stream(model, [Path(positives)], [Path(short)])
 base = peak_mb()
 result = evaluate_stream(model, [Path(positives)], [Path(long)])
 print(result["hours"], peak_mb() - base)
-"""  # noqa: E501
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is not there on Windows")

@@ -26,7 +26,8 @@ LIBC = {"memcpy", "memset"}
 INTEGER_HELPERS = re.compile(
     r"__aeabi_(u?idiv(mod)?|u?ldivmod|lmul|llsl|llsr|lasr|memcpy[48]?|memclr[48]?|memset[48]?)"
     r"|__gnu_thumb1_case_\w+|__(mul|ashl|ashr|lshr|u?div|u?mod)[sd]i3|__clz[sd]i2"
-    r"|__(u?divmod|u?s?mul)\w*[qhs]i\w*|__(add|sub|cmp)di\w*|__do_copy_data|__do_clear_bss|_GLOBAL_OFFSET_TABLE_"
+    r"|__(u?divmod|u?s?mul)\w*[qhs]i\w*|__(add|sub|cmp)di\w*|__do_copy_data|__do_clear_bss"
+    r"|_GLOBAL_OFFSET_TABLE_"
 )
 
 

@@ -149,9 +149,9 @@ def test_an_empty_pipe_is_no_error(spotter):
     assert lines(printer) == ["0.0 s of audio, 0 detections"]
 
 
-def test_a_terminal_as_the_pipe_is_refused(spotter):
+def test_a_terminal_as_the_pipe_is_refused(spotter, monkeypatch):
     pipe = Pipe(b"")
-    pipe.isatty = lambda: True
+    monkeypatch.setattr(pipe, "isatty", lambda: True)
     with pytest.raises(AudioError, match="the input is a terminal: pipe raw int16"):
         listen_to_pipe(spotter, pipe, Printer(io.StringIO(), as_json=True))
 

@@ -29,14 +29,15 @@ from kws.listening.listen import listen_to_files
 from kws.listening.timeline import Printer
 
 def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    unit = 2**20 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 spotter = Spotter(sys.argv[1])
 listen_to_files(spotter, [Path(sys.argv[2])], Printer(io.StringIO(), as_json=True))
 base = peak_mb()
 tally = listen_to_files(spotter, [Path(sys.argv[3])], Printer(io.StringIO(), as_json=True))
 print(tally.samples, peak_mb() - base)
-"""  # noqa: E501
+"""
 
 
 class Terminal(io.StringIO):
@@ -110,10 +111,10 @@ def test_several_recordings_go_on_after_a_bad_one(
     write_audio(files[0], loud_and_quiet())
     files[1].write_text("no sound " * 40)
     write_audio(files[3], loud_and_quiet())
-    printer = Printer(io.StringIO(), as_json=False)
-    tally = listen_to_files(spotter, files, printer)
+    out = io.StringIO()
+    tally = listen_to_files(spotter, files, Printer(out, as_json=False))
     assert (tally.unread, tally.detections) == (2, 2)
-    assert printer.out.getvalue().splitlines()[-1].startswith("12.0 s of audio, 2 detections")
+    assert out.getvalue().splitlines()[-1].startswith("12.0 s of audio, 2 detections")
     errors = capsys.readouterr().err.splitlines()
     assert errors[0].startswith(f"kws: cannot decode {files[1]}")
     assert errors[1].startswith(f"kws: cannot open {files[2]}")

@@ -1,11 +1,13 @@
 """The bounds of what a model says of itself, each from both sides."""
 
+from typing import Any
+
 import pytest
 
 from kws.errors import ConfigError
 from kws.settings.model import DetectorConfig, FeatureConfig, log_odds_q10, posterior_of
 
-SLOW = {"sample_rate_hz": 8000, "hop_length": 160, "n_mels": 24}
+SLOW: dict[str, Any] = {"sample_rate_hz": 8000, "hop_length": 160, "n_mels": 24}
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_folder_that_another_process_removes_ends_nothing(tmp_path, monkeypatc
             shutil.rmtree(folder)
         return iter(found)
 
-    monkeypatch.setattr(cache.os, "walk", quicker)
+    monkeypatch.setattr(os, "walk", quicker)
     cache.make_room(tmp_path)
     assert not (tmp_path / "features-1").exists()
 

@@ -152,6 +152,18 @@ void test_model_limits_are_the_largest_there_may_be(void) {
     }
 }
 
+/* The last value that each setting may have. */
+void test_model_settings_may_be_the_largest_there_are(void) {
+    CHECK_EQUAL(with_byte(24, 7), KWS_OK); /* smoothing */
+    CHECK_EQUAL(with_byte(25, 255), KWS_OK);
+    copy();
+    CHECK_EQUAL(bytes[13] & 1, KWS_FASTGRNN); /* else the sections would not fit in any case */
+    CHECK_EQUAL(with_byte(13, 3), KWS_OK);    /* piecewise linear */
+    CHECK_EQUAL(with_byte(13, 5), KWS_ERROR_NETWORK);
+    copy();
+    if (bytes[10] >= 32) CHECK(with_byte(11, 32) != KWS_ERROR_FEATURES);
+}
+
 static kws_status with_release(int16_t threshold_q10, int16_t release_q10) {
     size_t size = copy();
     bytes[20] = (uint8_t)(threshold_q10 & 255);
@@ -197,6 +209,8 @@ void test_model_reads_every_field(void) {
         CHECK_EQUAL(model.hidden, expected->hidden);
         CHECK_EQUAL(model.rank_w, expected->rank_w);
         CHECK_EQUAL(model.rank_u, expected->rank_u);
+        CHECK_EQUAL(model.w2.rows, expected->rank_w); /* none where there is one matrix */
+        CHECK_EQUAL(model.u2.rows, expected->rank_u);
         CHECK_EQUAL(model.classes, expected->classes);
         CHECK_EQUAL(model.words, expected->words);
         CHECK_EQUAL(model.zeta_q8, expected->zeta_q8);

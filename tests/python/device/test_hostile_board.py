@@ -137,6 +137,7 @@ def test_good_lines_are_read():
         "a 6 AAH+//9/NBI=",
     ):
         assert board.take(text), text  # fmt: skip
+    assert (board.end_s(0), board.end_s(50)) == (0.032, 1.032)  # hops of 20 ms, a window of 32
     assert board.trouble == "4 the model is corrupted"
     assert text_of("n 0 Grüße\r".encode()) == "n 0 Grüße"
     assert numbers_of("0 -12", ((0, 0), (-12, 0))) == [0, -12]

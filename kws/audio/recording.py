@@ -92,7 +92,7 @@ class Recording:
         length = read_length(self.path)
         self._check_length(length)
         with ExitStack() as opened:
-            source: Any = self.path
+            source: Any = os.fsencode(self.path) if os.name == "posix" else self.path
             if length and length.patches:
                 source = opened.enter_context(Patched(self.path, length.patches))
             try:

@@ -13,16 +13,18 @@
 #define LEVEL_OF_16 3477 /* ln(16^2) sqrt(24) * 128 */
 #endif
 
-static kws_framing framing;
+extern kws_framing kws_test_framing;
+kws_framing kws_test_framing; /* of all tests: a small chip has no room for more */
 static int16_t features[KWS_MAX_FEATURES];
 
 static void feed(int16_t (*sample)(unsigned n), const kws_feature_settings *settings,
                  unsigned samples) {
-    kws_framing_reset(&framing, settings, features);
+    kws_framing_reset(&kws_test_framing, settings, features);
     for (unsigned n = 0; n < samples; n++) {
         int16_t x = sample(n);
-        CHECK_EQUAL(kws_framing_fill(&framing, &x, 1), 1);
-        if (kws_framing_lacking(&framing) == 0) kws_framing_features(&framing, settings, features);
+        CHECK_EQUAL(kws_framing_fill(&kws_test_framing, &x, 1), 1);
+        if (kws_framing_lacking(&kws_test_framing) == 0)
+            kws_framing_features(&kws_test_framing, settings, features);
     }
 }
 

@@ -6,7 +6,8 @@
 
 #define N KWS_FRAME_LENGTH
 
-static kws_framing framing;
+/* one for all tests: a small chip has no room for more */
+extern kws_framing kws_test_framing;
 /* The transforms that there are, and the bits of a full scale that each takes. */
 static const struct {
     uint16_t length;
@@ -21,13 +22,13 @@ static const struct {
 
 static unsigned power_shift(unsigned length, unsigned magnitude) {
     unsigned shift = 0;
-    kws_fft_power(&framing.frame, length, magnitude, &shift);
+    kws_fft_power(&kws_test_framing.frame, length, magnitude, &shift);
     return shift;
 }
 
 /* |X[k]|^2 in units of the squared input. */
 static uint64_t power_of(unsigned bin, unsigned shift) {
-    return (uint64_t)framing.frame.power[bin] << 2 * shift;
+    return (uint64_t)kws_test_framing.frame.power[bin] << 2 * shift;
 }
 
 static uint64_t square_root(uint64_t value) {
@@ -40,8 +41,8 @@ static uint64_t square_root(uint64_t value) {
 static int64_t distance(uint64_t a, uint64_t b) { return (int64_t)(a > b ? a - b : b - a); }
 
 static void check_impulse(unsigned length, unsigned place, int16_t height) {
-    for (unsigned n = 0; n < length; n++) framing.frame.samples[n] = 0;
-    framing.frame.samples[place] = height;
+    for (unsigned n = 0; n < length; n++) kws_test_framing.frame.samples[n] = 0;
+    kws_test_framing.frame.samples[place] = height;
     unsigned shift = power_shift(length, 13);
     for (unsigned bin = 1; bin < length / 2; bin++) {
         int64_t amplitude = (int64_t)square_root(power_of(bin, shift));
@@ -65,7 +66,7 @@ void test_fft_of_an_impulse_is_flat(void) {
 static void check_cosine(unsigned length, unsigned at) {
     unsigned step = KWS_SINE_PERIOD / length;
     for (unsigned n = 0; n < length; n++)
-        framing.frame.samples[n] =
+        kws_test_framing.frame.samples[n] =
             (int16_t)(kws_sine_q15[(at * n * step + KWS_SINE_PERIOD / 4) % KWS_SINE_PERIOD] / 4);
     unsigned shift = power_shift(length, 13);
     uint64_t amplitude = (uint64_t)length / 2 * 8192, expected = amplitude * amplitude;
@@ -97,7 +98,7 @@ static void check_energy(unsigned length, unsigned magnitude, int64_t part) {
     uint64_t spectrum = 0, energy = 0;
     int64_t constant = 0, alternating = 0;
     for (unsigned n = 0; n < length; n++) {
-        int64_t x = framing.frame.samples[n];
+        int64_t x = kws_test_framing.frame.samples[n];
         energy += (uint64_t)(x * x);
         constant += x;
         alternating += n & 1 ? -x : x;
@@ -111,7 +112,8 @@ static void check_energy(unsigned length, unsigned magnitude, int64_t part) {
 /* The 512-point vectors; of the shorter transform the first half, halved. */
 static void load_vector(unsigned length, unsigned vector) {
     for (unsigned n = 0; n < length; n++)
-        framing.frame.samples[n] = (int16_t)(kws_fft_input[vector][n] / (length == 512 ? 1 : 2));
+        kws_test_framing.frame.samples[n] =
+            (int16_t)(kws_fft_input[vector][n] / (length == 512 ? 1 : 2));
 }
 
 void test_fft_keeps_the_energy(void) {
@@ -151,7 +153,7 @@ static void check_full_scale(int16_t (*sample)(unsigned n)) {
         for (unsigned n = 0; n < length; n++) {
             int32_t x = sample(n);
             if (magnitude < 15) x = (x + (x > 0)) / ((int32_t)1 << (15 - magnitude));
-            framing.frame.samples[n] = (int16_t)x;
+            kws_test_framing.frame.samples[n] = (int16_t)x;
         }
         check_energy(length, magnitude, 200);
     }

@@ -72,8 +72,8 @@ def test_the_bound_is_eight_gigabytes():
 
 
 def test_a_folder_that_another_process_removes_ends_nothing(tmp_path, monkeypatch):
-    for name in ("features-1", "features-2"):
-        put(tmp_path / name / "0000.features.npy", 400, hours=2)
+    for name, hours in (("features-1", 3), ("features-2", 2)):
+        put(tmp_path / name / "0000.features.npy", 400, hours)
     walk = os.walk
 
     def quicker(folder):

@@ -86,10 +86,13 @@ def test_an_answer_is_the_mean_of_the_teachers_posteriors_and_is_kept(recipe, tm
     answers = teachers.answers(0, labels.shape[1])
     assert answers.shape == (*labels.shape, len(task.classes))
     with torch.no_grad():
-        inputs = Normalization.of(features)(features)
+        normalize = Normalization.of(features)
+        inputs = normalize(features)
         networks = [
             network_of(own, len(task.classes), at).eval() for own, at in trained(recipe, tmp_path)
         ]
+        for network in networks:
+            network.begin_at_rest(normalize(batch.silence(recipe.features)))
         each = [task.answers(network(inputs), labels.shape[1]) for network in networks]
     expected = sum((logits / TWO.temperature).softmax(-1) for logits in each) / 2
     assert np.allclose(answers, expected.numpy(), atol=2e-3)
@@ -266,7 +269,9 @@ def test_a_recurrent_network_answers_to_the_streams_and_needs_their_features(
     features, labels = next(iter(task.blocks(0)))
     with torch.no_grad():
         network = network_of(own, len(task.classes), folder).eval()
-        logits = network(Normalization.of(features)(features))
+        normalize = Normalization.of(features)
+        network.begin_at_rest(normalize(batch.silence(own.features)))
+        logits = network(normalize(features))
         expected = (task.answers(logits, labels.shape[1]) / 2.0).softmax(-1)
     assert np.allclose(teachers.answers(0, labels.shape[1]), expected.numpy(), atol=2e-3)
     fewer = dataclasses.replace(recipe, features=dataclasses.replace(recipe.features, n_mfcc=6))
@@ -293,6 +298,7 @@ def test_it_answers_to_the_very_clips_of_the_streams(recipe, large, tmp_path):
     features, _ = next(iter(apart.blocks(1)))
     normalize = Normalization.of(next(iter(apart.blocks(0)))[0])
     network = network_of(own, len(task.classes), large).eval()
+    network.begin_at_rest(normalize(batch.silence(own.features)))
     with torch.no_grad():
         expected = (network(normalize(features)).amax(1) / 2.0).softmax(-1)
     clips = recipe.data.stream_clips

@@ -28,7 +28,7 @@ from kws.device.board_image import Part, uf2
 from kws.engine import batch, model_file
 
 # A stream begins at rest since 2026-11-29: the reset takes longer than the Pico's blocks hold, so
-# that the board starts later and loses samples after `x`. Tests that count on the old times may fail.
+# it starts later and loses samples after `x`. Tests that count on the old times may fail.
 pytestmark = pytest.mark.xfail(
     reason="a reset takes longer than the Pico's blocks hold", strict=False
 )

@@ -27,10 +27,6 @@ from kws.device import line as board_line
 from kws.device.board_image import Part, uf2
 from kws.engine import batch, model_file
 
-# A stream begins at rest, and the reset for it takes longer than the Pico's blocks of samples hold:
-# the board starts later, and loses samples after `x`. Only the tests that count on the old times.
-slow_reset = pytest.mark.xfail(reason="a reset outlasts the Pico's blocks", strict=True)
-
 ROOT = Path(__file__).parents[2]
 PORT = ROOT / "firmware/ports/raspberry_pi_pico"
 BUILT = ROOT / "build/pico"
@@ -160,7 +156,6 @@ def test_sound_is_sent_sample_for_sample(run):
     assert "o 0 0" in result.said("o ")
 
 
-@slow_reset
 def test_the_usb_cable_carries_the_line_while_a_program_has_it_open(run):
     sound = speech(3, start=3.3)
     typed = [(0.2, "x\ns 1\na 1\n")]
@@ -188,7 +183,7 @@ def test_the_usb_cable_carries_the_line_while_a_program_has_it_open(run):
     )
     start = next(
         at
-        for at in range(2000, 6000)
+        for at in range(0, 6000)
         if np.array_equal(heard[:512], twelve_bits(sound)[at : at + 512])
     )
     assert start % 256 == 0
@@ -230,7 +225,6 @@ def test_a_board_without_a_sound_model_says_why_and_goes_on(run, parts, code):
     assert result.tally["watchdogs"] == 0
 
 
-@slow_reset
 def test_the_second_model_is_selected_on_the_line(run):
     other = model_file.load(ROOT / "models/commands_1k")
     sound = speech(2)
@@ -241,7 +235,7 @@ def test_the_second_model_is_selected_on_the_line(run):
     assert len(rows) > 60
     # it began with the block in which the command was read: one of those at about half a second
     given = np.array(rows, int)[:, 1:]
-    starts = range(7500, 9500, 4)
+    starts = range(6000, 9500, 4)
     blocks = [start for start in starts if start % 256 == 0]
     equal = [
         np.array_equal(batch.scores(other, twelve_bits(sound)[start:])[: len(given)], given)
@@ -267,13 +261,12 @@ def test_garbage_on_the_line_does_no_harm(run):
     assert result.said("t ")[-1] == result.said("t ")[0]
 
 
-@slow_reset
 def test_a_stopped_microphone_restarts_the_board(run):
     result = run([place(0, MODEL.data)], 2.6, speech(3), deafAfter=4000)
     assert result.tally["watchdogs"] == 1
     assert result.said(GREETING) == [GREETING + "0", GREETING + "1"]
     restart = next(time for time, line in result.lines if line == GREETING + "1")
-    assert 2.0 < restart < 2.4
+    assert 2.0 < restart < 2.45  # 0.08 s of it until the engine is at rest and greets
 
 
 def test_settings_are_kept_and_no_sound_is_lost_for_it(run):
@@ -286,16 +279,15 @@ def test_settings_are_kept_and_no_sound_is_lost_for_it(run):
     assert set(result.said("o ")) == {"o 0 0"}
 
 
-# The command has been read by 0.112 s; then a sector is erased (45 ms) and a page written (0.4 ms).
-CUTS_MS = (112.5, 140, 157, 157.5, 158, 159, 170)
+# The command has been read by 0.192 s; then a sector is erased (45 ms) and a page written (0.4 ms).
+CUTS_MS = (192.5, 220, 237, 237.5, 238, 239, 250)
 
 
-@slow_reset
 def test_a_power_cut_while_saving_loses_neither_the_old_settings_nor_the_board(run):
     seen = set()
     for cut_ms in CUTS_MS:
-        typed = [(0.02, "t 1111\nw\n"), (0.1, "t 2222\nw\n"), (0.25, "t 3333\nw\n"), (0.33, "?\n")]
-        result = run([place(0, MODEL.data)], 0.4, speech(1), typed, powerCuts=[cut_ms / 1000])
+        typed = [(0.1, "t 1111\nw\n"), (0.18, "t 2222\nw\n"), (0.4, "t 3333\nw\n"), (0.48, "?\n")]
+        result = run([place(0, MODEL.data)], 0.55, speech(1), typed, powerCuts=[cut_ms / 1000])
         after = [line for time, line in result.lines if time > cut_ms / 1000 + 0.001]
         first = next(line for line in after if line.startswith("t "))
         assert first in ("t 1111", "t 2222"), cut_ms

@@ -218,10 +218,10 @@ def refuse(path):
         raise OSError(f"Could not load this library: {path}")
     load(path)
 torch.ops.load_library = refuse
-from kws.torchaudio_import import import_torchaudio
+from kws.reference.torchaudio_import import import_torchaudio
 torchaudio = import_torchaudio()
 assert import_torchaudio() is torchaudio and sys.modules["torchaudio"] is torchaudio
-from kws.mfcc import mfcc
+from kws.reference.front_end import mfcc
 import numpy as np
 print(mfcc(np.zeros(512, np.int16)).shape)
 """

@@ -29,13 +29,18 @@ EIGHT = TASKS["commands10"]
 SCALE = 0.01
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path_factory, monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def same_threads():
+    """One thread for all that this module trains: a sum over two rounds differently."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    monkeypatch.setattr(paper, "CACHE", tmp_path_factory.getbasetemp() / "cache")
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(paper, "CACHE", tmp_path_factory.getbasetemp() / "cache")
 
 
 @pytest.fixture(scope="module")

@@ -185,15 +185,15 @@ def test_a_stage_of_no_epochs_is_left_out():
 @pytest.mark.parametrize("cell", ["fastgrnn", "fastrnn", "gru", "lstm", "rnn"])
 def test_every_cell_learns_by_the_same_loop(cell, tmp_path):
     schedule = ScheduleConfig(
-        float_epochs=8, quantized_epochs=0, batch_size=8, learning_rate=0.03, versions=2
+        float_epochs=24, quantized_epochs=0, batch_size=8, learning_rate=0.03, versions=2
     )
     rows = []
     made = make(recipe_of(schedule, cell=cell), tmp_path, log=rows.append)
     assert made.run() is None  # no quantized stage, no model file
-    assert [row["stage"] for row in rows] == ["float"] * 8
-    assert [row["epoch"] for row in rows] == list(range(1, 9))
-    # FastRNN starts better at rest than from zeros, and so has less to gain in these few epochs.
-    assert rows[-1]["loss"] < 0.85 * rows[0]["loss"]
+    assert [row["stage"] for row in rows] == ["float"] * 24
+    assert [row["epoch"] for row in rows] == list(range(1, 25))
+    # FastRNN has to unlearn the hundred frames of silence before its ten: 8 epochs were not enough
+    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
 
 
 # What is kept

@@ -1,13 +1,13 @@
 /* An analog microphone on GP26, or an I2S one (INMP441) on GP10 to GP12, at 16 kHz by DMA.
  *
- * Eight channels fill a block each and start one another in a ring, for ever, without the processor:
- * every channel's address wraps within its own block, so a late processor loses sound, never
- * memory. */
+ * Eight channels fill a block each and start one another in a ring, for ever, without the
+ * processor: every channel's address wraps within its own block, so a late processor loses sound,
+ * never memory. */
 #include "board.h"
 #include "port.h"
 #include "rp2040.h"
 
-#define BLOCKS 8u /* 128 ms of sound: a reset takes 85 ms with a model of 1 KB */
+#define BLOCKS 8u     /* 128 ms of sound: a reset takes 85 ms with a model of 1 KB */
 #define RING_BITS 10u /* a block has 1,024 bytes, and is aligned so */
 #define ADC_PIN 26u
 #define I2S_CLOCK_PIN 10u /* word select is the next */

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from festival import Festival
 from make_sample import make_noise, write_opus
 from negatives_text import read_sentences
 from noises import GENERATORS
@@ -202,12 +201,11 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="speak only the first so many files, to try it")
     options = parser.parse_args()
     try:
-        names = sorted({share.engine for share in SHARES} - {"festival"})
+        names = sorted({share.engine for share in SHARES})
         engines: dict[str, Engine] = {
             name: open_engine(name, options.kokoro_dir if name == "kokoro" else None)
             for name in names
         }
-        engines["festival"] = Festival()
         talks = list(plan(engines, len(read_sentences()), options.seed))
         slowest_last = sorted(talks, key=lambda talk: talk.engine == "kokoro")
         speak_all(slowest_last[: options.files], engines, options.work, options.seed)

@@ -10,6 +10,7 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 LEVEL_FRAME_MS = 20
 SPEECH_FRAME_MS = 20
 SPEECH_RANGE_DB = 30.0
+OUT_OF_NOISE = 10.0  # as a ratio of powers, 10 dB
 ACTIVE_MARGIN = 10.0 ** (-15.9 / 10.0)  # ITU-T P.56: active speech is within 15.9 dB of its level
 
 
@@ -62,6 +63,20 @@ class SpeechLevel:
             return 0, len(self._rest)
         first, last = _loud_frames(np.concatenate(self._powers))
         return first * self._frame, last * self._frame
+
+    def end_heard(self) -> int:
+        """Return where the speech ends for a listener: the room's noise behind it is none.
+
+        The end of the last 20 ms that come within 30 dB of the loudest and stand out of the
+        recording's quietest tenth by 10 dB, as far as the recording has room for both.
+        """
+        if not self._powers:
+            return len(self._rest)
+        powers = np.concatenate(self._powers)
+        loudest = float(powers.max())
+        floor = min(float(np.percentile(powers, 10)) * OUT_OF_NOISE, loudest * OUT_OF_NOISE**-1)
+        heard = powers >= max(loudest * 10 ** (-SPEECH_RANGE_DB / 10), floor)
+        return int(np.flatnonzero(heard)[-1] + 1) * self._frame
 
 
 def speech_span(samples: Samples, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[int, int]:

@@ -27,8 +27,13 @@ Channel = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Of several channels only this one; the first is 0."),
 ]
-Positives = Annotated[Folders, typer.Option(metavar="DIR ...", help="Folders with the wake word.")]
-Negatives = Annotated[Folders, typer.Option(metavar="DIR ...", help="Folders without it.")]
+Positives = Annotated[
+    Folders | None, typer.Option(metavar="DIR ...", help="Folders with the wake word.")
+]
+Negatives = Annotated[Folders | None, typer.Option(metavar="DIR ...", help="Folders without it.")]
+Seeds = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Train N seeds and keep the best on validation.")
+]
 Noise = Annotated[
     Folders | None, typer.Option(metavar="DIR ...", help="Folders of noise to mix in.")
 ]
@@ -41,6 +46,7 @@ class EngineName(str, Enum):
     kokoro = "kokoro"
     flite = "flite"
     espeak = "espeak"
+    festival = "festival"
 
 
 class Part(str, Enum):

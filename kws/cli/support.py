@@ -90,7 +90,8 @@ def _ending(args: list[str]) -> Iterator[None]:
         streams.tell(sentence)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        streams.tell("interrupted")
+        is_training = next((arg for arg in args if not arg.startswith("-")), "") == "train"
+        streams.tell("interrupted" + "; the same command goes on from here" * is_training)
         raise typer.Exit(INTERRUPTED) from None
 
 

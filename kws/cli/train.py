@@ -15,6 +15,7 @@ from kws.cli.options import (
     Phrase,
     Positives,
     Seed,
+    Seeds,
 )
 from kws.cli.support import ListCommand, RecipeGroup
 from kws.support.text import count_of, shown
@@ -39,12 +40,21 @@ def download_speech_commands(
 
 
 def synthesize(
-    phrase: Phrase,
     to: OutputFolder,
+    phrase: Annotated[
+        str, typer.Argument(metavar="[PHRASE]", help="The words, such as 'hey cortana'.")
+    ] = "",
+    file: Annotated[
+        Path | None, typer.Option(metavar="TEXT", help="Speak the lines of a file instead.")
+    ] = None,
+    near_misses: Annotated[
+        bool, typer.Option("--near-misses", help="Speak what is nearly the phrase instead.")
+    ] = False,
     clips: Annotated[int, typer.Option(metavar="N", min=1, help="How many clips.")] = 1000,
     engine: Annotated[
-        EngineName, typer.Option(help="The program that speaks.")
-    ] = EngineName.kokoro,
+        EngineName | None,
+        typer.Option(help="The program that speaks; the first that is installed unless given."),
+    ] = None,
     part: Annotated[Part, typer.Option(help="Only the voices of this part.")] = Part.all,
     seed: Seed = 0,
 ) -> None:
@@ -52,11 +62,15 @@ def synthesize(
 
     \b
     Example: kws synthesize "hey cortana" --to data/raw/hey_cortana --clips 2000 --engine kokoro
+    Example: kws synthesize "hey cortana" --near-misses --to data/raw/near_misses
+    Example: kws synthesize --file sentences.txt --to data/raw/talk
     """
     from kws.corpus.synthesize import synthesize
+    from kws.corpus.wake_data import first_engine, texts_to_speak
 
-    name, voices = engine.value, part.value
-    paths = synthesize(phrase, to, clips=clips, engine=name, part=voices, seed=seed)
+    texts = texts_to_speak(phrase, file, near_misses=near_misses)
+    name = engine.value if engine else first_engine()
+    paths = synthesize(texts, to, clips=clips, engine=name, part=part.value, seed=seed)
     print(f"{count_of(len(paths), 'clip')} in {shown(to)}")
 
 
@@ -111,28 +125,42 @@ def train_commands(
 @train_app.command("wake", cls=ListCommand)
 def train_wake(
     phrase: Phrase,
-    positives: Positives,
-    negatives: Negatives,
-    out: OutputFolder,
+    positives: Positives = None,
+    negatives: Negatives = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder to write; runs/NAME unless given."),
+    ] = None,
     noise: Noise = None,
+    sample_rate: Annotated[
+        int, typer.Option(metavar="HZ", help="16000, or 8000 for the smallest chips.")
+    ] = 16000,
     max_bytes: MaxBytes = 1024,
+    seeds: Seeds = 1,
     seed: Seed = 0,
 ) -> None:
     """Train a wake-word model of at most 1,024 bytes.
 
-    \b
-    Example: kws train wake "hey cortana" --positives data/raw/hey_cortana \\
-                 --negatives data/raw/talk data/raw/near_misses --out runs/hey_cortana
-    """
-    from kws.training import train
+    Without --positives the phrase is spoken by every speech engine that is installed; without
+    --negatives it is told from data/negatives and what lies under data/raw. The same command
+    goes on where an interrupted one stopped.
 
-    train.train_wake(
+    \b
+    Example: kws train wake "hey robin"
+    Example: kws train wake "hey robin" --positives data/raw/hey_robin data/raw/mine \\
+                 --negatives data/negatives data/raw/talk --seeds 3 --out runs/hey_robin
+    """
+    from kws.training import wake_word
+
+    wake_word.train_wake(
         phrase=phrase,
-        positives=positives,
-        negatives=negatives,
+        positives=positives or [],
+        negatives=negatives or [],
         noise=noise or [],
         out=out,
+        sample_rate_hz=sample_rate,
         max_bytes=max_bytes,
+        seeds=seeds,
         seed=seed,
     )
 
@@ -143,9 +171,7 @@ def train_recipe(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Another folder to write than its own.")
     ] = None,
-    seeds: Annotated[
-        int, typer.Option(metavar="N", help="Train N seeds and keep the best on validation.")
-    ] = 1,
+    seeds: Seeds = 1,
 ) -> None:
     """Train what a recipe describes.
 

@@ -168,6 +168,28 @@ class Espeak(_Program):
         self._run(["espeak-ng", "-v", voice, "-s", pace, "-w", str(wav), "--stdin"], text)
 
 
+class Festival(_Program):
+    """Festival's voice ked, made of diphones: only for tests, a make of sound no training hears.
+
+    Festival's other English voices are of people whom flite speaks with, too.
+    """
+
+    name = "festival"
+    remedy = "install it with `apt-get install festival festvox-kdlpc16k`"
+    held_out: ClassVar = {"test": frozenset({"ked_diphone"})}
+
+    def voices(self) -> list[str]:
+        """List ked, if it is installed."""
+        listed = self._run(["festival", "-b", "(print (voice.list))"])
+        return [name for name in ("ked_diphone",) if name in listed]
+
+    def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:
+        stretch = f"(Parameter.set 'Duration_Stretch {1 / speed:.3f})"
+        self._run(
+            ["text2wave", "-eval", f"(voice_{voice})", "-eval", stretch, "-o", str(wav)], text
+        )
+
+
 class Piper(_Program):
     """Piper, neural voices of one or many speakers; a voice is MODEL or MODEL:SPEAKER.
 

@@ -3,8 +3,10 @@
 Clips of one speaker stay in one part where a file's own path says who speaks: as Speech Commands
 says it (`<speaker>_nohash_<n>`), or by a word for a person with a number or a letter behind it,
 in a folder's name or at the start of the file's: `speaker07/2.wav`, `Speaker_A/x.wav`,
-`user-3/x.wav`, `spk12_hello.wav`. Nothing else counts as a name: `alice_03.wav` looks like
-`door_03.wav`, and a rule that looked at a file's neighbours would move it when one is added.
+`user-3/x.wav`, `spk12_hello.wav`; and as LibriSpeech and others say it, by a number of three to
+six digits with another behind it: `1272-128104-0000.flac`, `0001_000010011.wav`. Nothing else
+counts as a name: `alice_03.wav` looks like `door_03.wav`, and a rule that looked at a file's
+neighbours would move it when one is added.
 """
 
 import hashlib
@@ -25,6 +27,7 @@ POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
 
 _PERSON = r"(?:speaker|spkr|spk|talker|user|person|participant|subject|volunteer)"
 _SPEAKER = re.compile(rf"({_PERSON}[ _-]?(?:\d+[a-z]?|(?<=[ _-])[a-z]))", re.I)
+_NUMBERED = re.compile(r"(\d{3,6})([-_])\d{4,}(?:\2\d+)*")
 _FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
 _HASH_RANGE = 2**27 - 1
 
@@ -174,6 +177,8 @@ def _named_speaker(path: Path) -> str | None:
     for folder in reversed(path.parts[:-1]):
         if named := _SPEAKER.fullmatch(folder):
             return named[1].lower()
+    if numbered := _NUMBERED.fullmatch(path.stem):
+        return numbered[1]
     named = _SPEAKER.match(path.stem)
     rest = path.stem[named.end() :] if named else ""
     return named[1].lower() if named and rest[:1] in ("_", "-", " ", ".") and rest else None

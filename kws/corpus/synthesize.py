@@ -11,12 +11,12 @@ import numpy as np
 
 from kws.audio.files import write_audio
 from kws.audio.samples import Samples
-from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite, Piper
+from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite, Piper
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.progress import progress
 
-ENGINES = ("kokoro", "piper", "flite", "espeak")
+ENGINES = ("kokoro", "piper", "flite", "espeak", "festival")
 LONGEST_TEXT = 300
 _ATTEMPTS = 8
 _FRAME = SAMPLE_RATE_HZ // 100
@@ -98,7 +98,8 @@ def open_engine(name: str, model_dir: Path | None = None) -> Engine:
         return Piper(model_dir)
     if name not in ENGINES:
         raise ConfigError(f"engine {name!r} is none of {', '.join(ENGINES)}")
-    return Flite() if name == "flite" else Espeak()
+    programs: dict[str, type[Engine]] = {"flite": Flite, "espeak": Espeak, "festival": Festival}
+    return programs[name]()
 
 
 def part_voices(engine: Engine, part: str = "all") -> list[str]:

@@ -167,7 +167,7 @@ class Playlist:
                     yield quiet()
                     position += join_samples
                 continue
-            speech_end = start + level.span()[1]
+            speech_end = start + level.end_heard()
             stream.clips.append(PlacedClip(path, folder, word, start, position, speech_end))
             yield quiet()
             position += join_samples

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kws.corpus.sources import engine_of
 from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
@@ -41,8 +42,10 @@ def evaluate_stream(
     only those are played that `kws train` sets aside for testing.
 
     Returns hours (of negative recordings, without joins), positives, operating_points and
-    at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip,
-    its last 20 ms within 30 dB of the loudest, to its detection; None if nothing was found),
+    at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip, as
+    heard: see `SpeechLevel.end_heard`, to its detection, where one before it counts as 0; None if
+    nothing was found), early_share (of the found: detected before that end), by_voice {who spoke:
+    positives, missed}, who being an engine of `kws synthesize`, or the folder,
     by_folder {folder: hours, false_accepts, false_accepts_per_hour}, unread [{file, reason}] (what
     could not be read and is left out), model_bytes and engine; with
     `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
@@ -77,13 +80,16 @@ def evaluate_stream(
 def _figures(
     stream: Stream, verdict: Verdict, points: Iterable[tuple[float, Verdict]], default: float
 ) -> dict[str, Any]:
-    latency_s = statistics.median(verdict.latencies_s) if verdict.latencies_s else None
+    late = verdict.latencies_s
+    latency_s = statistics.median(max(0.0, each) for each in late) if late else None
     return {
         "hours": stream.negative_hours,
         "positives": len(stream.positives),
         "operating_points": [operating_point(stream, *point) for point in points],
         "at_default": operating_point(stream, default, verdict),
         "median_latency_ms": None if latency_s is None else round(1000 * latency_s, 1),
+        "early_share": sum(each < 0 for each in late) / len(late) if late else None,
+        "by_voice": _by_voice(stream, verdict),
         "by_folder": _by_folder(stream, verdict),
         "wrong_words": verdict.wrong_words,
     }
@@ -94,6 +100,19 @@ def _errors(stream: Stream, verdict: Verdict) -> dict[str, Any]:
         "missed": [str(clip.path) for clip in verdict.missed],
         "false_accepts": [_false_accept(stream, clip, hit) for clip, hit in verdict.false_accepts],
     }
+
+
+def _by_voice(stream: Stream, verdict: Verdict) -> dict[str, Any]:
+    missed = Counter(map(_who, verdict.missed))
+    return {
+        who: {"positives": count, "missed": missed[who]}
+        for who, count in sorted(Counter(map(_who, stream.positives)).items())
+    }
+
+
+def _who(clip: PlacedClip) -> str:
+    """The engine that spoke a positive, or the folder that holds it."""
+    return engine_of(clip.path) or clip.path.parent.name
 
 
 def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:

@@ -20,7 +20,11 @@ class Hit(NamedTuple):
 
 @dataclass
 class Verdict:
-    """What the detections in a stream amount to."""
+    """What the detections in a stream amount to.
+
+    latencies_s: of each phrase found, from the end of the speech; below 0 where the detection came
+    before it.
+    """
 
     missed: list[PlacedClip] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)

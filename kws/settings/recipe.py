@@ -53,9 +53,9 @@ class Recipe:
             f"there are {len(self.words)} words; the engine tells {most} apart.",
         )
         check(
-            self.task == "commands" or self.distillation.total == 0,
-            f"There are {self.distillation.total} teachers; only command words are taught by "
-            "others.",
+            self.task == "commands" or self.distillation.total == self.distillation.teachers,
+            "A wake word is taught by FastGRNNs that are trained for it; leave out `networks` and "
+            "`convolutional`.",
         )
         check(0 <= self.seed < 2**63, f"seed is {self.seed}; give a number from 0 to 2^63 - 1.")
         check(

@@ -15,9 +15,11 @@ from kws.settings.checks import check
 from kws.settings.recipe import Recipe
 from kws.settings.stages import is_shipped
 from kws.settings.toml import load_recipe
+from kws.support.parallel import run_each
 from kws.training.metrics import Metrics
+from kws.training.prepare import is_long
 from kws.training.run_folder import RunFolder
-from kws.training.train import Say, train
+from kws.training.train import Say, prepare, train
 
 
 def train_seeds(
@@ -39,6 +41,8 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
         "The recipe has no quantized stage: seeds are compared by the bytes that ship; train a "
         "network that only teaches without --seeds.",
     )
+    if recipe.task == "wake" and count > 1:
+        _train_together(recipe, out, count)
     runs = []
     for seed in range(recipe.seed, recipe.seed + count):
         seeded = dataclasses.replace(recipe, seed=seed)
@@ -61,6 +65,20 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
     return best
 
 
+def _train_together(recipe: Recipe, out: Path, count: int) -> None:
+    """Train the seeds that are not there, a core each, on copies and by teachers made before."""
+    seeded = [dataclasses.replace(recipe, seed=recipe.seed + more) for more in range(count)]
+    runs = [(each, out / f"seed{each.seed}") for each in seeded]
+    wanted = [(each, folder) for each, folder in runs if not RunFolder(folder).finished(each)]
+    if len(wanted) > 1:
+        prepare(recipe)
+        run_each(_train_quietly, wanted, f"Training {recipe.name}", apart=is_long(recipe))
+
+
+def _train_quietly(recipe: Recipe, folder: Path) -> None:
+    train(recipe, folder, say=lambda line: None)
+
+
 def _figures(metrics: Metrics) -> dict[str, Any]:
     """The validation figures of one seed."""
     found = {"seed": metrics.seed, **metrics.validation}
@@ -75,8 +93,8 @@ def _figures(metrics: Metrics) -> dict[str, Any]:
 
 
 def _cost(metrics: Metrics) -> float:
-    """By what the best seed is chosen, on validation: the loss, or the share of words missed."""
-    chosen_by = "validation_loss" if metrics.is_classifier else "validation_miss_rate"
+    """By what the best seed is chosen, on validation: the loss, or misses and false accepts."""
+    chosen_by = "validation_loss" if metrics.is_classifier else "validation_cost"
     return float(metrics.validation[chosen_by])
 
 
@@ -87,6 +105,6 @@ def _score(metrics: Metrics) -> float:
     not missed.
     """
     if not metrics.is_classifier:
-        return 1.0 - _cost(metrics)
+        return 1.0 - float(metrics.validation["validation_miss_rate"])
     figures = metrics.evaluations[0]
     return float(figures["accuracy"] + figures["accuracy_streaming"]) / 2

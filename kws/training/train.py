@@ -10,7 +10,6 @@ from kws.errors import ModelError
 from kws.network import fit
 from kws.network.network import parameters
 from kws.report import training
-from kws.settings.augment import AugmentConfig
 from kws.settings.checks import check
 from kws.settings.command_defaults import (
     AUGMENT,
@@ -20,7 +19,7 @@ from kws.settings.command_defaults import (
     teachers_for,
 )
 from kws.settings.data import DataConfig
-from kws.settings.model import COMMANDS_BYTES, WAKE_WORD_BYTES, FeatureConfig
+from kws.settings.model import COMMANDS_BYTES, FeatureConfig
 from kws.settings.recipe import Recipe
 from kws.settings.stages import is_shipped
 from kws.settings.toml import load_recipe
@@ -29,14 +28,16 @@ from kws.training.distributed import Group
 from kws.training.epoch_log import TensorBoard, log_epoch
 from kws.training.feature_store import CACHE, FeatureStore
 from kws.training.metrics import Metrics
+from kws.training.prepare import make_copies
 from kws.training.run_folder import CURVES, NETWORK, RunFolder
-from kws.training.task import ShippedTask
+from kws.training.task import ShippedTask, Teacher
 from kws.training.tasks import TASKS
 from kws.training.teachers import Teachers, is_network
 from kws.training.trainer import Trainer
+from kws.training.wake import WakeTask
+from kws.training.wake_teachers import WakeTeachers
 
 COMMANDS_MFCC = 20  # more than a wake word has: ten classes and 5 KB use them
-WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
 Say = Callable[[str], None]
 
 
@@ -89,34 +90,6 @@ def train_commands(
     return train(recipe, Path(out), say=say)
 
 
-def train_wake(
-    phrase: str,
-    positives: Sequence[Path | str],
-    negatives: Sequence[Path | str],
-    out: Path | str,
-    *,
-    noise: Sequence[Path | str] = (),
-    max_bytes: int = WAKE_WORD_BYTES,
-    seed: int = 0,
-    say: Say = print,
-) -> Metrics | None:
-    """Train a wake word on folders of clips with the phrase and without it."""
-    recipe = Recipe(
-        task="wake",
-        name=name_of(phrase),
-        words=(phrase,),
-        seed=seed,
-        max_bytes=max_bytes,
-        data=DataConfig(
-            positives=tuple(map(str, positives)),
-            negatives=tuple(map(str, negatives)),
-            noise=tuple(map(str, noise)),
-        ),
-        augment=WAKE_AUGMENT,
-    )
-    return train(recipe, Path(out), say=say)
-
-
 def train_recipe(
     path: Path | str, out: Path | str | None = None, *, say: Say = print
 ) -> Metrics | None:
@@ -149,6 +122,8 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
     )
     with group.local_first():
         task: ShippedTask = kind(recipe, CACHE)
+        if isinstance(task, WakeTask):
+            make_copies(recipe, task, CACHE)
     if not is_shipped(recipe):
         return _train_float(recipe, task, run, say)
     sized = dataclasses.replace(recipe, network=fit.fit(recipe, task.classes))
@@ -158,9 +133,19 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
     return _ship(task, trainer, run, say) if group.is_first else None
 
 
-def _teachers(recipe: Recipe, task: ShippedTask, say: Say) -> Teachers | None:
-    if task.taught is None or not recipe.distillation.total:
+def prepare(recipe: Recipe) -> None:
+    """Make the copies and train the teachers that several seeds of a wake word share."""
+    task = WakeTask(recipe, CACHE)
+    make_copies(recipe, task, CACHE)
+    _teachers(recipe, task, say=lambda line: None)
+
+
+def _teachers(recipe: Recipe, task: ShippedTask, say: Say) -> Teacher | None:
+    if not recipe.distillation.total:
         return None
+    if isinstance(task, WakeTask):
+        return WakeTeachers(recipe, task, CACHE, say=say)
+    assert task.taught is not None  # command words can be taught
     return Teachers(recipe, task.taught, CACHE, say=say)
 
 
@@ -181,7 +166,7 @@ def _train_float(recipe: Recipe, task: ShippedTask, run: RunFolder, say: Say) ->
 def _trained(
     recipe: Recipe,
     task: ShippedTask,
-    teachers: Teachers | None,
+    teachers: Teacher | None,
     run: RunFolder,
     group: Group,
     say: Say,
@@ -205,7 +190,7 @@ def _trained(
             teacher=teachers,
             log=lambda row: log_epoch(row, board, say),
         )
-        trainer.run()
+        trainer.run(say)
     group.leave()
     return trainer
 

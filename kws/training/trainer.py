@@ -78,17 +78,17 @@ class Trainer:
         self.calibration = first_features[:: max(1, len(first_features) // 512)]
         self.state = TrainingState(network, self._quantizer)
 
-    def run(self) -> bytes | None:
-        """Train to the end, from the checkpoint where there is one; return the best model file."""
+    def run(self, say: Callable[[str], None] = lambda line: None) -> bytes | None:
+        """Train to the end; return the best model file. `say` is told where it goes on."""
         stages = stages_of(self.recipe)
         kept = self._read_checkpoint()
         position = (kept["stage"], kept["epoch"] + 1) if kept else (0, 0)
-        total = sum(stage.epochs for stage in stages)
-        bar: Iterator[int] = iter(range(total))
+        total, done = sum(stage.epochs for stage in stages), len(self.state.history)
+        if 0 < done < total:
+            say(f"Going on after epoch {done} of {total}.")
+        bar: Iterator[int] = iter(range(total - done))
         if self.group.is_first:
-            bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs")
-        for _ in range(len(self.state.history)):
-            next(bar, None)
+            bar = progress(total, label=f"Training {self.recipe.name}", unit="epochs", done=done)
         # FastGRNN's frames come one after another: a second thread takes its time for nothing.
         is_ours = isinstance(self.network.cell, FastCell)
         threads = one_thread() if is_ours else contextlib.nullcontext()
@@ -200,7 +200,8 @@ class Trainer:
     def _answers(self, epoch: int, labels: np.ndarray) -> np.ndarray | None:
         if self.teacher is None:
             return None
-        return self.teacher.answers(epoch % self.recipe.schedule.versions, labels.shape[1])
+        clips = labels.shape[1] if labels.ndim == 2 else 1  # of a stream
+        return self.teacher.answers(epoch % self.recipe.schedule.versions, clips)
 
     def _loss(
         self, stage: Stage, features: np.ndarray, labels: np.ndarray, answers: np.ndarray | None

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kws.audio.samples import Samples
 from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
+from kws.corpus.sources import engine_of, sources_of, split_negatives
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.engine import batch
 from kws.engine.model_file import parse
@@ -29,6 +31,7 @@ from kws.training.task import Run
 from kws.training.windows import WindowCutter
 
 BATCH_WINDOWS = 256
+VALIDATION_WINDOWS = 2000  # of the negatives: enough for a loss, and soon asked in every epoch
 
 
 class WakeTask:
@@ -46,16 +49,25 @@ class WakeTask:
             if not getattr(data, name):
                 raise CorpusError(f"A wake word needs --{name} DIR: folders of clips.")
         self.positives = split_folders(data.positives, *POSITIVE_SHARES)
-        self.negatives = split_folders(data.negatives, *NEGATIVE_SHARES)
+        self.negatives = split_negatives(data.negatives)
         check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
         self._noise_paths = noise["train"]
         self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz, unread={})
-        phrases = read_streams(self.positives["train"], cache, sample_rate_hz=rate_hz, unread={})
-        talk = read_streams(self.negatives["train"], cache, sample_rate_hz=rate_hz, unread={})
+        phrases = self._by_source(self.positives["train"], data.positives, cache)
+        talk = self._by_source(self.negatives["train"], data.negatives, cache)
         self._cutter = WindowCutter(data, recipe.features, phrases, talk)
         self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
         self._streams: dict[str, Stream] = {}
+
+    def _by_source(
+        self, paths: Sequence[Path], folders: Sequence[str], cache: Path | None
+    ) -> dict[str, list[Samples]]:
+        """Decode files, by where they come from."""
+        return {
+            name: read_streams(some, cache, sample_rate_hz=self._rate_hz, unread={})
+            for name, some in sources_of(paths, folders).items()
+        }
 
     @property
     def identity(self) -> str:
@@ -104,6 +116,7 @@ class WakeTask:
             _, found = self.choose_threshold(model)
             figures |= {
                 "score": -found["cost"] - 0.1 * loss,
+                "validation_cost": found["cost"],
                 "validation_miss_rate": found["miss_rate"],
                 "validation_false_accepts_per_hour": found["per_hour"],
             }
@@ -111,18 +124,20 @@ class WakeTask:
 
     @cached_property
     def _validation_windows(self) -> Examples:
-        """Every validation positive, and the negatives cut one window after the other."""
+        """Every validation positive, and of the negatives windows cut at equal distances."""
         stream, length = self.stream("validation"), self._cutter.length
         samples = np.concatenate([stream.samples, np.zeros(length, np.int16)])
-        starts, labels = [], []
-        for clip in stream.clips:
-            if clip.word is not None:
-                starts.append(max(0, clip.end - length + self._rate_hz // 4))
-                labels.append(1)
-            else:
-                cuts = list(range(clip.start, clip.end, length))
-                starts += cuts
-                labels += [0] * len(cuts)
+        phrases = [
+            max(0, clip.end - length + self._rate_hz // 4) for clip in stream.clips if clip.word
+        ]
+        others = [
+            start
+            for clip in stream.clips
+            if not clip.word
+            for start in range(clip.start, clip.end, length)
+        ]
+        others = others[:: -(-len(others) // VALIDATION_WINDOWS)]
+        starts, labels = phrases + others, [1] * len(phrases) + [0] * len(others)
         windows = np.stack([samples[s : s + length] for s in starts])
         features = batch.features_batch(windows, self.recipe.features)
         return features, np.array(labels, np.int64)
@@ -158,7 +173,9 @@ class WakeTask:
     def evaluations(self, model: bytes) -> list[dict[str, Any]]:
         """Misses and false accepts on the clips that are held out for testing."""
         clips = self.positives["testing"], self.negatives["testing"]
-        return [{"name": "held-out clips", **evaluate_stream(parse(model), *clips)}]
+        heard = {engine_of(path) for path in self.positives["train"]}
+        figures = {"name": "held-out clips", "trained_on": sorted(filter(None, heard))}
+        return [{**figures, **evaluate_stream(parse(model), *clips)}]
 
     def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
         """Draw misses against false accepts."""

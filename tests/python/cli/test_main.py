@@ -62,17 +62,20 @@ def recording(tmp_path):
 
 @pytest.fixture
 def fake_train(monkeypatch):
-    """Record what the commands ask of kws.training.train, without loading torch."""
+    """Record what the commands ask of kws.training, without loading torch."""
     calls = []
-    names = ("train_commands", "train_wake", "train_recipe")
-    fake = SimpleNamespace(
-        **{
-            name: lambda *args, _name=name, **kwargs: calls.append((_name, args, kwargs))
-            for name in names
-        }
-    )
-    monkeypatch.setitem(sys.modules, "kws.training.train", fake)
-    monkeypatch.setattr(kws.training, "train", fake, raising=False)
+    for module, names in (
+        ("train", ("train_commands", "train_recipe")),
+        ("wake_word", ("train_wake",)),
+    ):
+        fake = SimpleNamespace(
+            **{
+                name: lambda *args, _name=name, **kwargs: calls.append((_name, args, kwargs))
+                for name in names
+            }
+        )
+        monkeypatch.setitem(sys.modules, f"kws.training.{module}", fake)
+        monkeypatch.setattr(kws.training, module, fake, raising=False)
     return calls
 
 
@@ -315,7 +318,8 @@ def test_listen_without_a_file_opens_the_microphone_that_is_named(model, monkeyp
 
 
 def test_train_wake_passes_its_folders_on(fake_train):
-    args = "--positives a b --negatives c d --noise e --out o --max-bytes 900 --seed 7"
+    args = "--positives a b --negatives c d --noise e --out o --max-bytes 900 --seed 7 --seeds 3"
+    args += " --sample-rate 8000"
     assert run("train", "wake", "hey cortana", *args.split()).exit_code == 0
     assert fake_train == [
         (
@@ -327,7 +331,9 @@ def test_train_wake_passes_its_folders_on(fake_train):
                 "negatives": [Path("c"), Path("d")],
                 "noise": [Path("e")],
                 "out": Path("o"),
+                "sample_rate_hz": 8000,
                 "max_bytes": 900,
+                "seeds": 3,
                 "seed": 7,
             },
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kws.audio.files import write_audio
-from kws.audio.level import speech_span
+from kws.audio.level import SpeechLevel, speech_span
 from kws.errors import CorpusError
 from kws.evaluation.recording_stream import PlacedClip, Stream, build_stream
 from kws.evaluation.verdict import Hit, judge
@@ -97,6 +97,16 @@ def test_the_speech_ends_before_the_pause_behind_it():
     assert speech_span(samples)[1] == 3_200 + 8_000
     assert speech_span(tone(0.5))[1] == 8_000
     assert speech_span(np.ones(100, np.int16))[1] == 100
+
+
+@pytest.mark.parametrize("noise", [0, 20, 200])
+def test_the_noise_of_a_room_behind_the_word_is_no_speech(noise):
+    """A hiss 30 dB below the word, which counts as speech by the level of the word alone."""
+    samples = np.concatenate([np.zeros(16_000, np.int16), tone(0.5), np.zeros(16_000, np.int16)])
+    hiss = np.random.default_rng(0).normal(0, noise, len(samples))
+    level = SpeechLevel()
+    level.add((samples + hiss).astype(np.int16))
+    assert abs(level.end_heard() - 24_000) <= 320
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_a_value_of_the_wrong_type_is_named_with_what_is_wanted(text, named):
         ("[distillation]\nepochs = 0", ["epochs", "0"]),
         ("[distillation]\nshare = 1.5", ["share", "1.5"]),
         ("[distillation]\ntemperature = 0", ["temperature", "0"]),
-        ("[distillation]\nteachers = 1", ["teachers", "command words"]),
+        ("[distillation]\nconvolutional = 1", ["wake word", "convolutional"]),
         ("[data]\npositive_windows = 0", ["positive_windows", "0"]),
         ("[data]\nnegative_windows = -5", ["negative_windows", "-5"]),
         ("[data]\nwindow_s = 0.01", ["window_s", "0.01"]),

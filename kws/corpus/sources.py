@@ -1,0 +1,85 @@
+"""Where recordings come from: what training draws from, so that no source drowns the others.
+
+A source is a folder that was given, or of synthesized speech in it the engine that spoke. Drawn by
+their duration, hours of single words would leave fluent speech nothing, and the engine that made
+most clips would be what a network learns.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kws.audio.files import find_audio
+from kws.corpus.splits import NEGATIVE_SHARES, SPLITS, split_folders
+from kws.errors import AudioError
+from kws.support.notices import Notice, tell
+
+# Of other people's talk more is kept apart: false accepts are counted in hours of it.
+FLUENT_SHARES = (0.25, 0.4)
+SENTENCE_S = 1.8  # a folder whose median recording is as long holds sentences
+_PROBED_FILES = 25
+_ENGINES = r"(kokoro|piper|flite|espeak|festival)"
+# As `kws synthesize` names its clips, and data/negatives its folders.
+_SPOKEN = re.compile(rf"_{_ENGINES}_(?:all|train|validation|test)_s\d+_\d{{5}}")
+_TALKER = re.compile(rf"{_ENGINES}_")
+
+Sources = dict[str, list[Path]]  # the name of each, and its files
+
+
+def split_negatives(folders: Sequence[Path | str]) -> dict[str, list[Path]]:
+    """Give the files of the folders their split; of folders with sentences more are held out.
+
+    Tells where no folder holds sentences. Errors are those of `split_folders`.
+    """
+    fluent = {folder for folder in map(Path, folders) if holds_sentences(folder)}
+    if folders and not fluent:
+        text = (
+            "the negatives hold no sentences: what fires in a day of talk is neither trained "
+            "against nor counted; add data/negatives, or recordings of people who talk"
+        )
+        tell(Notice("no sentences", text))
+    parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    for shares, some in (
+        (FLUENT_SHARES, [folder for folder in map(Path, folders) if folder in fluent]),
+        (NEGATIVE_SHARES, [folder for folder in map(Path, folders) if folder not in fluent]),
+    ):
+        for split, paths in split_folders(some, *shares).items():
+            parts[split] += paths
+    return parts
+
+
+def holds_sentences(folder: Path) -> bool:
+    """Whether the median of a folder's recordings, of some of them, is as long as a sentence."""
+    paths = find_audio(folder) if folder.is_dir() else [folder]
+    seconds = sorted(filter(None, map(_seconds, paths[:: max(1, len(paths) // _PROBED_FILES)])))
+    return bool(seconds) and seconds[len(seconds) // 2] >= SENTENCE_S
+
+
+def _seconds(path: Path) -> float:
+    """The length that a file states; 0 where it cannot be opened, which is told when it is read."""
+    import soundfile
+
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, AudioError, OSError, RuntimeError):
+        return 0.0
+
+
+def engine_of(path: Path) -> str | None:
+    """Return the engine that spoke a clip of `kws synthesize` or of data/negatives, else None."""
+    if found := _SPOKEN.search(path.stem):
+        return found[1]
+    found = _TALKER.match(path.parent.name)
+    return found[1] if found else None
+
+
+def sources_of(paths: Iterable[Path], folders: Sequence[Path | str]) -> Sources:
+    """Gather files by their source: the folder of `folders` that holds them, and the engine."""
+    sources: Sources = defaultdict(list)
+    for path in paths:
+        held = [str(folder) for folder in folders if path.is_relative_to(folder)]
+        folder = max(held, key=len, default=str(path.parent))
+        engine = engine_of(path)
+        sources[f"{folder} ({engine})" if engine else folder].append(path)
+    return dict(sources)

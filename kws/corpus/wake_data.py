@@ -1,0 +1,138 @@
+"""What a wake word is trained on where nobody says: speech of our making, and what is here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.audio.files import find_audio
+from kws.corpus.near_misses import near_misses as near
+from kws.corpus.speech_engines import PARTS
+from kws.corpus.synthesize import ENGINES, open_engine, part_voices, synthesize
+from kws.errors import ConfigError, CorpusError, ToolError
+from kws.support.parallel import run_each
+
+RAW = Path("data/raw")
+PACK = Path("data/negatives")  # our own, in the repository
+# Clips of the phrase for training, validation and test: more of the engine of many voices, which
+# takes a second or two for each. What draws from them gives every engine its share.
+CLIPS = {
+    "kokoro": (600, 120, 120),
+    "piper": (600, 120, 120),
+    "espeak": (500, 100, 100),
+    "flite": (240, 80, 80),
+    "festival": (0, 0, 80),
+}
+NEAR_MISS_SHARE = 0.4  # of as many clips
+_NO_ENGINE = (
+    "there is no speech engine to say the phrase with: apt-get install espeak-ng flite (brew on a "
+    "Mac), or give recordings of it with --positives DIR"
+)
+_SEEDS = {"kokoro": 2, "piper": 2}  # slow ones are parted between the cores
+# Under data/raw, by their usual names; a folder of folders counts as one source each.
+_TALK = ("speech_commands", "LibriSpeech", "librispeech", "negative_speech/*", "wake_phrases/*")
+_NOISE = ("noise/*", "speech_commands/_background_noise_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WakeData:
+    """Folders that a wake word is trained on, each with train/, validation/ and test/, or split."""
+
+    positives: tuple[str, ...]
+    negatives: tuple[str, ...]
+    noise: tuple[str, ...]
+
+
+def speak(phrase: str, to: Path, *, say: Callable[[str], None] = print) -> tuple[Path, Path]:
+    """Speak a phrase, and what is nearly it, with every engine that is installed.
+
+    Returns the folders to/positives and to/near_misses, each with train/, validation/ and test/:
+    no voice is in two of them. What is there already is not spoken again. Raises ToolError where
+    no engine is installed that has voices for training and for testing.
+    """
+    engines = installed_engines()
+    if not any(CLIPS[name][0] for name in engines):
+        raise ToolError(_NO_ENGINE)
+    say(f'Speaking "{phrase}" with {", ".join(engines)} into {to}.')
+    texts = near(phrase)
+    jobs = []
+    for name in engines:
+        seeds = _SEEDS.get(name, 1)
+        for part, clips in zip(PARTS, CLIPS[name], strict=True):
+            for seed in range(seeds if part == "train" else 1):
+                count = clips // seeds if part == "train" else clips
+                few = round(NEAR_MISS_SHARE * count)
+                jobs.append((name, [phrase], to / "positives" / part, count, seed, part))
+                jobs.append((name, texts, to / "near_misses" / part, few, seed, part))
+    jobs = sorted((job for job in jobs if job[3]), key=lambda job: -job[3] * (job[0] in _SEEDS))
+    run_each(_speak, jobs, label="Speaking")
+    return to / "positives", to / "near_misses"
+
+
+def _speak(engine: str, texts: Sequence[str], to: Path, clips: int, seed: int, part: str) -> None:
+    synthesize(texts, to, clips=clips, engine=engine, seed=seed, part=part, suffix=".flac")
+
+
+def installed_engines() -> list[str]:
+    """The engines that can speak here, Kokoro or Piper first."""
+    found = []
+    for name in ENGINES:
+        try:
+            part_voices(open_engine(name))
+        except ToolError:
+            continue
+        found.append(name)
+    return found
+
+
+def first_engine() -> str:
+    """The engine that `kws synthesize` takes where none is named; ToolError where none is there."""
+    for name in installed_engines():
+        return name
+    raise ToolError(_NO_ENGINE)
+
+
+def texts_to_speak(phrase: str, file: Path | None, *, near_misses: bool) -> list[str]:
+    """Return what `kws synthesize` is to say: a phrase, its near misses, or a file's lines.
+
+    ConfigError where none or several were asked for, or the file cannot be read as UTF-8.
+    """
+    if bool(phrase) == bool(file) or (near_misses and not phrase):
+        raise ConfigError(
+            "give a phrase to speak, or --file TEXT with a line for each; --near-misses goes with "
+            "a phrase"
+        )
+    if file is None:
+        return near(phrase) if near_misses else [phrase]
+    try:
+        lines = file.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"cannot read {file}: {reason}; give a text file") from None
+    texts = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not texts:
+        raise ConfigError(f"{file} has no line to speak; write one sentence in each")
+    return texts
+
+
+def other_sound(phrase: str, raw: Path = RAW, pack: Path = PACK) -> tuple[list[Path], list[Path]]:
+    """Return the folders of other talk and those of noise that are here: the pack, and data/raw.
+
+    A folder of the phrase itself (data/raw/wake_phrases/.../hey_robin, or a word of Speech
+    Commands) is no negative, and its corpus is left out. CorpusError where there is no talk.
+    """
+    own = "_".join(phrase.lower().split())
+    talk = [pack] if pack.is_dir() else []
+    for pattern in _TALK:
+        for folder in sorted(raw.glob(pattern)):
+            if folder.is_dir() and not any(path.is_dir() for path in folder.rglob(own)):
+                talk.append(folder)
+    noise = [folder for pattern in _NOISE for folder in sorted(raw.glob(pattern))]
+    if (pack / "noise").is_dir():
+        noise.append(pack / "noise")
+    talk = [folder for folder in talk if "noises" not in folder.name and find_audio(folder)]
+    if not talk:
+        raise CorpusError(
+            f"there is no other speech to train against: neither {pack} nor folders below {raw}; "
+            "give some with --negatives DIR"
+        )
+    return talk, [folder for folder in noise if folder.is_dir() and find_audio(folder)]

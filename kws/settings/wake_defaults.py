@@ -1,0 +1,29 @@
+"""How a wake word is trained unless a recipe says otherwise (docs/experiments/wake-words.md)."""
+
+from kws.settings.augment import AugmentConfig
+from kws.settings.checks import check
+from kws.settings.front_end import FRONT_ENDS, SAMPLE_RATE_HZ
+from kws.settings.model import FeatureConfig
+from kws.settings.schedule import DistillationConfig, ScheduleConfig
+
+WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
+WAKE_SCHEDULE = ScheduleConfig(float_epochs=120, quantized_epochs=20, versions=8)
+WAKE_TEACHERS = DistillationConfig(
+    teachers=4, hidden=96, rank_w=10, rank_u=24, epochs=120, dropout=0.0, share=0.7
+)
+POSITIVE_WINDOWS, NEGATIVE_WINDOWS = 2000, 5000  # of a copy
+FLUENT_SHARE = 0.4  # of the windows of other speech: word on word, without pauses
+
+
+def wake_features(sample_rate_hz: int = SAMPLE_RATE_HZ) -> FeatureConfig:
+    """The front end of a wake word at this rate: a frame each 20 ms, 16 coefficients."""
+    check(
+        sample_rate_hz in FRONT_ENDS,
+        f"The sample rate is {sample_rate_hz} Hz; give one of {', '.join(map(str, FRONT_ENDS))}.",
+    )
+    return FeatureConfig(
+        sample_rate_hz=sample_rate_hz,
+        hop_length=sample_rate_hz // 50,
+        n_mels=FRONT_ENDS[sample_rate_hz].n_mels,
+        energy="delta",
+    )

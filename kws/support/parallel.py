@@ -1,0 +1,51 @@
+"""Several trainings or voices at once, a core each: two cores train two networks as soon as one.
+
+A FastGRNN's frames come one after another, so that a second thread takes its time for nothing.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
+
+from kws.support.progress import progress
+
+
+def run_each(
+    function: Callable[..., Any],
+    arguments: Sequence[tuple[Any, ...]],
+    label: str,
+    *,
+    apart: bool = True,
+) -> None:
+    """Call `function` with each of the arguments, as many at a time as there are cores.
+
+    `apart`: whether other processes are worth the seconds that they take to start.
+
+    The function and its arguments must be such as other processes can import and be given. What it
+    raises is raised here; what they tell is not shown.
+    """
+    workers = min(len(arguments), os.cpu_count() or 1) if apart else 1
+    if workers <= 1:
+        for each in progress(arguments, label=label):
+            function(*each)
+        return
+    # spawn: torch's threads do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
+        waiting = [pool.submit(function, *each) for each in arguments]
+        done = progress(as_completed(waiting), label=label, total=len(waiting))
+        try:
+            for ended in done:
+                ended.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _quiet() -> None:
+    """The parent's progress bar is enough, and warnings were told when it read the data."""
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there to read it

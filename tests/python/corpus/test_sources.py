@@ -1,0 +1,94 @@
+"""By what recordings are drawn and split: where they come from, who speaks, and with what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_runs import hiss
+
+from kws.audio.files import write_audio
+from kws.corpus.sources import engine_of, holds_sentences, sources_of, split_negatives
+from kws.corpus.splits import split_paths
+from kws.support.notices import gathered
+
+
+def write(folder: Path, count: int, seconds: float, name: str = "a{0}.wav") -> Path:
+    for number in range(count):
+        seed = int.from_bytes(folder.name.encode()[:4], "big") + number
+        write_audio(folder / name.format(number), hiss(seconds, seed))
+    return folder
+
+
+def test_recordings_as_long_as_a_sentence_are_sentences(tmp_path):
+    assert holds_sentences(write(tmp_path / "talk", 5, 2.5))
+    assert not holds_sentences(write(tmp_path / "words", 5, 0.8))
+    assert not holds_sentences(tmp_path / "nothing")
+
+
+def test_of_talk_more_is_kept_for_validation_and_test_than_of_words(tmp_path):
+    talk, words = (
+        write(tmp_path / "talk", 120, 1.9),
+        write(tmp_path / "words", 120, 0.1, "b{0}.wav"),
+    )
+    parts = split_negatives([talk, words])
+    shares = {
+        name: [sum(path.parent.name == name for path in paths) for paths in parts.values()]
+        for name in ("talk", "words")
+    }
+    assert 25 < shares["talk"][0] < 60 < shares["words"][0]
+    assert shares["talk"][2] > 30 > shares["words"][2]
+    assert sum(map(sum, shares.values())) == 240
+
+
+def test_negatives_without_a_sentence_are_told(tmp_path, capsys):
+    with gathered():
+        split_negatives([write(tmp_path / "words", 12, 0.3)])
+    assert "hold no sentences" in capsys.readouterr().err
+    with gathered():
+        split_negatives([tmp_path / "words", write(tmp_path / "talk", 9, 2.0)])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "engine"),
+    [
+        ("x/hey_robin_kokoro_train_s0_00001_af-sky_x1.00_p1.00.wav", "kokoro"),
+        ("x/a_flite_all_s12_00001_rms_x0.90_p1.00.flac", "flite"),
+        ("data/negatives/train/espeak_en-gb+Hugo/1.opus", "espeak"),
+        ("data/negatives/test/festival_ked-diphone/1.opus", "festival"),
+        ("recordings/kokoro_and_me/1.wav", "kokoro"),  # a folder may claim so
+        ("recordings/flite.wav", None),
+        ("x/hey_robin_s0_00001.wav", None),
+    ],
+)
+def test_who_spoke_stands_in_the_name(path, engine):
+    assert engine_of(Path(path)) == engine
+
+
+def test_a_source_is_the_given_folder_and_the_engine(tmp_path):
+    talk, spoken = tmp_path / "raw/talk", tmp_path / "raw/spoken/train"
+    paths = [
+        talk / "en/1.wav",
+        talk / "de/2.wav",
+        spoken / "hi_kokoro_train_s0_00001_v_x1_p1.wav",
+        spoken / "hi_flite_train_s0_00001_v_x1_p1.wav",
+    ]
+    assert sources_of(paths, [tmp_path / "raw/talk", tmp_path / "raw/spoken"]) == {
+        str(talk): paths[:2],
+        f"{spoken.parent} (kokoro)": [paths[2]],
+        f"{spoken.parent} (flite)": [paths[3]],
+    }
+    # of two given folders that hold a file, the inner one
+    assert list(sources_of(paths[:1], [tmp_path / "raw", talk])) == [str(talk)]
+
+
+@pytest.mark.parametrize("name", ["{who}-128104-00{n:02}.wav", "{who}_0000100{n:02}.wav"])
+def test_numbered_speakers_stay_in_one_part(tmp_path, name):
+    rng = np.random.default_rng(0)
+    for who in range(1000, 1030):
+        for n in range(4):
+            samples = rng.integers(-99, 99, 400).astype(np.int16)
+            write_audio(tmp_path / name.format(who=who, n=n), samples)
+    parts = split_paths(sorted(tmp_path.iterdir()), 0.3, 0.3)
+    speakers = {split: {path.name[:4] for path in paths} for split, paths in parts.items()}
+    assert sum(map(len, speakers.values())) == 30 and all(map(len, speakers.values()))

@@ -1,0 +1,142 @@
+"""What stands in where nobody gives recordings: our own speech, and what lies on the disk."""
+
+import numpy as np
+import pytest
+from small_runs import hiss
+from typer.testing import CliRunner
+
+from kws.audio.files import find_audio, write_audio
+from kws.cli.main import app
+from kws.corpus import synthesize, wake_data
+from kws.corpus.speech_engines import Engine
+from kws.errors import CorpusError, ToolError
+
+
+class Fake(Engine):
+    """Says everything as a hiss as long as its text."""
+
+    name = "flite"
+    held_out = {"validation": frozenset({"b"}), "test": frozenset({"c"})}  # noqa: RUF012
+
+    def voices(self):
+        return ["a", "b", "c"]
+
+    def _spoken(self, text, voice, speed):
+        return hiss(0.1 * len(text), sum(map(ord, text + voice)), 3000), 16_000
+
+
+@pytest.fixture
+def one_engine(monkeypatch):
+    def opened(name, model_dir=None):
+        if name == "flite":
+            return Fake()
+        raise ToolError(f"{name} is not installed")
+
+    for module in (synthesize, wake_data):
+        monkeypatch.setattr(module, "open_engine", opened)
+    monkeypatch.setattr(wake_data, "CLIPS", {**wake_data.CLIPS, "flite": (10, 5, 5)})
+    monkeypatch.setattr(
+        wake_data,
+        "run_each",
+        lambda function, jobs, label: [function(*job) for job in jobs],
+    )
+
+
+def test_the_phrase_and_its_near_misses_are_spoken_by_what_is_installed(one_engine, tmp_path):
+    said = []
+    positives, near = wake_data.speak("hey robin", tmp_path, say=said.append)
+    assert said == [f'Speaking "hey robin" with flite into {tmp_path}.']
+    for folder, counts in ((positives, (10, 5, 5)), (near, (4, 2, 2))):
+        for part, voice, count in zip(("train", "validation", "test"), "abc", counts, strict=True):
+            names = [path.name for path in find_audio(folder / part)]
+            assert len(names) == count and all(f"_{voice}_x" in name for name in names)
+    assert {path.name.partition("_flite")[0] for path in find_audio(positives)} == {"hey_robin"}
+    assert "hey_robin" not in {path.name.partition("_flite")[0] for path in find_audio(near)}
+    before = {path: path.stat().st_mtime_ns for path in find_audio(tmp_path)}
+    wake_data.speak("hey robin", tmp_path, say=said.append)
+    assert {path: path.stat().st_mtime_ns for path in find_audio(tmp_path)} == before
+
+
+def test_without_an_engine_it_is_said_what_to_install(monkeypatch, tmp_path):
+    def absent(name, model_dir=None):
+        raise ToolError(f"{name} is not installed")
+
+    monkeypatch.setattr(wake_data, "open_engine", absent)
+    with pytest.raises(ToolError, match=r"apt-get install espeak-ng flite.*--positives DIR"):
+        wake_data.speak("hey robin", tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr(wake_data, "installed_engines", lambda: ["festival"])  # for tests alone
+    with pytest.raises(ToolError, match="no speech engine"):
+        wake_data.speak("hey robin", tmp_path)
+
+
+def test_what_lies_under_data_raw_is_other_sound_but_for_the_phrase_itself(tmp_path):
+    raw, pack = tmp_path / "raw", tmp_path / "negatives"
+    for name in (
+        "raw/speech_commands/yes/1.wav",
+        "raw/speech_commands/_background_noise_/a.wav",
+        "raw/negative_speech/en/1.wav",
+        "raw/wake_phrases/wake-words/en/athena/1.wav",
+        "raw/noise/esc10/1.wav",
+        "raw/photos/1.txt",
+        "negatives/train/flite_a/1.wav",
+        "negatives/noise/train/1.wav",
+    ):
+        if name.endswith("wav"):
+            write_audio(tmp_path / name, hiss(0.1, len(name)))
+        else:
+            (tmp_path / name).parent.mkdir(parents=True)
+    talk, noise = wake_data.other_sound("hey robin", raw, pack)
+    assert [str(folder.relative_to(tmp_path)) for folder in talk] == [
+        "negatives",
+        "raw/speech_commands",
+        "raw/negative_speech/en",
+        "raw/wake_phrases/wake-words",
+    ]
+    assert [str(folder.relative_to(tmp_path)) for folder in noise] == [
+        "raw/noise/esc10",
+        "raw/speech_commands/_background_noise_",
+        "negatives/noise",
+    ]
+    assert raw / "speech_commands" not in wake_data.other_sound("yes", raw, pack)[0]
+    assert raw / "wake_phrases/wake-words" not in wake_data.other_sound("Athena", raw, pack)[0]
+
+
+def test_without_other_speech_it_is_said_what_to_give(tmp_path):
+    with pytest.raises(CorpusError, match=r"no other speech.*--negatives DIR"):
+        wake_data.other_sound("hey robin", tmp_path / "raw", tmp_path / "pack")
+
+
+def test_a_tenth_of_a_second_is_no_phrase():
+    """The stand-in engine is heard: a clip of it is not refused as failed speech."""
+    assert np.abs(Fake().speak("hello there", "a")).max() > 5000
+
+
+def test_kws_synthesize_speaks_a_phrase_its_near_misses_or_a_file(one_engine, tmp_path):
+    def run(*args):
+        return CliRunner().invoke(app, ["synthesize", *map(str, args), "--clips", "3"])
+
+    text = tmp_path / "talk.txt"
+    text.write_text("\ufeffGood morning.\n\n# a remark\nHow are you?\n", "utf-8")
+    for args, said in (
+        (["hi there"], {"hi_there"}),
+        (["hi there", "--near-misses"], None),
+        (["--file", text], {"good_morning", "how_are_you"}),
+    ):
+        to = tmp_path / str(len(list(tmp_path.iterdir())))
+        result = run(*args, "--to", to)
+        assert result.output == f"3 clips in {to}\n"
+        names = {path.name.partition("_flite")[0] for path in find_audio(to)}
+        if "--near-misses" in args:
+            assert "hi_there" not in names and len(names) == 3
+        else:
+            assert {name[:11] for name in names} == {name[:11] for name in said}
+    for args, sentence in (
+        ([], "give a phrase to speak"),
+        (["hi", "--file", text], "give a phrase to speak"),
+        (["--file", text, "--near-misses"], "give a phrase to speak"),
+        (["--file", tmp_path / "no.txt"], "no.txt: No such file"),
+        (["--file", next(to.iterdir())], "not UTF-8 text"),
+    ):
+        result = run(*args, "--to", tmp_path / "x")
+        assert result.exit_code == 1 and sentence in result.stderr, result.stderr

@@ -81,7 +81,7 @@ def evaluate(
     seed: Seed = 0,
     held_out: Annotated[
         bool,
-        typer.Option("--held-out", help="Take only the positives that training kept for testing."),
+        typer.Option("--held-out", help="Take only the recordings that training kept for testing."),
     ] = False,
     list_errors: Annotated[
         bool, typer.Option("--list-errors", help="Name every file that went wrong.")

@@ -60,6 +60,7 @@ def stream(result: dict[str, Any]) -> str:
         f"{count_of(at['false_accepts'], 'false accept')} = {at['false_accepts_per_hour']:.2f} / h "
         f"(95 % sure of at most {at['false_accepts_per_hour_upper_95']:.2f}), "
         f"median latency {'-' if latency is None else f'{latency:.0f} ms'}",
+        *_wishes(result),
         "",
         table(
             ("threshold", "missed %", "false accepts", "per hour", "at most (95 %)"),
@@ -75,20 +76,7 @@ def stream(result: dict[str, Any]) -> str:
             ],
         ),
         "",
-        table(
-            ("false accepts in", "hours", "number", "per hour"),
-            [
-                (
-                    folder,
-                    f"{entry['hours']:.2f}",
-                    entry["false_accepts"],
-                    ""
-                    if entry["false_accepts_per_hour"] is None
-                    else f"{entry['false_accepts_per_hour']:.2f}",
-                )
-                for folder, entry in result["by_folder"].items()
-            ],
-        ),
+        _by_folder(result),
     ]
     lines += [f"missed: {shown(path)}" for path in result.get("missed", [])]
     lines += [
@@ -97,6 +85,32 @@ def stream(result: dict[str, Any]) -> str:
         for accept in result.get("false_accepts", [])
     ]
     return "\n".join(lines)
+
+
+def _by_folder(result: dict[str, Any]) -> str:
+    return table(
+        ("false accepts in", "hours", "number", "per hour"),
+        [
+            (
+                folder,
+                f"{entry['hours']:.2f}",
+                entry["false_accepts"],
+                ""
+                if entry["false_accepts_per_hour"] is None
+                else f"{entry['false_accepts_per_hour']:.2f}",
+            )
+            for folder, entry in result["by_folder"].items()
+        ],
+    )
+
+
+def _wishes(result: dict[str, Any]) -> list[str]:
+    """Say at what threshold it would fire how seldom, and where the hours are too few to know."""
+    return [
+        f"{row['wish']}: threshold {row['threshold']:.6g}, {_percent(row['miss_rate'])} % missed"
+        + ("" if row["is_shown"] else f", but {result['hours']:.2f} h are too few to promise it")
+        for row in result["suggested"]
+    ]
 
 
 def devices(found: Sequence[Device]) -> str:

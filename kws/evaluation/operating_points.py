@@ -1,7 +1,7 @@
 """Misses and false accepts at many thresholds, and the one that costs least."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ SWEEP_LOG_ODDS = np.arange(-4.0, 12.25, 0.25)
 # Of those among which one is chosen, by misses and false accepts.
 CHOICE_LOG_ODDS = np.arange(-2.0, 10.01, 0.25)
 LEAST_HOURS = 1.0
+# What people ask for, in false accepts an hour.
+WISHES = {"once an hour": 1.0, "twice a day": 2 / 24, "once a day": 1 / 24}
 
 
 def stream_verdict(
@@ -62,6 +64,23 @@ def cheapest_threshold(
     least = min(figures["cost"] for _, figures in rows)
     best = [row for row in rows if row[1]["cost"] <= least + 1e-9]
     return best[len(best) // 2]
+
+
+def suggested(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each of `WISHES` the operating point that misses least within its rate.
+
+    points: as `operating_point` gives them. Each row also has `wish` and `is_shown`: whether the
+    recordings are long enough to say so, that is, whether the 95 % bound is within the rate. A
+    wish that no threshold meets has no row.
+    """
+    rows = []
+    for wish, rate in WISHES.items():
+        fits = [point for point in points if point["false_accepts_per_hour"] <= rate]
+        if fits:
+            best = min(fits, key=lambda point: (point["miss_rate"], point["threshold"]))
+            is_shown = best["false_accepts_per_hour_upper_95"] <= rate
+            rows.append({"wish": wish, **best, "is_shown": is_shown})
+    return rows
 
 
 def operating_point(stream: Stream, threshold: float, verdict: Verdict) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kws.corpus.sources import engine_of
+from kws.corpus.sources import engine_of, split_negatives
 from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
@@ -14,6 +14,7 @@ from kws.evaluation.operating_points import (
     SWEEP_LOG_ODDS,
     operating_point,
     stream_verdict,
+    suggested,
     sweep,
 )
 from kws.evaluation.recording_stream import PlacedClip, Playlist, Stream
@@ -38,8 +39,8 @@ def evaluate_stream(
     The stream is that of `recording_stream`: clips in a random order that `seed` fixes, 1.5 s of
     low noise between them, no reset. `verdict` has the rule: a positive is found within its clip
     or 1 s after it.
-    `threshold` takes the place of the model's own as the default. With `held_out`, of the positives
-    only those are played that `kws train` sets aside for testing.
+    `threshold` takes the place of the model's own as the default. With `held_out` only those
+    recordings are played that `kws train` sets aside for testing.
 
     Returns hours (of negative recordings, without joins), positives, operating_points and
     at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip, as
@@ -47,12 +48,14 @@ def evaluate_stream(
     nothing was found), early_share (of the found: detected before that end), by_voice {who spoke:
     positives, missed}, who being an engine of `kws synthesize`, or the folder,
     by_folder {folder: hours, false_accepts, false_accepts_per_hour}, unread [{file, reason}] (what
-    could not be read and is left out), model_bytes and engine; with
+    could not be read and is left out), suggested (thresholds for `WISHES`), model_bytes and
+    engine; with
     `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
     if held_out:
         positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
+        negatives = split_negatives(negatives)["testing"]
     playlist = Playlist(
         *(positives, negatives, model.words),
         noise=noise,
@@ -80,12 +83,14 @@ def evaluate_stream(
 def _figures(
     stream: Stream, verdict: Verdict, points: Iterable[tuple[float, Verdict]], default: float
 ) -> dict[str, Any]:
+    rows = [operating_point(stream, *point) for point in points]
     late = verdict.latencies_s
     latency_s = statistics.median(max(0.0, each) for each in late) if late else None
     return {
         "hours": stream.negative_hours,
         "positives": len(stream.positives),
-        "operating_points": [operating_point(stream, *point) for point in points],
+        "operating_points": rows,
+        "suggested": suggested(rows),
         "at_default": operating_point(stream, default, verdict),
         "median_latency_ms": None if latency_s is None else round(1000 * latency_s, 1),
         "early_share": sum(each < 0 for each in late) / len(late) if late else None,

@@ -21,7 +21,6 @@ LONG_MODULES = {
 }
 LONG_FUNCTIONS = {
     "kws/cli/demo.py:play": (44, "a story told in the order in which it is printed"),
-    "kws/cli/summaries.py:stream": (47, "a page of text, row after row"),
     "kws/engine/model_file.py:inspect": (45, "a table of the format's fields, one a line"),
 }
 

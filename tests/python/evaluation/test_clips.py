@@ -207,12 +207,15 @@ def test_noise_folders_without_a_ratio_and_a_ratio_without_noise_are_refused(rec
         run(recordings, noise=[recordings / "noise"], snr_db=math.nan)
 
 
-def test_held_out_positives_are_those_that_training_keeps_for_testing(tmp_path):
+def test_held_out_is_what_training_keeps_for_testing(tmp_path):
     for split, count in (("train", 3), ("validation", 1), ("test", 2)):
         for index in range(count):
             write(tmp_path / "positives" / split / f"{split}_{index}.wav", 0.8, 3000, index, "low")
-    write(tmp_path / "negatives" / "quiet.wav", 2.0, 16)
+    for index in range(12):
+        write(tmp_path / "negatives" / f"quiet_{index}.wav", 2.0, 16, index)
     folders = [tmp_path / "positives"], [tmp_path / "negatives"]
     model = model_file.parse(wake_word())
-    assert evaluate_stream(model, *folders)["positives"] == 6
-    assert evaluate_stream(model, *folders, held_out=True)["positives"] == 2
+    everything = evaluate_stream(model, *folders)
+    held_out = evaluate_stream(model, *folders, held_out=True)
+    assert (everything["positives"], held_out["positives"]) == (6, 2)
+    assert 0 < held_out["hours"] < everything["hours"]

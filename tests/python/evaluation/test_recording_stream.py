@@ -9,6 +9,7 @@ import pytest
 from kws.audio.files import write_audio
 from kws.audio.level import SpeechLevel, speech_span
 from kws.errors import CorpusError
+from kws.evaluation.operating_points import suggested
 from kws.evaluation.recording_stream import PlacedClip, Stream, build_stream
 from kws.evaluation.verdict import Hit, judge
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -202,3 +203,21 @@ def test_a_stream_at_8_khz_has_the_same_times(folders):
     end = at_8.positives[0].end
     late = judge(at_8, [Hit(end + 7_999, "hey", 0.9)])
     assert len(late.missed) == len(at_8.positives) - 1 and not late.false_accepts
+
+
+def upper(rate):
+    return {"false_accepts_per_hour_upper_95": rate}
+
+
+def test_a_wish_is_met_by_the_threshold_that_misses_least_and_few_hours_promise_nothing():
+    points = [
+        {"threshold": t, "miss_rate": m, "false_accepts_per_hour": f, **upper(u)}
+        for t, m, f, u in ((0.5, 0.0, 2.0, 2.5), (0.7, 0.1, 0.5, 0.9), (0.9, 0.2, 0.0, 0.5))
+    ]
+    rows = suggested(points)
+    assert [(row["wish"], row["threshold"], row["is_shown"]) for row in rows] == [
+        ("once an hour", 0.7, True),
+        ("twice a day", 0.9, False),
+        ("once a day", 0.9, False),
+    ]
+    assert suggested(points[:1]) == []

@@ -81,9 +81,7 @@ class Parts:
         text = (TEMPLATES / file).read_text(encoding="utf-8")
         return re.sub(r"@([A-Z_]+)@", lambda match: known[match[1]], text)
 
-    def templates(
-        self, folder: str, leave: str = "", **values: str
-    ) -> Iterator[tuple[str, str]]:
+    def templates(self, folder: str, leave: str = "", **values: str) -> Iterator[tuple[str, str]]:
         """Give the path and text of every template in a folder, but of those below `leave`."""
         for file in sorted((TEMPLATES / folder).rglob("*")):
             name = file.relative_to(TEMPLATES / folder).as_posix()

@@ -1,11 +1,10 @@
 """The engine as a WebAssembly module: an npm package for Node and browsers, and a page around it.
 
-The module is compiled once, by us, and checked in (firmware/ports/web); a model lies beside it as the
-file that it is. So nobody needs a compiler, and what runs is what was tested.
+The module is compiled once, by us, and checked in (firmware/ports/web); a model lies beside it as
+the file that it is. So nobody needs a compiler, and what runs is what was tested.
 """
 
 import html
-import json
 from collections.abc import Iterator, Sequence
 
 from kws.device.attribution import attribution_of_all

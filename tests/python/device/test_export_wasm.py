@@ -1,8 +1,7 @@
-"""`kws export --format wasm`: the module in Node hears what Python hears, and npm takes the package."""
+"""`kws export --format wasm`: what Node hears is what Python hears, and npm takes the package."""
 
 import json
 import re
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import soxr
 from exported import needs, run
-from loudness_models import FEATURES_8K, foreign_word, noise, two_words, wake_word
+from loudness_models import foreign_word, noise, wake_word
 from random_models import LARGE
 
 import kws
@@ -21,7 +20,6 @@ from kws.device import web
 from kws.device.export import export
 from kws.engine import batch, model_file
 from kws.errors import ModelError
-from kws.settings.model import posterior_of
 
 ROOT = Path(__file__).parents[3]
 NPM = ROOT / "build" / "npm" / "node_modules"
@@ -206,7 +204,10 @@ def test_what_is_no_model_is_refused_in_the_sentence_of_the_engine(name, package
         ("spotter.process([1, 2])", "The samples are Array: give an Int16Array or Float32Array."),
         ("spotter.process()", "The samples are undefined: give an Int16Array or Float32Array."),
         ("spotter.process(Float32Array.of(0, NaN))", "Sample 1 is NaN: give finite numbers."),
-        ("spotter.process(Float32Array.of(Infinity))", "Sample 0 is Infinity: give finite numbers."),
+        (
+            "spotter.process(Float32Array.of(Infinity))",
+            "Sample 0 is Infinity: give finite numbers.",
+        ),
         ("spotter.threshold = 1", "The threshold is 1; choose a posterior above 0 and below 1"),
         ("spotter.threshold = NaN", "The threshold is NaN; choose a posterior above 0"),
         ('await load("hey")', 'There is no model "hey" in this package: take hey_noise.'),
@@ -407,7 +408,9 @@ def test_the_types_hold(installed):
           console.log(posteriorOf(scores[0] ?? 0), frame, spotter.classes[0]);
         });
         spotter.threshold = 0.5;
-        const listening: Listening = await listen(spotter, { onDetection: (d) => console.log(d.word) });
+        const listening: Listening = await listen(spotter, {
+          onDetection: (detection) => console.log(detection.word),
+        });
         listening.spotter = other;
         listening.stop();
         console.log(found[0]?.time_s, Object.keys(models), new ModelError("x").message);

@@ -1,17 +1,15 @@
-/** Another sample rate: a low-pass filter of windowed sinc, read at any place between its steps. */
+/** Another sample rate: a low-pass filter of windowed sinc, with weights for each place in between. */
 
 const CROSSINGS = 32; // zeros of the sinc on each side: 2 ms at 16 kHz
-const STEPS = 512; // of the table between two zeros
 const BETA = 8; // of the Kaiser window: aliases are 80 dB down
 const CUTOFF = 0.92; // of half the lower rate
-
-const TABLE = filterTable();
 
 /** Changes the rate of a stream; what comes out is the same for every split into chunks. */
 export class Resampler {
   #step;
   #scale;
   #reach;
+  #weights = new Map(); // by the place between two samples, in parts of #step[1]
   #waiting;
   #first; // index of the first sample that waits, in the stream
   #given = 0;
@@ -37,8 +35,11 @@ export class Resampler {
     const out = [];
     let whole = this.#place();
     for (; whole + this.#reach < this.#first + held.length; whole = this.#place()) {
-      const part = ((this.#given * from) % to) / to;
-      out.push(this.#filtered(held, whole - this.#first, part));
+      const weights = this.#weightsAt((this.#given * from) % to);
+      const at = whole - this.#first - this.#reach + 1;
+      let sum = 0;
+      for (let i = 0; i < weights.length; i++) sum += weights[i] * held[at + i];
+      out.push(sum);
       this.#given += 1;
     }
     const spent = Math.min(held.length, Math.max(0, whole - this.#reach - this.#first));
@@ -52,26 +53,24 @@ export class Resampler {
     return Math.floor((this.#given * this.#step[0]) / this.#step[1]);
   }
 
-  #filtered(held, at, part) {
-    const perSample = this.#scale * STEPS;
-    let sum = 0;
-    for (let i = at - this.#reach + 1; i <= at + this.#reach; i++) {
-      const place = Math.abs(i - at - part) * perSample;
-      const step = Math.floor(place);
-      if (step >= TABLE.length - 1) continue;
-      const value = TABLE[step] + (place - step) * (TABLE[step + 1] - TABLE[step]);
-      sum += held[i] * value;
+  /** The weights of the samples around an output that lies `part` behind one of them. */
+  #weightsAt(part) {
+    let weights = this.#weights.get(part);
+    if (weights === undefined) {
+      weights = Float64Array.from({ length: 2 * this.#reach }, (_, i) => {
+        const distance = i - this.#reach + 1 - part / this.#step[1];
+        return this.#scale * windowedSinc(distance * this.#scale);
+      });
+      this.#weights.set(part, weights);
     }
-    return sum * this.#scale;
+    return weights;
   }
 }
 
-function filterTable() {
-  return Float64Array.from({ length: CROSSINGS * STEPS + 1 }, (_, i) => {
-    const x = i / STEPS;
-    const sinc = x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
-    return (sinc * bessel(BETA * Math.sqrt(1 - (x / CROSSINGS) ** 2))) / bessel(BETA);
-  });
+function windowedSinc(x) {
+  if (Math.abs(x) >= CROSSINGS) return 0;
+  const sinc = x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
+  return (sinc * bessel(BETA * Math.sqrt(1 - (x / CROSSINGS) ** 2))) / bessel(BETA);
 }
 
 /** The modified Bessel function of order 0, by its series. */

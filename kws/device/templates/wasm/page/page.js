@@ -118,8 +118,9 @@ function onFrame(scores, frame) {
 function onDetection({ word, time_s, score }) {
   strip.mark(time_s, word);
   const item = document.createElement("li");
+  item.dataset.seconds = time_s; // of sound, since the microphone was opened
   const time = new Date().toLocaleTimeString();
-  for (const text of [time, word, `${(100 * score).toFixed(2)} %`]) {
+  for (const text of [time, word, score.toFixed(4)]) {
     item.append(Object.assign(document.createElement("span"), { textContent: text }), " ");
   }
   the("heard").prepend(item);

@@ -2,7 +2,7 @@
 
 const SECONDS = 10;
 const [LOWEST, HIGHEST] = [-8, 12]; // natural log-odds
-const LINES = { "1 %": -4.595, "50 %": 0, "99 %": 4.595, "99.99 %": 9.21 };
+const LINES = [0.01, 0.5, 0.99, 0.9999]; // posteriors
 
 export class Strip {
   #canvas;
@@ -48,11 +48,12 @@ export class Strip {
   }
 
   #scale(pen, y, width, colour) {
-    for (const [name, score] of Object.entries(LINES)) {
-      line(pen, colour("line"), [1, 3], [0, y(score)], [width, y(score)]);
+    for (const posterior of LINES) {
+      const at = y(Math.log(posterior / (1 - posterior)));
+      line(pen, colour("line"), [1, 3], [0, at], [width, at]);
       pen.fillStyle = colour("quiet");
       pen.textAlign = "left";
-      pen.fillText(name, 4, y(score) - 3);
+      pen.fillText(posterior, 4, at - 3);
     }
     const at = y(this.threshold);
     pen.lineWidth = 2;
@@ -73,7 +74,7 @@ export class Strip {
       line(pen, colour("ink"), [], [x(at), 0], [x(at), height]);
       pen.fillStyle = colour("ink");
       pen.textAlign = x(at) > 100 ? "right" : "left";
-      pen.fillText(word, x(at) + (x(at) > 100 ? -4 : 4), height - 6);
+      pen.fillText(word, x(at) + (x(at) > 100 ? -4 : 4), 14);
     }
   }
 }

@@ -25,7 +25,7 @@ SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short mutate \
         lint bench firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean \
-        export-tools
+        export-tools browser-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -104,6 +104,15 @@ $(BUILD)/export-tools/.installed:
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    'platformio>=6.1' 'idf-component-manager>=2' 'kconfiglib>=14' 'ruamel.yaml>=0.18'
+	@touch $@
+
+# What opens the exported page (Chromium is the system's), reads its types, and judges how it reads.
+browser-tools: $(BUILD)/npm/.browser ## tools that check the page and the package of `wasm`, for the tests
+$(BUILD)/npm/.browser: $(VENV)/.installed
+	@mkdir -p $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'
+	@! command -v npm >/dev/null || \
+	    npm install --silent --no-fund --no-audit --prefix $(@D) typescript@5 axe-core@4
 	@touch $@
 
 # What needs a chip's compiler or its simulator and has neither is skipped, in one sentence.

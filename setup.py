@@ -13,6 +13,7 @@ ENGINE = (
     "firmware/src/kws*.*",
     "firmware/src/*/kws*.*",
     "firmware/ports/*/*.bin",
+    "firmware/ports/*/*.wasm",
 )
 
 
@@ -40,7 +41,7 @@ class BuildEngine(build_ext):
 
 
 class BuildPackage(build_py):
-    """Puts the engine's sources, licence, the boards' images and the models into the package."""
+    """Puts the engine's sources, licence, the ports' images and the models into the package."""
 
     def run(self):
         """Copy the package and, unless it is edited in place, what lies outside it."""

@@ -191,13 +191,13 @@ def export(
     to: OutputFolder,
     format: Annotated[
         str,
-        typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf or zephyr."),
+        typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf, zephyr or wasm."),
     ],
     second: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A second model, which shares the engine.")
     ] = None,
 ) -> None:
-    """Write a model and the engine as a library for your own project.
+    """Write a model and the engine as a library for your own project, or as a page (wasm).
 
     \b
     Example: kws export hey_cortana --to build/arduino --format arduino

@@ -1,4 +1,4 @@
-"""Write a model and the engine as source code that builds on its own."""
+"""Write a model and the engine as a folder that stands on its own: source code, or a module."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from kws.errors import ConfigError, KwsError
 
 # Files that are yours once they are written: a second export leaves them as they are.
 YOURS = ("main.c", "Makefile", "examples/", "samples/")
-PLANNED = ("onnx", "wasm")
+PLANNED = ("onnx",)
 
 
 def export(
@@ -41,8 +41,8 @@ def export(
     folder = Path(to)
     _check_folder(folder, format, loaded)
     new = {
-        name: text
-        for name, text in files_of(loaded, format, other).items()
+        name: content
+        for name, content in files_of(loaded, format, other).items()
         if not (name.startswith(YOURS) and (folder / name).exists())
     }
     try:
@@ -64,10 +64,10 @@ def check_format(format: str) -> None:
     raise ConfigError(f"There is no export format {format!r}: {choice}")
 
 
-def files_of(model: Model, format: str, second: Model | None = None) -> dict[str, str]:
-    """Return the text of every file of an export by its path in the folder."""
+def files_of(model: Model, format: str, second: Model | None = None) -> dict[str, str | bytes]:
+    """Return text or bytes of every file of an export by its path in the folder."""
     parts = Parts(model, second)
-    files = dict(FORMATS[format].files(parts))
+    files: dict[str, str | bytes] = dict(FORMATS[format].files(parts))
     files |= {"LICENSE": licence(), "README.md": parts.readme(format, _mark(format, model))}
     return files
 
@@ -101,18 +101,18 @@ def _check_folder(folder: Path, format: str, model: Model) -> None:
     )
 
 
-def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+def _write(folder: Path, files: dict[str, str | bytes]) -> list[Path]:
     """Write the files beside their places, then rename them into these."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{os.getpid()}.{secrets.token_hex(4)}.part"
     done = False
     try:
-        for name, text in files.items():
+        for name, content in files.items():
             file = staged / name
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("xb") as stream:
-                stream.write(text.encode())
+                stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
         for name in files:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws import __version__
-from kws.device import footprint
+from kws.device import footprint, web
+from kws.device.attribution import attribution
 from kws.device.engine_sources import ASSEMBLY, amalgamation, engine_sources, with_limits
 from kws.device.identifiers import identifier
 from kws.engine.model_file import Model
-from kws.support.text import markdown
 
 BYTES_A_LINE = 16
 TEMPLATES = Path(__file__).resolve().parent / "templates"
+README = "README.md"  # of a library in C
 
 
 def _plain(text: str) -> str:
@@ -80,12 +81,12 @@ class Parts:
         text = (TEMPLATES / file).read_text(encoding="utf-8")
         return re.sub(r"@([A-Z_]+)@", lambda match: known[match[1]], text)
 
-    def templates(self, folder: str, leave: str = "") -> Iterator[tuple[str, str]]:
+    def templates(self, folder: str, leave: str = "", **values: str) -> Iterator[tuple[str, str]]:
         """Give the path and text of every template in a folder, but of those below `leave`."""
         for file in sorted((TEMPLATES / folder).rglob("*")):
             name = file.relative_to(TEMPLATES / folder).as_posix()
             if file.is_file() and not (leave and name.startswith(leave)):
-                yield name, self.template(f"{folder}/{name}")
+                yield name, self.template(f"{folder}/{name}", **values)
 
     def two_files(self, headers: str = "", sources: str = "") -> Iterator[tuple[str, str]]:
         """Give engine and models as two files each, in folders for headers and for sources."""
@@ -101,36 +102,29 @@ class Parts:
             yield f"{sources}{identifier(model.name)}.c", source
 
     def readme(self, format: str, mark: str) -> str:
-        """Return the README.md, with the memory that this model takes; `mark` opens it."""
+        """Return the README.md, which `mark` opens."""
+        use = re.sub(r"@([A-Z_]+)@", lambda match: self.values[match[1]], FORMATS[format].use)
+        own = FORMATS[format].readme
+        return self.template(
+            own,
+            MARK=mark,
+            FORMAT=format,
+            USE=use.strip(),
+            ATTRIBUTION=attribution(self.model),
+            **(self._memory() if own == README else web.values(self.models)),
+        )
+
+    def _memory(self) -> dict[str, str]:
+        """Return what the README of a library in C says of the memory that this model takes."""
         source = amalgamation(self.engine)
         found = {
             chip.name: footprint.measure(chip, self.engine["kws.h"], source)
             for chip in footprint.CHIPS
         }
-        return self.template(
-            "README.md",
-            MARK=mark,
-            FORMAT=format,
-            USE=re.sub(
-                r"@([A-Z_]+)@", lambda match: self.values[match[1]], FORMATS[format].use
-            ).strip(),
-            LIMITS=", ".join(f"`{name}` {value}" for name, value in self.limits.items()),
-            MEMORY=footprint.table(found, len(self.model.data)),
-            ATTRIBUTION=attribution(self.model),
-        )
-
-
-def attribution(model: Model) -> str:
-    """Return what the model's card says of the data that it was trained on."""
-    card = model.path.with_name("README.md") if model.path else None
-    text = card.read_text(encoding="utf-8") if card and card.is_file() else ""
-    found = re.search(r"^## Data\n+((?:- .*\n)+)", text, flags=re.M)
-    if text.startswith(f"# {markdown(model.name)}\n") and found:
-        return f"The model's card names what it was trained on:\n\n{found[1].strip()}"
-    return (
-        "No model card lies beside the model: name here whoever's recordings it was trained on, "
-        "where their licence asks for it."
-    )
+        return {
+            "LIMITS": ", ".join(f"`{name}` {value}" for name, value in self.limits.items()),
+            "MEMORY": footprint.table(found, len(self.model.data)),
+        }
 
 
 def _c_files(parts: Parts) -> Iterator[tuple[str, str]]:
@@ -182,6 +176,11 @@ def _component_files(folder: str) -> Callable[[Parts], Iterator[tuple[str, str]]
     return files
 
 
+def _wasm_files(parts: Parts) -> Iterator[tuple[str, str | bytes]]:
+    yield from web.binaries(parts.models)
+    yield from parts.templates("wasm", leave="README.md", **web.values(parts.models))
+
+
 ON_AVR = "defined(__AVR__) && defined(__AVR_HAVE_MUL__)"
 # GNU C is what puts the tables where the assembly reads them; C++ sees no loop of the engine.
 AVR_ASSEMBLY = f"""
@@ -196,8 +195,9 @@ AVR_ASSEMBLY = f"""
 class Format:
     """What an export writes, and the lines of its README that say what to do with the folder."""
 
-    files: Callable[[Parts], Iterator[tuple[str, str]]]
+    files: Callable[[Parts], Iterator[tuple[str, str]] | Iterator[tuple[str, str | bytes]]]
     use: str
+    readme: str = README
 
 
 FORMATS = {
@@ -227,5 +227,11 @@ FORMATS = {
         "Add this folder to `EXTRA_ZEPHYR_MODULES` (or to your west manifest) and set "
         "`CONFIG_KWS=y`.\n`west build -b BOARD samples/dmic` builds the sample. For Zephyr 3.5 or "
         "later.",
+    ),
+    "wasm": Format(
+        _wasm_files,
+        "Serve this folder and open it: `python3 -m http.server`, then http://localhost:8000. As a "
+        "package for\nyour own page or program: `npm install ./PATH/TO/THIS/FOLDER`.",
+        readme="wasm/README.md",
     ),
 }

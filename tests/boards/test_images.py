@@ -32,3 +32,18 @@ def test_the_checked_in_image_is_what_the_sources_build(port, tmp_path):
         pytest.skip(f"the image was built by {compiler_of(folder)}, this is {version}")
     same = (tmp_path / "image.bin").read_bytes() == (folder / IMAGES[port]).read_bytes()
     assert same, f"renew it: make -C firmware/ports/{port} {IMAGES[port]}, and commit"
+
+
+def test_the_checked_in_module_is_what_the_sources_build(tmp_path):
+    for tool, install in (("clang", "clang"), ("wasm-ld", "lld"), ("make", "make")):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed: apt-get install {install}")
+    folder = PORTS / "web"
+    make = ["make", "-s", "-C", str(folder), "all", f"BUILD={tmp_path}"]
+    subprocess.run(make, check=True, capture_output=True)
+    ask = ["clang", "-dumpversion"]
+    version = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    if version != compiler_of(folder):
+        pytest.skip(f"the module was built by clang {compiler_of(folder)}, this is {version}")
+    same = (tmp_path / "image.wasm").read_bytes() == (folder / "kws.wasm").read_bytes()
+    assert same, "renew it: make -C firmware/ports/web kws.wasm, and commit"

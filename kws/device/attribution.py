@@ -1,0 +1,31 @@
+"""What a model's card says of the data that it was trained on."""
+
+import re
+from collections.abc import Iterable
+
+from kws.engine.model_file import Model
+from kws.support.text import markdown
+
+
+def data_of(model: Model) -> str:
+    """Return the list of the card beside the model, in Markdown; "" where there is none."""
+    card = model.path.with_name("README.md") if model.path else None
+    text = card.read_text(encoding="utf-8") if card and card.is_file() else ""
+    found = re.search(r"^## Data\n+((?:- .*\n)+)", text, flags=re.M)
+    return found[1].strip() if text.startswith(f"# {markdown(model.name)}\n") and found else ""
+
+
+def attribution(model: Model) -> str:
+    """Return what an export's README says of the data that the model was trained on."""
+    if data := data_of(model):
+        return f"The model's card names what it was trained on:\n\n{data}"
+    return (
+        "No model card lies beside the model: name here whoever's recordings it was trained on, "
+        "where their licence asks for it."
+    )
+
+
+def attribution_of_all(models: Iterable[Model]) -> str:
+    """Return the lists of several cards as one, each line once, in Markdown."""
+    lines = (line for model in models for line in data_of(model).splitlines())
+    return "\n".join(dict.fromkeys(lines))

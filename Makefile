@@ -54,7 +54,7 @@ endef
 $(VENV)/.installed: pyproject.toml setup.py
 	@$(FIND_SYSTEM_PACKAGES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev,serve]'
 	@touch $@ $(VENV)/.engine
 
 # Built elsewhere and moved into place: a program that runs keeps the engine that it has loaded.

@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,17 @@ class Serving(NamedTuple):
         """Return the memory that it occupies."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
+
+    def cpu_s(self) -> float:
+        """Return the CPU time that it took so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def drain(self) -> None:
+        """Read what it prints, and forget it."""
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            threading.Thread(target=lambda pipe=pipe: deque(pipe, 0), daemon=True).start()
 
     def end(self) -> tuple[str, str]:
         """Terminate it as a system does; return what it wrote."""

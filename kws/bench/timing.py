@@ -73,16 +73,24 @@ def gain(samples: Timings, name: str, over: str) -> float:
     return statistics.median(theirs / ours for ours, theirs in pairs)
 
 
+def one_thread_env() -> dict[str, str]:
+    """Return the environment that keeps a program's libraries on one thread."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return dict.fromkeys(names, "1")
+
+
 def program_cpu_s(command: Sequence[str]) -> float:
     """Run a program on one thread; return the user and system CPU time that it took.
 
     ToolError where it cannot be run, or fails: with the last line that it wrote.
     """
-    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    before = _children_cpu_s()
+    before = children_cpu_s()
     try:
         done = subprocess.run(
-            command, env={**os.environ, **single}, stdin=subprocess.DEVNULL, capture_output=True
+            command,
+            env={**os.environ, **one_thread_env()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
         )
     except OSError as error:
         reason = error.strerror or str(error)
@@ -90,15 +98,16 @@ def program_cpu_s(command: Sequence[str]) -> float:
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise ToolError(f"{Path(command[0]).name} failed with status {done.returncode}: {last}")
-    return max(_children_cpu_s() - before, 1e-9)
+    return max(children_cpu_s() - before, 1e-9)
 
 
-def _children_cpu_s() -> float:
+def children_cpu_s() -> float:
+    """Return the CPU time of all programs that were started and have ended."""
     try:
         import resource
     except ModuleNotFoundError:
         raise ToolError(
-            "This system does not tell the CPU time of a program: leave out the benchmark listen."
+            "This system does not tell the CPU time of a program: leave out listen and serve."
         ) from None
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
     def _work(self) -> None:
         try:
             while not self._is_paused and (event := self._buffer.next()) is not None:
+                self.waiting_since = None  # the next event has its own time
                 answer = self._answers.get(event.type)
                 if answer is not None:  # what is unknown is ignored, as the protocol asks
                     answer(event)

@@ -265,6 +265,24 @@ def test_half_an_event_is_waited_for_and_then_given_up(model_path, capsys, begun
     assert "neither sent nor read anything for 0 s" in capsys.readouterr().err
 
 
+def test_a_client_that_is_always_amid_an_event_is_not_given_up(model_path):
+    """As one is that streams as fast as it can: what counts is that events are completed."""
+
+    async def scene() -> bytes:
+        async with serving_here(model_path, stall_s=0.4) as (port, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            one = event("audio-chunk", bytes(64), **FORM)
+            for _ in range(12):  # for thrice the time that one event may take
+                writer.write(one[10:] + one[:10] if _ else one[:10])
+                await asyncio.sleep(0.1)
+            writer.write(one[10:] + event("ping"))
+            answer = await reader.readline()
+            writer.close()
+            return answer
+
+    assert b"pong" in asyncio.run(scene())
+
+
 def test_a_client_that_never_reads_is_given_up(model_path, capsys):
     async def scene() -> None:
         async with serving_here(model_path, stall_s=0.5) as (port, server):

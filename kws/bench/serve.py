@@ -1,7 +1,7 @@
 """Benchmark of `kws serve` as a smart home uses it, beside wyoming-openwakeword where installed.
 
-Clients stream in real time, as satellites do. What a service takes more for a longer stream, by
-its seconds and clients, is the price of a client, without the price of starting.
+Clients stream in real time, as satellites do; the price of a client is the CPU time that the
+service takes meanwhile, by seconds and clients.
 """
 
 import asyncio
@@ -17,57 +17,57 @@ from pathlib import Path
 from wyoming.audio import AudioChunk, AudioStop
 
 from kws.bench.inputs import speech_like
-from kws.bench.timing import Figure, Found, Timings, children_cpu_s, gain, one_thread_env
+from kws.bench.timing import Figure, Found, Timings, gain, one_thread_env, running_cpu_s
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ToolError
 from kws.serving.events import to_bytes
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.progress import progress
+from kws.support.text import count_of, shown
 
 CHUNK_SAMPLES = 1_024  # as Home Assistant's satellites send
 START_S, ANSWER_S = 120.0, 60.0
+WARM_UP_S, REST_S = 1, 0.5
 PEER, PEER_MODULE = "wyoming-openwakeword", "wyoming_openwakeword"
 HOST = "127.0.0.1"
 
 
 def bench_serve(
-    model: Model, lengths_s: tuple[int, int], clients: tuple[int, int], rounds: int, peers: str = ""
+    model: Model, seconds: int, clients: tuple[int, ...], rounds: int, peers: str = ""
 ) -> Found:
-    """CPU time of a service for a second of a client, with few clients and with many.
+    """CPU time of a service for a second of a client, for each number of clients.
 
-    peers: the Python that runs the other service, "" this one; that is measured with few clients.
+    peers: the Python that runs the other service, "" this one.
     """
-    python, (few, many) = peers or sys.executable, clients
+    python = peers or sys.executable
     notes = [f"Clients stream {CHUNK_SAMPLES} samples every {_pace_s() * 1000:.0f} ms."]
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "model.kws"
         model_file.save(file, model.data)
-        ours = [sys.executable, "-m", "kws", "serve", str(file)]
-        services = {f"kws serve, {few} clients": (ours, few)}
-        if many != few:
-            services[f"kws serve, {many} clients"] = (ours, many)
-        over = ""
+        services = {"kws serve": [sys.executable, "-m", "kws", "serve", str(file)]}
         if _is_installed(python):
-            over = f"{PEER}, {few} clients"
-            theirs = [python, "-m", PEER_MODULE, "--preload-model", "ok_nabu"]
-            services[over] = (theirs, few)
+            services[PEER] = [python, "-m", PEER_MODULE, "--preload-model", "ok_nabu"]
         else:
             notes.append(f"{PEER} is not installed: pip install {PEER} includes it.")
-        taken: Timings = {name: [] for name in services}
+        cases = [(name, count) for count in clients for name in services]
+        taken: Timings = {_label(*case): [] for case in cases}
         for _ in progress(rounds, label="serve", unit="rounds"):
-            for name, (command, count) in services.items():
-                short, long = (_cpu_s(command, count, seconds) for seconds in lengths_s)
-                slope = (long - short) / (lengths_s[1] - lengths_s[0]) / count
-                taken[name].append(max(slope, 1e-9))
-    return [_figure(name, taken, over) for name in services], notes
+            for name, count in cases:
+                cpu_s = _cpu_s(services[name], count, seconds)
+                taken[_label(name, count)].append(cpu_s / seconds / count)
+    return [_figure(name, count, taken) for name, count in cases], notes
 
 
-def _figure(name: str, taken: Timings, over: str) -> Figure:
-    is_peer = not over or name == over
-    times = None if is_peer else gain(taken, name, over)
-    value = statistics.median(taken[name]) * 1e3
-    return Figure(name, value, "ms of CPU per s of a client", times, "" if is_peer else over)
+def _label(service: str, clients: int) -> str:
+    return f"{service}, {count_of(clients, 'client')}"
+
+
+def _figure(service: str, clients: int, taken: Timings) -> Figure:
+    label, over = _label(service, clients), _label(PEER, clients)
+    times = gain(taken, label, over) if over in taken and label != over else None
+    value = statistics.median(taken[label]) * 1e3
+    return Figure(label, value, "ms of CPU per s of a client", times, over if times else "")
 
 
 def _is_installed(python: str) -> bool:
@@ -80,23 +80,32 @@ def _is_installed(python: str) -> bool:
 
 
 def _cpu_s(command: list[str], clients: int, seconds: int) -> float:
-    """Run a service while clients stream; return the CPU time of all of it."""
-    port = _free_port()
-    before = children_cpu_s()
+    """Start a service; return the CPU time that it takes while clients stream."""
+    port, errors = _free_port(), tempfile.TemporaryFile()
     process = subprocess.Popen(
         [*command, "--uri", f"tcp://{HOST}:{port}"],
         env={**os.environ, **one_thread_env()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
     )
     try:
         _wait_for(port, process)
+        asyncio.run(_stream(port, clients, WARM_UP_S))
+        before = running_cpu_s(process.pid)
         asyncio.run(_stream(port, clients, seconds))
+        time.sleep(REST_S)
+        cpu_s = max(running_cpu_s(process.pid) - before, 1e-9)
     finally:
         process.terminate()
         process.wait()
-    return children_cpu_s() - before
+    with errors:
+        errors.seek(0)
+        told = errors.read().decode(errors="replace").strip()
+    if "Traceback" in told:  # a service whose threads have died costs nothing
+        last = told.rpartition("\n")[2]
+        raise ToolError(f"{_shown(command)} has failed ({last}): run it by hand and see why.")
+    return cpu_s
 
 
 def _free_port() -> int:
@@ -112,7 +121,11 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
             return
         except OSError:
             time.sleep(0.05)
-    raise ToolError(f"{process.args} did not start to serve: run it by hand and see why.")
+    raise ToolError(f"{_shown(process.args)} did not start to serve: run it and see why.")
+
+
+def _shown(command: object) -> str:
+    return shown(" ".join(map(str, command)) if isinstance(command, list) else command)
 
 
 async def _stream(port: int, clients: int, seconds: int) -> None:

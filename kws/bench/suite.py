@@ -24,8 +24,8 @@ class Effort:
 
     audio_s: the stream of `engine`; clips: of one second, for `mfcc` and `batch`; batch, frames:
     of a training step; listen_s: two recordings, whose difference in CPU time is the price of
-    listening, and listen_slow_s the same for slow peers, in seconds; serve_s: two streams, whose
-    difference is the price of a client, in seconds; serve_clients: few (peers, too) and many.
+    listening, and listen_slow_s the same for slow peers, in seconds; serve_s: of each stream
+    of `serve`; serve_clients: how many stream at once.
     """
 
     rounds: int = 11
@@ -37,8 +37,8 @@ class Effort:
     listen_s: tuple[int, int] = (60, 600)
     listen_slow_s: tuple[int, int] = (10, 40)
     serve_rounds: int = 3
-    serve_s: tuple[int, int] = (3, 13)
-    serve_clients: tuple[int, int] = (4, 50)
+    serve_s: int = 15
+    serve_clients: tuple[int, ...] = (4, 50)
 
 
 def _serve(model: Model, effort: Effort, peers: str) -> Found:

@@ -14,7 +14,7 @@ from kws.errors import KwsError
 from kws.serving.events import EventBuffer, to_bytes
 from kws.serving.session import Hit, Session, format_of
 
-STALL_S = 30.0  # for the rest of an event, or for a client to read its answers
+STALL_S = 120.0  # for the rest of an event, or for a client to read its answers
 FAREWELL_S = 2.0  # for a refused client to read why
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # finds a dead peer
 

@@ -40,10 +40,13 @@ class Serving(NamedTuple):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def drain(self) -> None:
-        """Read what it prints, and forget it."""
-        for pipe in (self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            threading.Thread(target=lambda pipe=pipe: deque(pipe, 0), daemon=True).start()
+        """Read the detections that it prints, and forget them; pass its warnings on."""
+        jobs = [
+            lambda: deque(self.process.stdout or (), 0),
+            lambda: sys.stderr.writelines(self.process.stderr or ()),
+        ]
+        for job in jobs:
+            threading.Thread(target=job, daemon=True).start()
 
     def end(self) -> tuple[str, str]:
         """Terminate it as a system does; return what it wrote."""

@@ -27,14 +27,14 @@ TINY = suite.Effort(
     listen_s=(1, 2),
     listen_slow_s=(1, 2),
     serve_rounds=1,
-    serve_s=(1, 2),
-    serve_clients=(2, 3),
+    serve_s=1,
+    serve_clients=(2,),
 )
 FIGURES = {
     "engine": ("whole engine, 20 ms hop", "mfcc, 10 ms hop", "network, 10 ms hop"),
     "mfcc": ("kws, 20 ms hop", "torchaudio, 20 ms hop", "librosa, 10 ms hop"),
     "listen": ("kws listen", "kws listen, start"),
-    "serve": ("kws serve, 2 clients", "kws serve, 3 clients"),
+    "serve": ("kws serve, 2 clients",),
     "training": ("layer of 100: nn.GRU", "batch of 5.5 KB, quantized: engine"),
     "batch": ("clip_logits, 1 thread", "clip_logits, 2 threads"),
 }

@@ -81,25 +81,25 @@ def _is_installed(python: str) -> bool:
 
 def _cpu_s(command: list[str], clients: int, seconds: int) -> float:
     """Start a service; return the CPU time that it takes while clients stream."""
-    port, errors = _free_port(), tempfile.TemporaryFile()
-    process = subprocess.Popen(
-        [*command, "--uri", f"tcp://{HOST}:{port}"],
-        env={**os.environ, **one_thread_env()},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-    )
-    try:
-        _wait_for(port, process)
-        asyncio.run(_stream(port, clients, WARM_UP_S))
-        before = running_cpu_s(process.pid)
-        asyncio.run(_stream(port, clients, seconds))
-        time.sleep(REST_S)
-        cpu_s = max(running_cpu_s(process.pid) - before, 1e-9)
-    finally:
-        process.terminate()
-        process.wait()
-    with errors:
+    port = _free_port()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [*command, "--uri", f"tcp://{HOST}:{port}"],
+            env={**os.environ, **one_thread_env()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        try:
+            _wait_for(port, process)
+            asyncio.run(_stream(port, clients, WARM_UP_S))
+            before = running_cpu_s(process.pid)
+            asyncio.run(_stream(port, clients, seconds))
+            time.sleep(REST_S)
+            cpu_s = max(running_cpu_s(process.pid) - before, 1e-9)
+        finally:
+            process.terminate()
+            process.wait()
         errors.seek(0)
         told = errors.read().decode(errors="replace").strip()
     if "Traceback" in told:  # a service whose threads have died costs nothing

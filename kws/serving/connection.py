@@ -49,7 +49,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, house: House) -> None:
         self.client = "a client"
         self.address = ""
-        self.waiting_since: float | None = None  # by the loop's clock
+        self.sweeps = 0  # of the server, since an event was complete
         self._house = house
         self._buffer = EventBuffer()
         self._is_paused = self._is_refused = False
@@ -63,6 +63,11 @@ class Connection(asyncio.Protocol):
             "describe": lambda _: self._transport.write(house.info),
             "ping": lambda event: self._send(Pong(_writable(event.data.get("text"))).event()),
         }
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the client is to go on: to end an event that has begun, or to read its answers."""
+        return self._is_paused or self._buffer.is_within_event
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the client, or say why not."""
@@ -112,17 +117,12 @@ class Connection(asyncio.Protocol):
     def _work(self) -> None:
         try:
             while not self._is_paused and (event := self._buffer.next()) is not None:
-                self.waiting_since = None  # the next event has its own time
+                self.sweeps = 0  # the next event has its own time
                 answer = self._answers.get(event.type)
                 if answer is not None:  # what is unknown is ignored, as the protocol asks
                     answer(event)
         except KwsError as refusal:
             self._refuse(str(refusal))
-            return
-        if not (self._is_paused or self._buffer.is_within_event):
-            self.waiting_since = None
-        elif self.waiting_since is None:
-            self.waiting_since = asyncio.get_running_loop().time()
 
     def _hear(self, event: Event) -> None:
         stamp = event.data.get("timestamp")

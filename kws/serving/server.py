@@ -129,14 +129,17 @@ class Server:
         return open_to[0] if open_to else Address(*names[0][:2])
 
     async def _sweep(self) -> None:
-        """End the connections that have waited too long for the client to go on."""
-        loop = asyncio.get_running_loop()
+        """End the connections that have waited too long for the client to go on.
+
+        Sweeps are counted, not seconds: where this computer slept, no client is to blame.
+        """
         stall_s = self.settings.stall_s
+        interval_s = min(SWEEP_S, stall_s / 4)
         while True:
-            await asyncio.sleep(min(SWEEP_S, stall_s / 2))
+            await asyncio.sleep(interval_s)
             for client in list(self.clients):
-                since = client.waiting_since
-                if since is not None and loop.time() - since > stall_s:
+                client.sweeps = client.sweeps + 1 if client.is_waiting else 0
+                if client.sweeps * interval_s > stall_s:
                     self.refused(client, f"neither sent nor read anything for {stall_s:.0f} s")
                     client.abort()
 

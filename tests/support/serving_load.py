@@ -9,6 +9,7 @@ detection, its time and its score with those of one Spotter on the same samples.
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,7 @@ def load(service: Serving, clients: int, times: int, samples: np.ndarray) -> Out
             await asyncio.wait([work], timeout=0.2)
             if len(done) >= clients * len(kb):
                 kb.append(service.resident_kb())
+                print(f"{len(done) // clients} of {times}, {kb[-1]} KB", file=sys.stderr)
         return await work
 
     cpu_s, started = service.cpu_s(), time.monotonic()

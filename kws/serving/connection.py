@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the client is to go on: to end an event that has begun, or to read its answers."""
+        """Whether the client is to go on: to end an event that has begun, or to read answers."""
         return self._is_paused or self._buffer.is_within_event
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -24,8 +24,8 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
 .PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short mutate \
-        lint bench firmware emulate emulate-cores emulate-uno emulate-pico size size-renew sample clean \
-        export-tools browser-tools
+        lint bench firmware home-assistant emulate emulate-cores emulate-uno emulate-pico size size-renew \
+        sample clean export-tools browser-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -54,7 +54,7 @@ endef
 $(VENV)/.installed: pyproject.toml setup.py
 	@$(FIND_SYSTEM_PACKAGES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev,serve]'
 	@touch $@ $(VENV)/.engine
 
 # Built elsewhere and moved into place: a program that runs keeps the engine that it has loaded.
@@ -138,6 +138,13 @@ $(VENV)/.docs: $(VENV)/.installed
 docs: setup $(VENV)/.docs ## the documents as a site in build/site, with every link checked
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(BIN)/python -m mkdocs build --quiet
 	@echo "$(BUILD)/site/index.html; to search, too: $(BIN)/python -m http.server -d $(BUILD)/site"
+
+ADDON := $(BUILD)/home_assistant
+home-assistant: setup ## build/home_assistant: an add-on of `kws serve`, and a compose file
+	@rm -rf $(ADDON) && mkdir -p $(ADDON)/models && cp kws/serving/container/* $(ADDON)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'setuptools>=77'
+	$(BIN)/python setup.py -q sdist --dist-dir $(ADDON) 2>/dev/null
+	@echo "$(ADDON): docs/how-to/home-assistant.md says where it goes"
 
 docs-renew: setup ## write docs/reference, the drawing and the rooms of docs/architecture.md anew
 	PYTHONPATH=tools $(BIN)/python -m documents

@@ -31,3 +31,7 @@ class ToolError(KwsError):
 
 class MicrophoneError(KwsError):
     """No microphone, or one that went away."""
+
+
+class ServingError(KwsError):
+    """An address that cannot be served, or what a client sent and no service understands."""

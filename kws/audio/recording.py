@@ -19,8 +19,6 @@ from kws.audio.samples import (
     Samples,
     StreamResampler,
     check_finite,
-    mono,
-    to_int16,
 )
 from kws.audio.truncation import UNKNOWN_FRAMES, is_cut_short, noted_length
 from kws.errors import AudioError
@@ -118,7 +116,6 @@ class Recording:
         """Yield every block as mono int16 at the wanted rate; return the frames that were read."""
         frames = 0
         resampler = StreamResampler(rate_hz, self.sample_rate_hz)
-        is_other_rate = rate_hz != self.sample_rate_hz
         try:
             for block in blocks:
                 frames += len(block)
@@ -128,20 +125,14 @@ class Recording:
                 findings.look_at_file(block, averaged=several and self.channel is None)
                 if several and self.channel is not None:
                     block = block[:, self.channel : self.channel + 1]
-                if is_other_rate:
-                    full_scale = 32768 if block.dtype == np.int16 else 1
-                    samples = resampler.process_floats(mono(block / np.float32(full_scale)))
-                elif block.dtype == np.int16:
-                    samples = mono(block)
-                else:
-                    samples = to_int16(mono(block.astype(np.float64)))
+                samples = resampler.process_block(block)
                 findings.look_at_samples(samples)
                 yield samples
         except AudioError as refusal:
             if str(self.path) in str(refusal):
                 raise
             raise AudioError(f"{self.path}: {refusal}") from None
-        if is_other_rate:
+        if rate_hz != self.sample_rate_hz:
             rest = resampler.finish()
             findings.look_at_samples(rest)
             yield rest

@@ -85,6 +85,19 @@ class StreamResampler:
         samples = to_int16(chunk)
         return samples if self._stream is None else self.process_floats(samples / np.float32(32768))
 
+    def process_block(self, block: npt.NDArray[Any]) -> Samples:
+        """Take a block of a recording, (n, channels) int16 or float32; return what is ready, int16.
+
+        The average of the channels is not rounded before the filter, as it is by `process`.
+        """
+        if block.dtype == np.int16:
+            if self._stream is None and block.shape[1] == 1:
+                return block[:, 0]
+            block = block / np.float32(32768)
+        if self._stream is None:
+            return to_int16(mono(block.astype(np.float64)))
+        return self.process_floats(mono(block))
+
     def process_floats(self, chunk: npt.NDArray[np.floating], *, last: bool = False) -> Samples:
         """Take mono floats as they are, unrounded; return what is ready, (m,) int16."""
         if self._stream is None:

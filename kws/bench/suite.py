@@ -1,4 +1,4 @@
-"""The speed figures of docs/results: engine, front end, listening, training, batches.
+"""The speed figures of docs/results: engine, front end, listening, serving, training, batches.
 
 All figures of a benchmark come from interleaved rounds of one run: medians of the CPU time on one
 thread (of the wall time for `batch`), and of the ratios within a round.
@@ -20,11 +20,12 @@ from kws.support.text import shown, table
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How much to measure; the defaults take some four minutes.
+    """How much to measure; the defaults take some six minutes.
 
     audio_s: the stream of `engine`; clips: of one second, for `mfcc` and `batch`; batch, frames:
     of a training step; listen_s: two recordings, whose difference in CPU time is the price of
-    listening, and listen_slow_s the same for slow peers, in seconds.
+    listening, and listen_slow_s the same for slow peers, in seconds; serve_s: of each stream
+    of `serve`; serve_clients: how many stream at once.
     """
 
     rounds: int = 11
@@ -35,6 +36,16 @@ class Effort:
     listen_rounds: int = 5
     listen_s: tuple[int, int] = (60, 600)
     listen_slow_s: tuple[int, int] = (10, 40)
+    serve_rounds: int = 3
+    serve_s: int = 15
+    serve_clients: tuple[int, ...] = (4, 50)
+
+
+def _serve(model: Model, effort: Effort, peers: str) -> Found:
+    from kws.bench.serve import bench_serve  # wyoming is loaded where it is measured
+
+    e = effort
+    return bench_serve(model, e.serve_s, e.serve_clients, e.serve_rounds, peers)
 
 
 def _training(batch: int, frames: int, rounds: int) -> Found:
@@ -52,6 +63,7 @@ BENCHMARKS: dict[str, Callable[[Model, Effort, str], Found]] = {
     "listen": lambda model, e, peers: listen.bench_listen(
         model, e.listen_s, e.listen_slow_s, e.listen_rounds, peers
     ),
+    "serve": _serve,
     "training": lambda _, e, __: _training(e.batch, e.frames, e.rounds),
     "batch": lambda model, e, _: engine.bench_batch(model, e.clips, e.rounds),
 }

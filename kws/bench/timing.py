@@ -73,16 +73,24 @@ def gain(samples: Timings, name: str, over: str) -> float:
     return statistics.median(theirs / ours for ours, theirs in pairs)
 
 
+def one_thread_env() -> dict[str, str]:
+    """Return the environment that keeps a program's libraries on one thread."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return dict.fromkeys(names, "1")
+
+
 def program_cpu_s(command: Sequence[str]) -> float:
     """Run a program on one thread; return the user and system CPU time that it took.
 
     ToolError where it cannot be run, or fails: with the last line that it wrote.
     """
-    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     before = _children_cpu_s()
     try:
         done = subprocess.run(
-            command, env={**os.environ, **single}, stdin=subprocess.DEVNULL, capture_output=True
+            command,
+            env={**os.environ, **one_thread_env()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
         )
     except OSError as error:
         reason = error.strerror or str(error)
@@ -91,6 +99,18 @@ def program_cpu_s(command: Sequence[str]) -> float:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise ToolError(f"{Path(command[0]).name} failed with status {done.returncode}: {last}")
     return max(_children_cpu_s() - before, 1e-9)
+
+
+def running_cpu_s(process: int) -> float:
+    """Return the CPU time of a running program, to a tick of its clock; ToolError but on Linux."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        raise ToolError(
+            "This system does not tell the CPU time of a running program: leave out the benchmark "
+            "serve."
+        ) from None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children_cpu_s() -> float:

@@ -18,6 +18,7 @@ class Benchmark(str, Enum):
     engine = "engine"
     mfcc = "mfcc"
     listen = "listen"
+    serve = "serve"
     training = "training"
     batch = "batch"
 
@@ -60,8 +61,8 @@ def bench(
 ) -> None:
     """Measure the speed of the engine, the front end, listening and training on this machine.
 
-    It measures engine, mfcc, listen, training and batch, which takes some minutes. The commands
-    below train networks and compare their accuracy.
+    It measures engine, mfcc, listen, serve, training and batch, which takes some minutes. The
+    commands below train networks and compare their accuracy.
 
     \b
     Example: kws bench

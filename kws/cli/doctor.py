@@ -82,6 +82,7 @@ def to_text(checks: list[Check]) -> str:
 def _parts() -> list[_Part]:
     listen, train = "To listen and evaluate", "To train (pip install 'kws[train]')"
     speak, firmware = "To synthesise clips", "To build the engine and firmware"
+    serve = "To serve Home Assistant (pip install 'kws[serve]')"
     arm = "apt-get install --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi"
     return [
         _Part("Python", listen, _python),
@@ -97,6 +98,8 @@ def _parts() -> list[_Part]:
             _Part(name, speak, partial(_voices, name), required=False)
             for name in ("flite", "espeak", "piper", "kokoro")
         ),
+        _Part("wyoming", serve, partial(_imports, "wyoming", "import wyoming", "serve"), False),
+        _Part("zeroconf", serve, partial(_imports, "zeroconf", "import zeroconf", "serve"), False),
         _Part("C compiler", firmware, _compiler, False),
         _Part("arm-none-eabi-gcc", firmware, partial(_program, "arm-none-eabi-gcc", arm), False),
         _Part(
@@ -178,7 +181,7 @@ def _torchaudio() -> str:
     return _imports("torchaudio", program)
 
 
-def _imports(package: str, program: str) -> str:
+def _imports(package: str, program: str, extra: str = "train") -> str:
     """Import in another process: it may take seconds, print, or crash."""
     command = [sys.executable, "-W", "ignore", "-c", program]
     try:
@@ -191,7 +194,7 @@ def _imports(package: str, program: str) -> str:
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         is_absent = f"No module named '{package}'" in reason
-        remedy = "'kws[train]'" if is_absent else f"--force-reinstall {package}"
+        remedy = f"'kws[{extra}]'" if is_absent else f"--force-reinstall {package}"
         raise _Missing("not installed" if is_absent else reason, f"pip install {remedy}")
     return importlib.metadata.version(package)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kws.cli import bench, board, train
+from kws.cli import bench, board, serve, train
 from kws.cli.options import (
     AsJson,
     Channel,
@@ -42,6 +42,7 @@ app.add_typer(
 app.add_typer(bench.bench_app, name="bench")
 app.command()(board.deploy)
 app.command()(board.monitor)
+app.command()(serve.serve)
 
 
 @app.callback(invoke_without_command=True)

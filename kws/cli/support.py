@@ -20,8 +20,11 @@ TRAINING_MODULES = (
     *("torch", "torchaudio", "librosa", "matplotlib", "tensorboard", "tomli", "tomli_w"),
     *("scipy", "threadpoolctl"),  # which librosa brings
 )
+SERVING_MODULES = ("wyoming", "zeroconf")  # of the extra "serve"
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of click, which typer may bring within itself
-_NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
+_NAMES = (
+    "doctor download synthesize train evaluate listen serve devices inspect export deploy monitor"
+)
 ORDER = tuple(_NAMES.split())
 
 
@@ -102,7 +105,10 @@ def _lacking(module: str, args: list[str]) -> str:
             "This build of kws cannot train, since its compiler has no vectors: build it with gcc "
             "or clang, for example in WSL on Windows."
         )
-    if module.partition(".")[0] not in TRAINING_MODULES:
+    package = module.partition(".")[0]
+    if package in SERVING_MODULES:
+        return "kws serve needs more packages: pip install 'kws[serve]'."
+    if package not in TRAINING_MODULES:
         return ""
     command = next((arg for arg in args if not arg.startswith("-")), "")
     who = "Training" if command == "train" else f"kws {command}"

@@ -8,7 +8,7 @@ from documents.house import FLOORS, ROOT, module_graph, package_graph, purpose
 from documents.layout import Item, Links, Rows, Stop, layered, order, place, without_detours
 
 PICTURE = ROOT / "docs" / "architecture.svg"
-WIDTH, MARGIN = 520, 14
+WIDTH, MARGIN = 544, 14
 ROOM_WIDTH, STOP_WIDTH, GAP = 146, 4, 9
 NAME_SIZE, TEXT_SIZE, LINE = 18, 14, 17
 LINE_CHARACTERS = 17

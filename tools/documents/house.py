@@ -16,7 +16,7 @@ FLOORS = (
     {"corpus", "listening"},
     {"engine"},
     {"network", "reference", "evaluation"},
-    {"training", "device"},
+    {"training", "device", "serving"},
     {"bench", "studies"},
     {"cli"},
 )

@@ -26,11 +26,15 @@ TINY = suite.Effort(
     listen_rounds=1,
     listen_s=(1, 2),
     listen_slow_s=(1, 2),
+    serve_rounds=1,
+    serve_s=1,
+    serve_clients=(2,),
 )
 FIGURES = {
     "engine": ("whole engine, 20 ms hop", "mfcc, 10 ms hop", "network, 10 ms hop"),
     "mfcc": ("kws, 20 ms hop", "torchaudio, 20 ms hop", "librosa, 10 ms hop"),
     "listen": ("kws listen", "kws listen, start"),
+    "serve": ("kws serve, 2 clients",),
     "training": ("layer of 100: nn.GRU", "batch of 5.5 KB, quantized: engine"),
     "batch": ("clip_logits, 1 thread", "clip_logits, 2 threads"),
 }
@@ -66,7 +70,7 @@ def test_every_figure_is_finite_positive_and_named_once(name, model_file):
 
 
 def test_an_unknown_benchmark_is_refused_before_anything_is_measured(model_file):
-    with pytest.raises(ConfigError, match=r"'speed'.*engine, mfcc, listen, training, batch"):
+    with pytest.raises(ConfigError, match=r"'speed'.*engine, mfcc, listen, serve, training, batch"):
         suite.run(["engine", "speed"], model=model_file)
 
 

@@ -1,0 +1,1 @@
+"""Smart home: wake words for the Wyoming protocol, that of Home Assistant."""

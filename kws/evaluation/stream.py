@@ -53,6 +53,7 @@ def evaluate_stream(
     `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
+    given = negatives
     if held_out:
         positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
         negatives = split_negatives(negatives)["testing"]
@@ -68,6 +69,8 @@ def evaluate_stream(
     scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
     verdict = stream_verdict(model, stream, scores, threshold)
     points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
+    if held_out:  # files were played, of the folders that were given
+        stream.clips[:] = [clip._replace(folder=_holder(clip, given)) for clip in stream.clips]
     default = model.detector.threshold if threshold is None else threshold
     result = {
         **_figures(stream, verdict, points, default),
@@ -118,6 +121,11 @@ def _by_voice(stream: Stream, verdict: Verdict) -> dict[str, Any]:
 def _who(clip: PlacedClip) -> str:
     """The engine that spoke a positive, or the folder that holds it."""
     return engine_of(clip.path) or clip.path.parent.name
+
+
+def _holder(clip: PlacedClip, folders: Sequence[Path | str]) -> str:
+    held = [str(folder) for folder in folders if clip.path.is_relative_to(folder)]
+    return max(held, key=len, default=clip.folder)
 
 
 def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:

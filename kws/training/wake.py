@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -172,10 +173,17 @@ class WakeTask:
 
     def evaluations(self, model: bytes) -> list[dict[str, Any]]:
         """Misses and false accepts on the clips that are held out for testing."""
-        clips = self.positives["testing"], self.negatives["testing"]
+        data = self.recipe.data
         heard = {engine_of(path) for path in self.positives["train"]}
-        figures = {"name": "held-out clips", "trained_on": sorted(filter(None, heard))}
-        return [{**figures, **evaluate_stream(parse(model), *clips)}]
+        asked = f"--positives {shlex.join(data.positives)} --negatives {shlex.join(data.negatives)}"
+        figures = {
+            "name": "held-out clips",
+            "trained_on": sorted(filter(None, heard)),
+            "command": f"kws evaluate {shlex.quote(self.recipe.name)} --held-out {asked}",
+        }
+        folders = [list(map(Path, some)) for some in (data.positives, data.negatives)]
+        found = evaluate_stream(parse(model), folders[0], folders[1], held_out=True)
+        return [{**figures, **found}]
 
     def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
         """Draw misses against false accepts."""

@@ -42,8 +42,10 @@ class Effort:
 
 
 def _serve(model: Model, effort: Effort, peers: str) -> Found:
-    from kws.bench.serve import bench_serve  # wyoming is loaded where it is measured
-
+    try:
+        from kws.bench.serve import bench_serve  # wyoming is loaded where it is measured
+    except ModuleNotFoundError:
+        return [], ["kws serve is not installed: pip install 'kws[serve]' includes it."]
     e = effort
     return bench_serve(model, e.serve_s, e.serve_clients, e.serve_rounds, peers)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kws.device import deploy_uno
 from kws.device.board_image import Part, flat, intel_hex, prebuilt, uf2
-from kws.device.identifiers import identifier
+from kws.device.identifiers import file_stem
 from kws.engine.model_file import Model, load
 from kws.errors import ConfigError, KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -67,7 +67,8 @@ def deploy(
     """Write the image of a board with one model or two, and return how to flash it.
 
     models: what `model_file.load` takes; a place that gets none keeps what the flash has there.
-    to: a folder, such as the drive that the board itself offers. ConfigError on a board, a
+    to: a folder, such as the drive that the board itself offers; the file is named after the first
+    model, and no other model's image has that name. ConfigError on a board, a
     microphone or a number of models that there is not; ModelError on a model; KwsError on the disk.
     """
     if board not in BOARDS:
@@ -86,7 +87,7 @@ def deploy(
             )
     if not 1 <= len(loaded) <= PLACES:
         raise ConfigError(f"A board has room for {PLACES} models: {len(loaded)} were given.")
-    file = Path(to) / f"{identifier(loaded[0].name)}_{board}.{chosen.suffix}"
+    file = Path(to) / f"{file_stem(loaded[0].name)}_{board}.{chosen.suffix}"
     _write(file, chosen.image(loaded, microphone))
     return Deployment(file=file, instructions=chosen.instructions(file, microphone))
 

@@ -3,7 +3,6 @@
 Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
 """
 
-import difflib
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -170,6 +169,8 @@ def find(name: str | Path) -> Path:
             if found:
                 names = ", ".join(file.name for file in found)
                 raise ModelError(f"{candidate} holds {len(found)} models ({names}): name one.")
+    import difflib  # here: only a wrong name needs it
+
     known = [file.parent.name for file in shipped()]
     close = difflib.get_close_matches(path.name, known, 1)
     listed = f": {', '.join(known)}." if known else "."

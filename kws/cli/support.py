@@ -73,7 +73,8 @@ def _ending(args: list[str]) -> Iterator[None]:
         streams.tell(str(error))
         raise typer.Exit(1) from None
     except USAGE_ERROR as error:
-        error.message = shown(error.message) + _dash_hint(args)
+        said = (shown(error.message).rstrip("."), _dash_hint(args))
+        error.message = ". ".join(filter(None, said))
         raise
     except BrokenPipeError:
         streams.discard(sys.stdout)
@@ -111,7 +112,7 @@ def _lacking(module: str, args: list[str]) -> str:
 def _dash_hint(args: list[str]) -> str:
     """A file whose name opens with a dash is taken for an option: say how to name it."""
     names = [arg for arg in args if arg.startswith("-") and arg != "-" and Path(arg).exists()]
-    return f". To name the file, write ./{shown(names[0])}" if names else ""
+    return f"To name the file, write ./{shown(names[0])}" if names else ""
 
 
 class ListCommand(TyperCommand):

@@ -15,6 +15,7 @@ from kws.engine.model_file import Model, load
 from kws.errors import ConfigError, KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
+from kws.support.text import in_shell
 
 MICROPHONES = ("analog", "i2s")
 PLACES = 2
@@ -142,12 +143,12 @@ BOARDS = {
         suffix="hex",
         sample_rate_hz=8_000,
         image=deploy_uno.image,
-        instructions=lambda file, _: f"{deploy_uno.FLASHING.format(file=file)}\n{LINE}",
+        instructions=lambda file, _: f"{deploy_uno.FLASHING.format(file=in_shell(file))}\n{LINE}",
     ),
     "nano33ble": Board(
         suffix="bin",
         image=_nano33ble,
-        instructions=lambda file, _: f"{NANO33BLE_FLASHING.format(file=file)}\n{LINE}",
+        instructions=lambda file, _: f"{NANO33BLE_FLASHING.format(file=in_shell(file))}\n{LINE}",
     ),
     "microbit_v2": Board(
         suffix="hex",

@@ -21,7 +21,9 @@ TRAINING_MODULES = (
     *("scipy", "threadpoolctl"),  # which librosa brings
 )
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of click, which typer may bring within itself
-_NAMES = "doctor download synthesize train evaluate listen devices inspect export deploy monitor"
+_NAMES = (
+    "doctor download synthesize record train evaluate listen devices inspect export deploy monitor"
+)
 ORDER = tuple(_NAMES.split())
 
 

@@ -69,12 +69,14 @@ def test_silence_is_refused_and_what_is_said_is_kept(sound: Sound, tmp_path: Pat
                 play = ["paplay", "--device=speaker", str(tmp_path / "phrases.wav")]
                 player = subprocess.Popen(play, env=sound.env)
         assert process.wait(60) == 0, lines
+        files = json.loads(process.stdout.read())["files"]
     finally:
         process.kill()
+        process.stdout.close()
+        process.stderr.close()
         if player is not None:
             player.kill()
             player.wait()
-    files = json.loads(process.stdout.read())["files"]
     assert files == sorted(map(str, to.iterdir())) and len(files) == 2
     for file in files:
         kept = read_audio(file)

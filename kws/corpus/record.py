@@ -87,8 +87,11 @@ def record(order: Order, source: Source, screen: Screen) -> Iterator[Path]:
 
     A take that is silent, clipped, cut off or no louder than the room is refused with its reason
     and made again; files are numbered on from what the folder holds. Raises AudioError where
-    REFUSED_IN_A_ROW takes are refused one after the other, or a file cannot be written.
+    REFUSED_IN_A_ROW takes are refused one after the other, or a file cannot be written, and
+    ConfigError for a folder that is a file or names that no file should have.
     """
+    if order.to.exists() and not order.to.is_dir():
+        raise ConfigError(f"{order.to} is a file: name a folder for the recordings")
     number, kept, refused = _last_number(order) + 1, 0, 0
     while kept < order.clips:
         screen.say(f'{kept + 1} of {order.clips}: say "{order.phrase}" after the countdown.')

@@ -146,6 +146,16 @@ def test_names_that_no_file_should_have_are_refused(
         list(record(Order(phrase, tmp_path, speaker=speaker), Microphone(), Screen()))
 
 
+def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_recorded(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine").write_bytes(b"")
+    microphone = Microphone(take())
+    with pytest.raises(ConfigError, match="mine is a file: name a folder for the recordings"):
+        list(record(Order("hey robin", tmp_path / "mine"), microphone, Screen()))
+    assert not microphone.opened
+
+
 def test_the_command_writes_what_training_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,9 +1,12 @@
 """kws: wake words in one kilobyte, bit for bit the same on a laptop and on a microcontroller."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# As of `typing`, which takes as long to import as all the rest: checkers know the name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kws.engine.batch import features, trace
     from kws.engine.spotter import Detection, Spotter
     from kws.errors import KwsError
@@ -22,7 +25,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     # On first use: `kws doctor` must run, and say so, where the engine could not be built.
     if name not in _HOMES:
         raise AttributeError(f"module 'kws' has no attribute {name!r}")

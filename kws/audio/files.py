@@ -97,18 +97,13 @@ def find_audio(folder: Path | str) -> list[Path]:
             if is_audio_name(name):
                 found.append(Path(parent, name))
             else:
-                others[_kind_of_name(name)] += 1
+                others[kind_of_name(name)] += 1
     if not found:
         raise CorpusError(
             f"{root} holds no sound files ({', '.join(sorted(AUDIO_SUFFIXES))}): "
             "give a folder that does"
         )
-    if others:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
-        total = sum(others.values())
-        what = "1 file is" if total == 1 else f"{total} files are"
-        text = f"{root}: {what} left out, by a name that no sound file has ({kinds})"
-        tell(Notice("stray files", text))
+    tell_stray(root, others)
     return sorted(found)
 
 
@@ -117,7 +112,19 @@ def is_audio_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
 
 
-def _kind_of_name(name: str) -> str:
+def tell_stray(folder: Path, others: Counter[str]) -> None:
+    """Tell how many files of a folder are left out, counted by `kind_of_name`, if any are."""
+    if not others:
+        return
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
+    total = sum(others.values())
+    what = "1 file is" if total == 1 else f"{total} files are"
+    text = f"{folder}: {what} left out, by a name that no sound file has ({kinds})"
+    tell(Notice("stray files", text))
+
+
+def kind_of_name(name: str) -> str:
+    """Return the kind by which a file that is no sound is counted: its suffix, or a hidden name."""
     if name.startswith("."):
         return "._*" if name.startswith("._") else name
     return os.path.splitext(name)[1].lower() or "without suffix"

@@ -70,7 +70,10 @@ class Findings:
         # A recording whose channels cancel each other is silent too: what is wrong is said first.
         notices = self._channels()
         if self._lowest >= self._highest and abs(self._lowest) < _ROOM_NOISE:
-            text = f"{self._path} is silent: every sample is {self._lowest}; record it again"
+            text = (
+                f"{self._path} is silent: every sample is {self._lowest}; it counts as silence, "
+                "and as a recording of a word it is worth nothing"
+            )
             return [*notices, Notice("silent", text)]
         if self._is_wide and self._peak <= _QUIET_PEAK:
             text = (

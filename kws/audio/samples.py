@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -74,11 +73,11 @@ class StreamResampler:
     def __init__(self, from_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> None:
         """Raises AudioError for rates that nobody records at."""
         check_rates(from_hz, to_hz)
-        self._stream = (
-            None
-            if from_hz == to_hz
-            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
-        )
+        self._stream: Any = None
+        if from_hz != to_hz:
+            import soxr  # here: most recordings have the model's rate
+
+            self._stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
 
     def process(self, chunk: npt.ArrayLike) -> Samples:
         """Take int16 or float samples, (n,) or (n, channels); return what is ready, (m,) int16."""
@@ -170,6 +169,8 @@ def _rounded(samples: npt.NDArray[np.floating]) -> Samples:
 def _resample(
     samples: npt.NDArray[np.floating], from_hz: int, to_hz: int
 ) -> npt.NDArray[np.float32]:
+    import soxr
+
     check_rates(from_hz, to_hz)
     converted = soxr.resample(np.asarray(samples, np.float32), from_hz, to_hz, quality="HQ")
     return np.asarray(converted, np.float32)

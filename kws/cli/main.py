@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kws.cli import bench, board, serve, train
+from kws.cli import bench, board, record, serve, train
 from kws.cli.options import (
     AsJson,
     Channel,
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(train.download_app, name="download", help="Fetch a public corpus.")
 app.command()(train.synthesize)
+app.command()(record.record)
 app.add_typer(
     train.train_app,
     name="train",

@@ -23,7 +23,8 @@ TRAINING_MODULES = (
 SERVING_MODULES = ("wyoming", "zeroconf")  # of the extra "serve"
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # of click, which typer may bring within itself
 _NAMES = (
-    "doctor download synthesize train evaluate listen serve devices inspect export deploy monitor"
+    "doctor download synthesize record train evaluate listen serve devices inspect export deploy "
+    "monitor"
 )
 ORDER = tuple(_NAMES.split())
 
@@ -76,7 +77,8 @@ def _ending(args: list[str]) -> Iterator[None]:
         streams.tell(str(error))
         raise typer.Exit(1) from None
     except USAGE_ERROR as error:
-        error.message = shown(error.message) + _dash_hint(args)
+        said = (shown(error.message).rstrip("."), _dash_hint(args))
+        error.message = ". ".join(filter(None, said))
         raise
     except BrokenPipeError:
         streams.discard(sys.stdout)
@@ -118,7 +120,7 @@ def _lacking(module: str, args: list[str]) -> str:
 def _dash_hint(args: list[str]) -> str:
     """A file whose name opens with a dash is taken for an option: say how to name it."""
     names = [arg for arg in args if arg.startswith("-") and arg != "-" and Path(arg).exists()]
-    return f". To name the file, write ./{shown(names[0])}" if names else ""
+    return f"To name the file, write ./{shown(names[0])}" if names else ""
 
 
 class ListCommand(TyperCommand):

@@ -23,7 +23,7 @@ from kws.audio.word import crop_to_word
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support import cache as cache_room
-from kws.support.notices import LEFT_OUT, Notice, tell
+from kws.support.notices import LEFT_OUT, Notice, gathered, tell
 from kws.support.progress import progress
 from kws.support.sealed import content_bytes, content_of, is_whole, sealing
 
@@ -39,6 +39,7 @@ class _Decoded(NamedTuple):
     notices: list[Notice]
 
 
+@gathered()
 def read_clips(
     paths: Sequence[Path],
     clip_samples: int,
@@ -92,6 +93,7 @@ def read_clips(
     return kept
 
 
+@gathered()
 def read_streams(
     sources: Sequence[Path],
     cache: Path | None = None,
@@ -136,7 +138,7 @@ class _Found:
     def __init__(self, paths: Sequence[Path], unread: dict[Path, str] | None) -> None:
         self._paths, self._asked = paths, unread
         self.unread: dict[int, str] = {}
-        self._notices: list[Notice] = []
+        self._notices: dict[Notice, None] = {}  # a set that keeps their order
         self.count = len(paths)
 
     def add(self, index: int, decoded: _Decoded) -> None:
@@ -158,7 +160,7 @@ class _Found:
         note.unlink(missing_ok=True)
         if self.unread or self._notices:
             with sealing(note, AudioError) as file:
-                document = {"unread": list(self.unread.items()), "notices": self._notices}
+                document = {"unread": list(self.unread.items()), "notices": list(self._notices)}
                 file.write(json.dumps(document).encode())
 
     def load(self, entry: Path) -> int | None:
@@ -182,7 +184,7 @@ class _Found:
 
     def _tell(self, notice: Notice) -> None:
         if notice not in self._notices:
-            self._notices.append(notice)
+            self._notices[notice] = None
             tell(notice)
 
     def _leave_out(self, index: int, reason: str) -> None:

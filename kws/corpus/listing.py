@@ -3,11 +3,12 @@
 import codecs
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.audio.files import find_audio, is_audio_name
+from kws.audio.files import find_audio, is_audio_name, kind_of_name, tell_stray
 from kws.audio.samples import Samples
 from kws.corpus.decoded import read_streams
 from kws.corpus.splits import SPLITS, speaker_split
@@ -35,7 +36,8 @@ def speech_commands(folder: Path | str) -> list[Clip]:
     The split is that of `validation_list.txt` and `testing_list.txt`, whatever the suffix of the
     files; a file in neither list, or without lists, goes where its speaker's hash puts it (the
     rule by which the lists were made).  Sorted by word and name; folders whose name begins with
-    `_` or `.` are left out.  Raises CorpusError if the folder is missing or holds no words.
+    `_` or `.` are left out.  What else lies beside the clips is counted and told.  Raises
+    CorpusError if the folder is missing or holds no words.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -43,16 +45,18 @@ def speech_commands(folder: Path | str) -> list[Clip]:
     listed: dict[str, str] = {}  # in NFC, as macOS writes names in another form than the lists
     for split in ("validation", "testing"):
         listed.update(dict.fromkeys(_listed_names(root / f"{split}_list.txt"), split))
+    others: Counter[str] = Counter()
     clips = [
         Clip(path, _nfc(word), listed.get(_nfc(f"{word}/{path.stem}")) or speaker_split(path.stem))
         for word in _word_folders(root)
-        for path in _audio_in(root / word)
+        for path in _audio_in(root / word, others)
     ]
     if not clips:
         raise CorpusError(
             f"{root} holds no <word>/<clip>.wav: give the folder that holds yes/, no/ and so on, "
             "or get it with `kws download speech-commands`"
         )
+    tell_stray(root, others)
     return clips
 
 
@@ -115,9 +119,15 @@ def _word_folders(root: Path, keep: Sequence[str] = ()) -> list[str]:
     )
 
 
-def _audio_in(folder: Path) -> list[Path]:
+def _audio_in(folder: Path, others: Counter[str]) -> list[Path]:
+    """The sound files right in a folder; whatever else lies there is counted by its kind."""
     # Not find_audio: one level, in one system call, and an empty folder is no error here.
-    names = [entry.name for entry in os.scandir(folder) if is_audio_name(entry.name)]
+    names = []
+    for entry in os.scandir(folder):
+        if is_audio_name(entry.name):
+            names.append(entry.name)
+        else:
+            others["folders" if entry.is_dir() else kind_of_name(entry.name)] += 1
     return [folder / name for name in sorted(names)]
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from kws.device import deploy_uno
 from kws.device.board_image import Part, flat, intel_hex, prebuilt, uf2
-from kws.device.identifiers import identifier
+from kws.device.identifiers import file_stem
 from kws.engine.model_file import Model, load
 from kws.errors import ConfigError, KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
+from kws.support.text import in_shell
 
 MICROPHONES = ("analog", "i2s")
 PLACES = 2
@@ -67,7 +68,8 @@ def deploy(
     """Write the image of a board with one model or two, and return how to flash it.
 
     models: what `model_file.load` takes; a place that gets none keeps what the flash has there.
-    to: a folder, such as the drive that the board itself offers. ConfigError on a board, a
+    to: a folder, such as the drive that the board itself offers; the file is named after the first
+    model, and no other model's image has that name. ConfigError on a board, a
     microphone or a number of models that there is not; ModelError on a model; KwsError on the disk.
     """
     if board not in BOARDS:
@@ -86,7 +88,7 @@ def deploy(
             )
     if not 1 <= len(loaded) <= PLACES:
         raise ConfigError(f"A board has room for {PLACES} models: {len(loaded)} were given.")
-    file = Path(to) / f"{identifier(loaded[0].name)}_{board}.{chosen.suffix}"
+    file = Path(to) / f"{file_stem(loaded[0].name)}_{board}.{chosen.suffix}"
     _write(file, chosen.image(loaded, microphone))
     return Deployment(file=file, instructions=chosen.instructions(file, microphone))
 
@@ -141,12 +143,12 @@ BOARDS = {
         suffix="hex",
         sample_rate_hz=8_000,
         image=deploy_uno.image,
-        instructions=lambda file, _: f"{deploy_uno.FLASHING.format(file=file)}\n{LINE}",
+        instructions=lambda file, _: f"{deploy_uno.FLASHING.format(file=in_shell(file))}\n{LINE}",
     ),
     "nano33ble": Board(
         suffix="bin",
         image=_nano33ble,
-        instructions=lambda file, _: f"{NANO33BLE_FLASHING.format(file=file)}\n{LINE}",
+        instructions=lambda file, _: f"{NANO33BLE_FLASHING.format(file=in_shell(file))}\n{LINE}",
     ),
     "microbit_v2": Board(
         suffix="hex",

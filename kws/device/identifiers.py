@@ -44,6 +44,18 @@ def identifier(name: str) -> str:
     return f"{plain[: LONGEST - 9].strip('_')}_{checksum(name)}"
 
 
+def file_stem(name: str) -> str:
+    """Return a model's name as the start of a file's name that no other model has.
+
+    Hey-Cortana and hey_cortana are one identifier, and on many disks one file: unless a name is of
+    small letters, digits, - and _, its checksum stands behind its identifier.
+    """
+    if re.fullmatch(r"[a-z0-9_][a-z0-9_-]*", name) and len(name) <= LONGEST:
+        return name
+    plain, told = identifier(name), f"_{checksum(name)}"
+    return plain if plain.endswith(told) else plain[: LONGEST - len(told)].strip("_") + told
+
+
 def checksum(name: str) -> str:
     """Return eight digits that stand for a name, in whichever form its accents are written."""
     composed = unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")

@@ -6,7 +6,6 @@ Nothing here computes: every number comes from firmware/src through kws.engine.n
 import itertools
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +71,9 @@ def _in_threads(work: Callable[[slice], None], items: int, threads: int) -> None
     if threads == 1:
         work(slices[0])
         return
+    # Imported here: a detection in one stream needs no threads, and starts sooner without them.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, slices))
 

@@ -3,7 +3,6 @@
 Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
 """
 
-import difflib
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kws.audio.kinds import LONGEST_HEAD, sound_kind
 from kws.engine.native._engine import ffi, lib
 from kws.engine.weights import MATRIX_KINDS, Matrix, Weights
 from kws.errors import ModelError
@@ -170,11 +170,14 @@ def find(name: str | Path) -> Path:
             if found:
                 names = ", ".join(file.name for file in found)
                 raise ModelError(f"{candidate} holds {len(found)} models ({names}): name one.")
+    import difflib  # here: only a wrong name needs it
+
     known = [file.parent.name for file in shipped()]
     close = difflib.get_close_matches(path.name, known, 1)
     listed = f": {', '.join(known)}." if known else "."
     hint = f"did you mean {close[0]}?" if close else f"name a .kws file or one of models/{listed}"
-    raise ModelError(f"There is no model {str(name)!r}: {hint}")
+    what = f"The folder {str(name)!r} holds no .kws file" if path.is_dir() else None
+    raise ModelError(f"{what or f'There is no model {str(name)!r}'}: {hint}")
 
 
 def load(name: "str | Path | Model") -> Model:
@@ -183,9 +186,15 @@ def load(name: "str | Path | Model") -> Model:
         return name
     path = find(name)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)  # more is refused, and may be a whole disk's
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
+    if kind := sound_kind(data[:LONGEST_HEAD]):
+        raise ModelError(
+            f"{path} is a recording ({kind}) and no model: name the model first, as in "
+            f"`kws listen hey_cortana {path}`."
+        )
     return parse(data, path)
 
 

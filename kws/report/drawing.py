@@ -4,6 +4,7 @@ The colours are Okabe and Ito's, which people with any colour vision tell apart;
 also told by line style or label.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from kws.errors import ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
+from kws.support.notices import Notice, tell
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
@@ -66,9 +68,23 @@ def figure_saved(path: Path | str, height: float, width: float = WIDTH_INCHES) -
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
         yield figure
-        with replacing(path) as stream:
+        with replacing(path) as stream, _boxes_told(path):
             # Without the version in it the same data give the same bytes.
             figure.savefig(stream, format="png", bbox_inches="tight", metadata={"Software": None})
+
+
+@contextmanager
+def _boxes_told(path: Path | str) -> Iterator[None]:
+    """Say in one sentence what matplotlib warns of for each letter that its font lacks."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.filterwarnings("always", "Glyph .* missing")
+        yield
+    others = [one for one in found if not str(one.message).startswith("Glyph ")]
+    for one in others:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if len(others) < len(found):
+        text = f"{path} shows boxes for letters that its font, DejaVu Sans, does not have"
+        tell(Notice("letters", text))
 
 
 def draw_waveform(axis: Any, samples: npt.NDArray[np.int16]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +25,7 @@ def replacing(path: Path | str, error: type[KwsError] = KwsError) -> Iterator[Bi
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         # Made with `open`, so that the usual rights of a new file apply.
-        partial = target.with_name(f".{target.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
+        partial = target.with_name(f".{target.name[:40]}.{os.getpid()}.{os.urandom(4).hex()}.part")
         try:
             with partial.open("xb") as stream:
                 yield stream

@@ -3,8 +3,9 @@
 `tell` is the only function that warns. What it says goes to the standard error, so that JSON on
 the standard output stays whole; nothing here uses Python's `warnings` or `logging`. `gathered`
 is for a whole command: it shows the first few notices of a kind at once, counts the others, and
-repeats at the end what was left out of the run. Threads hand their notices back to the thread
-that asked them, which tells.
+repeats at the end what was left out of the run; within another such block it joins that one, so
+that whatever reads many recordings may gather, and a command says each thing once. Threads hand
+their notices back to the thread that asked them, which tells.
 """
 
 import sys
@@ -69,7 +70,14 @@ def tell(notice: Notice) -> None:
 
 @contextmanager
 def gathered() -> Iterator[Notices]:
-    """Gather the notices of a block, and close them after it, by an error as well."""
+    """Gather the notices of a block, and close them after it, by an error as well.
+
+    A block within another one joins it: the outermost counts and closes.
+    """
+    outer = _CURRENT.get()
+    if outer is not None:
+        yield outer
+        return
     notices = Notices()
     token = _CURRENT.set(notices)
     try:

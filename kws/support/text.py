@@ -1,7 +1,9 @@
 """Plain text for people: bars, clock times, tables, and foreign text that is safe to print."""
 
 import json
+import os
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -33,6 +35,14 @@ def _shown_character(char: str) -> str:
         if code < 0x10000
         else f"\\U{code:08x}"
     )
+
+
+def in_shell(path: object) -> str:
+    """Return a path as a word of a command that a person will paste, safe to print as well."""
+    text = shown(path)
+    if os.name == "nt":
+        return f'"{text}"' if " " in text else text
+    return shlex.quote(text)
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

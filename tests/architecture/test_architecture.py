@@ -99,6 +99,38 @@ def test_help_loads_nothing_heavy(arguments):
     )
 
 
+def test_importing_kws_takes_no_longer_than_python_itself():
+    new = loaded_by(
+        "import sys; before = set(sys.modules); import kws", "set(sys.modules) - before"
+    )
+    assert "kws" in new and not new & {"typing", "dataclasses", "pathlib", "inspect", "re", "numpy"}
+
+
+def test_a_detection_in_a_file_loads_only_what_it_needs():
+    """Each of these takes longer to load than a second of sound takes to be heard."""
+    code = """
+from pathlib import Path
+from kws.engine.spotter import Spotter
+from kws.listening.listen import file_chunks
+spotter = Spotter("hey_cortana")
+recording = Path("data/sample/stream/held_out.opus")
+assert any(spotter.process(chunk) for chunk in file_chunks(recording))
+"""
+    costly = {"concurrent.futures", "secrets", "difflib", "soxr", "sounddevice", "typer", "rich"}
+    assert not loaded_by(code, "set(sys.modules)") & (costly | set(HEAVY))
+
+
+def test_the_command_line_is_parsed_without_pydantic():
+    assert "pydantic" not in loaded_by("import kws.cli.main", "set(sys.modules)")
+
+
+def loaded_by(code: str, modules: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(*sorted({modules}))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.splitlines()[-1].split())
+
+
 def assert_light(code: str) -> None:
     script = f"{code}\nimport sys\nprint('loaded:', *sorted(set({HEAVY}) & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)

@@ -155,6 +155,13 @@ def test_a_microphone_s_name_cannot_act(monkeypatch):
 def test_a_file_whose_name_opens_with_a_dash(here):
     done = shell(f"{KWS} listen plain.kws -dash.wav")
     assert done.returncode == 2 and "write ./-dash.wav" in in_words(done)
+    done = shell(f"{KWS} deploy -- -dash.wav --board pico")
+    assert done.returncode == 2
+    assert (
+        in_words(done)
+        .strip()
+        .endswith("Missing option '--board'. To name the file, write ./-dash.wav")
+    )
     for name in ("./-dash.wav", "-- -dash.wav"):
         done = shell(f"{KWS} listen plain.kws {name}")
         assert done.returncode == 0 and b"1 detection," in done.stdout

@@ -206,6 +206,29 @@ def test_what_is_left_out_of_a_folder_is_counted_and_said(
     )
 
 
+def test_what_lies_beside_the_clips_of_speech_commands_is_counted_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [
+        "yes/a.wav",
+        "yes/notes.txt",
+        "yes/._a.wav",
+        "yes/more/b.wav",
+        "no/c.wav",
+        "no/.DS_Store",
+    ]
+    for name in (*names, "testing_list.txt", "README.md"):
+        touch(tmp_path / name)
+    (tmp_path / "testing_list.txt").write_text("yes/a.wav")
+    clips = speech_commands(tmp_path)
+    assert [clip.path.name for clip in clips] == ["c.wav", "a.wav"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"kws: warning: {tmp_path}: 4 files are left out, by a name that no sound file has "
+        "(.DS_Store 1, ._* 1, .txt 1, folders 1)"
+    )
+
+
 def test_a_folder_of_sound_alone_says_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

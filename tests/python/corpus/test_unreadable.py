@@ -1,6 +1,7 @@
 """One bad file in a thousand does not end a run: it is told, left out, and remembered."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,20 @@ def test_an_unreadable_recording_is_left_out_of_streams(
         streams = read_streams([tmp_path / "clips"], cache, unread=unread)
         assert list(unread) == [paths[3]]
         assert [len(stream) for stream in streams[:7]] == [400, 401, 402, 404, 405, 406, 407]
+
+
+@pytest.mark.parametrize("read", [read_streams, lambda paths: read_clips(paths, 400)])
+def test_a_corpus_of_telephone_sound_is_one_finding_outside_a_command_too(
+    tmp_path: Path, read: Callable[[list[Path]], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [tmp_path / f"{number}.wav" for number in range(40)]
+    for number, path in enumerate(made):
+        samples = np.random.default_rng(number).integers(-3000, 3000, 400).astype("i2")
+        soundfile.write(path, samples, 8_000)
+    read(made)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.count("recorded at 8000 Hz") for line in lines] == [1, 1, 1, 0]
+    assert lines[-1] == "kws: warning: 37 more of the same kind (bandwidth)"
 
 
 def test_the_second_run_decodes_nothing(

@@ -1,5 +1,6 @@
 """The Uno's image as a file: what fits, and where it lies."""
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,6 +91,18 @@ def test_what_the_board_has_not_is_refused(tmp_path):
         deploy([str(MODELS / "athena_8k")], "uno", tmp_path, "i2s")
     with pytest.raises(ConfigError, match="room for 2 models: 3 were given"):
         deploy_uno.image([model()] * 3, "analog")
+
+
+def test_a_path_in_the_commands_to_paste_is_one_word_and_moves_no_cursor(tmp_path):
+    folder = tmp_path / "a b; rm\x1b[2J"
+    done = deploy(["athena_8k"], "uno", folder)
+    assert done.file.parent == folder
+    assert "\x1b" not in done.instructions and "a b; rm\\x1b[2J" in done.instructions
+    (command,) = [
+        line for line in done.instructions.splitlines() if "avrdude" in line and "-U" in line
+    ]
+    words = shlex.split(command)
+    assert words[-1].startswith("flash:w:") and words[-1].endswith("athena_8k_uno.hex:i")
 
 
 def test_places_and_limits_are_those_of_the_program():

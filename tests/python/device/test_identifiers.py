@@ -12,7 +12,7 @@ import pytest
 from loudness_models import wake_word
 
 from kws.device import deploy, export
-from kws.device.identifiers import LONGEST, identifier, reserved
+from kws.device.identifiers import LONGEST, file_stem, identifier, reserved
 from kws.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +72,22 @@ def test_an_arduino_library_s_name_has_at_most_63_characters(length):
     assert LONGEST + len("kws_") == 63
 
 
+def test_no_two_models_have_one_file():
+    names = [
+        "hey_cortana",
+        "hey-cortana",
+        "hey cortana",
+        "Hey_Cortana",
+        "hey_cortana!",
+        "-hey_cortana",
+    ]
+    names += ["time", "model_time", "Time", "a" * 59, "a" * 60, "a" * 61, "A" * 59, "köln", "Köln"]
+    files = [file_stem(name) for name in names]
+    assert len({file.lower() for file in files}) == len(names)  # on a disk that ignores case, too
+    assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{,58}", file) for file in files)
+    assert files[:2] == ["hey_cortana", "hey-cortana"]  # a plain name is a file's as it is
+
+
 def test_the_names_of_libc_are_left_to_it():
     for name in ("time", "index", "read", "exit", "write", "signal", "remove", "y0", "log", "div"):
         assert identifier(name) == f"model_{name}"
@@ -105,8 +121,8 @@ def test_two_models_do_not_overwrite_each_other(tmp_path):
     for number, name in enumerate(("你好", "世界", "hey-noise", "hey noise")):
         models.append(tmp_path / f"{name}.kws")
         models[-1].write_bytes(wake_word(f"word {number}"))
-    files = {deploy.deploy([str(model)], "pico", tmp_path / "board").file for model in models[:2]}
-    assert len(files) == 2 and all(file.is_file() for file in files)
+    files = {deploy.deploy([str(model)], "pico", tmp_path / "board").file for model in models}
+    assert len(files) == 4 and all(file.is_file() for file in files)
     for number, (first, second) in enumerate(itertools.pairwise(models)):
         export.export(first, tmp_path / str(number), "c")
         with pytest.raises(ConfigError, match="to a folder that is new or empty"):

@@ -11,6 +11,7 @@ import pytest
 from random_models import ALL, RandomModel
 
 import kws
+from kws.audio.files import write_audio
 from kws.engine import model_file
 from kws.engine.read_weights import read_weights
 from kws.engine.weights import Matrix, Weights
@@ -187,6 +188,31 @@ def test_find_takes_a_file_a_folder_or_a_name(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError):
         model_file.load("empty")
+
+
+def test_a_recording_or_an_empty_folder_in_the_place_of_a_model_is_named(tmp_path):
+    recording = tmp_path / "talk.kws"  # whatever its name says
+    for suffix, kind in ((".wav", "WAV"), (".flac", "FLAC"), (".opus", "Ogg")):
+        write_audio(tmp_path / f"talk{suffix}", np.zeros(1600, np.int16))
+        (tmp_path / f"talk{suffix}").rename(recording)
+        with pytest.raises(ModelError) as refusal:
+            model_file.load(recording)
+        assert str(refusal.value) == (
+            f"{recording} is a recording ({kind}) and no model: name the model first, as in "
+            f"`kws listen hey_cortana {recording}`."
+        )
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"The folder '.*empty' holds no .kws file: name"):
+        model_file.load(tmp_path / "empty")
+
+
+def test_a_file_that_is_no_model_is_not_read_whole(tmp_path):
+    large = tmp_path / "disk.kws"
+    with large.open("wb") as file:
+        file.write(b"KWS1")
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match="cannot be used"):
+        model_file.load(large)
 
 
 def test_save_refuses_bytes_that_the_engine_refuses(tmp_path):

@@ -111,6 +111,16 @@ def test_a_failure_midway_keeps_the_picture_that_was_there(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_letters_that_the_font_lacks_are_told_in_one_sentence(tmp_path, capsys):
+    words = ["世界", "こんにちは", "$\\frac$", "_x", "a\x1b[1m"]
+    path = tmp_path / "confusion.png"
+    training.confusion_matrix({a: {b: 1 for b in words} for a in words}, words, path)
+    assert path.stat().st_size > 1000
+    assert capsys.readouterr().err == (
+        f"kws: warning: {path} shows boxes for letters that its font, DejaVu Sans, does not have\n"
+    )
+
+
 def test_matplotlib_is_loaded_only_to_draw_and_its_absence_explained(tmp_path, monkeypatch):
     code = "import sys, kws.report.training; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

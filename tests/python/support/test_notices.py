@@ -27,6 +27,17 @@ def test_many_of_a_kind_are_counted(capsys):
     assert lines[-1] == "kws: warning: 997 more of the same kind (bandwidth)"
 
 
+def test_a_block_within_another_joins_it(capsys):
+    with gathered() as outer:
+        for _ in range(2):
+            with gathered() as inner:
+                assert inner is outer
+                for number in range(5):
+                    tell(Notice("bandwidth", f"{number}.wav holds nothing above 4.0 kHz"))
+        assert len(capsys.readouterr().err.splitlines()) == 3
+    assert capsys.readouterr().err == "kws: warning: 2 more of the same kind (bandwidth)\n"
+
+
 def test_what_was_left_out_is_listed_at_the_end_by_an_error_too(capsys):
     with pytest.raises(ValueError, match="later"), gathered():
         for number in range(60):

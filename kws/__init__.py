@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kws.engine.batch import features, trace
+    from kws.engine.listen import listen
     from kws.engine.spotter import Detection, Spotter
     from kws.errors import KwsError
     from kws.settings.model import FeatureConfig
 
 __version__ = "0.1.0"
-__all__ = ["Detection", "FeatureConfig", "KwsError", "Spotter", "features", "trace"]
+__all__ = ["Detection", "FeatureConfig", "KwsError", "Spotter", "features", "listen", "trace"]
 
 _HOMES = {
     "Detection": "kws.engine.spotter",
@@ -18,6 +19,7 @@ _HOMES = {
     "KwsError": "kws.errors",
     "Spotter": "kws.engine.spotter",
     "features": "kws.engine.batch",
+    "listen": "kws.engine.listen",
     "trace": "kws.engine.batch",
 }
 

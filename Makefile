@@ -23,9 +23,9 @@ INCLUDES := -Ifirmware/include -Ifirmware/src -Itests/c/engine
 # Limits as an application on a small chip sets them: they refuse models and change no number.
 SMALL := -DKWS_MAX_HIDDEN=19 -DKWS_MAX_CLASSES=3 -DKWS_MIN_HOP=320
 
-.PHONY: help setup demo train docs docs-renew test test-python test-firmware fuzz fuzz-short mutate \
-        lint bench firmware home-assistant emulate emulate-cores emulate-uno emulate-pico size size-renew \
-        sample clean export-tools browser-tools
+.PHONY: help setup demo train docs docs-renew live-picture test test-python test-firmware fuzz \
+        fuzz-short mutate lint bench firmware home-assistant emulate emulate-cores emulate-uno \
+        emulate-pico size size-renew sample clean export-tools browser-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -148,6 +148,9 @@ home-assistant: setup ## build/home_assistant: an add-on of `kws serve`, and a c
 
 docs-renew: setup ## write docs/reference, the drawing and the rooms of docs/architecture.md anew
 	PYTHONPATH=tools $(BIN)/python -m documents
+
+live-picture: setup ## docs/live.svg: the screen of kws listen on a virtual microphone (PulseAudio)
+	PYTHONPATH=tests/support $(BIN)/python tools/live_picture.py
 
 clean: ## remove build/
 	rm -rf $(BUILD)

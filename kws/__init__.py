@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kws.engine.batch import features, trace
+    from kws.engine.listen import listen
     from kws.engine.spotter import Detection, Spotter
     from kws.errors import KwsError
     from kws.settings.model import FeatureConfig
 
 __version__ = "0.1.0"
-__all__ = ["Detection", "FeatureConfig", "KwsError", "Spotter", "features", "trace"]
+__all__ = ["Detection", "FeatureConfig", "KwsError", "Spotter", "features", "listen", "trace"]
 
 _HOMES = {
     "Detection": "kws.engine.spotter",
@@ -21,6 +22,7 @@ _HOMES = {
     "KwsError": "kws.errors",
     "Spotter": "kws.engine.spotter",
     "features": "kws.engine.batch",
+    "listen": "kws.engine.listen",
     "trace": "kws.engine.batch",
 }
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kws.cli.options import Model, Threshold
+from kws.cli.options import Csv, Model, Near, OnDetect, Png, SaveClips, Seconds, Threshold
 from kws.support.text import shown
 
 
@@ -51,20 +51,12 @@ def monitor(
     save: Annotated[
         bool, typer.Option("--save", help="Keep these settings in the board's flash.")
     ] = False,
-    near: Annotated[
-        float, typer.Option(metavar="P", help="The least peak that counts as a near miss.")
-    ] = 0.5,
-    clips: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Save the sound of near misses and detections as WAV."),
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the scores of every frame.")
-    ] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the scores.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="Stop after this time, not at Ctrl-C.")
-    ] = None,
+    near: Near = 0.5,
+    save_clips: SaveClips = None,
+    csv: Csv = None,
+    png: Png = None,
+    seconds: Seconds = None,
+    on_detect: OnDetect = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
 ) -> None:
     """Show live what a board hears, and change its threshold without flashing it.
@@ -72,7 +64,7 @@ def monitor(
     \b
     Example: kws monitor /dev/ttyACM0
     Example: kws monitor /dev/ttyACM0 --threshold 0.97 --save
-    Example: kws monitor COM3 --clips data/raw/near_misses --near 0.3
+    Example: kws monitor COM3 --save-clips data/raw/near_misses --near 0.3
     """
     from kws.device import monitor
     from kws.device.line import RATES, BoardLine
@@ -89,10 +81,11 @@ def monitor(
         model=model,
         save=save,
         near=near,
-        clips=clips,
+        save_clips=save_clips,
         csv=csv,
         png=png,
         seconds=seconds,
+        on_detect=on_detect,
     )
     with SerialPort(port, RATES[0]) as serial_port:
         printer = Printer(sys.stdout, as_json=as_json)

@@ -1,16 +1,14 @@
 """The command line: parse, call, print.  What a command needs is imported when it runs."""
 
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kws.cli import bench, board, record, serve, train
+from kws.cli import listen as live
 from kws.cli.options import (
     AsJson,
-    Channel,
     Folders,
     Model,
     Noise,
@@ -20,7 +18,6 @@ from kws.cli.options import (
     Threshold,
 )
 from kws.cli.support import CommandGroup, ListCommand
-from kws.errors import AudioError
 from kws.support.text import json_text, shown
 
 app = typer.Typer(
@@ -44,6 +41,8 @@ app.add_typer(bench.bench_app, name="bench")
 app.command()(board.deploy)
 app.command()(board.monitor)
 app.command()(serve.serve)
+app.command()(live.listen)
+app.command()(live.devices)
 
 
 @app.callback(invoke_without_command=True)
@@ -120,71 +119,6 @@ def evaluate(
             **options,
         )
         _print(result, as_json, summaries.stream)
-
-
-@app.command()
-def listen(
-    model: Model,
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FILE|-", help="Recordings, or - for a pipe of raw int16 at the model's rate."
-        ),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NUMBER|NAME", help="A microphone of `kws devices`.")
-    ] = None,
-    threshold: Threshold = None,
-    channel: Channel = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
-) -> None:
-    """Detect the wake word in recordings, in a pipe, or live from the microphone.
-
-    \b
-    Example: kws listen hey_cortana
-    Example: kws listen hey_cortana data/sample/stream/held_out.opus
-    Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
-    """
-    if files and "-" in files and len(files) > 1:
-        raise typer.BadParameter("- stands alone: it cannot be mixed with files")
-    if files and device is not None:
-        raise typer.BadParameter("--device goes with the microphone, not with files or -")
-    if files == ["-"] and channel is not None:
-        raise typer.BadParameter("--channel goes with files and the microphone: - has one channel")
-    from kws.engine.spotter import Spotter
-    from kws.listening import listen, timeline
-
-    spotter = Spotter(model, threshold=threshold)
-    printer = timeline.Printer(sys.stdout, as_json=as_json)
-    rate_hz = spotter.model.features.sample_rate_hz
-    if not files:
-        listen.listen_to_microphone(spotter, device, printer, rate_hz, channel=channel)
-    elif files == ["-"]:
-        if sys.stdin is None:
-            raise AudioError("the standard input is closed: pipe raw int16 samples into it")
-        listen.listen_to_pipe(spotter, sys.stdin.buffer, printer, rate_hz)
-    else:
-        paths = [Path(file) for file in files]
-        tally = listen.listen_to_files(spotter, paths, printer, rate_hz, channel=channel)
-        if tally.unread:
-            raise typer.Exit(1)
-
-
-@app.command()
-def devices(as_json: AsJson = False) -> None:
-    """List the microphones.
-
-    \b
-    Example: kws devices
-    """
-    from kws.cli import summaries
-    from kws.listening import microphone
-
-    found = microphone.devices()
-    if as_json:
-        _print([asdict(device) for device in found], True)
-    else:
-        print(summaries.devices(found))
 
 
 @app.command()

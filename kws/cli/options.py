@@ -27,6 +27,31 @@ Channel = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Of several channels only this one; the first is 0."),
 ]
+Near = Annotated[
+    float, typer.Option(metavar="P", help="The least peak that counts as a near miss.")
+]
+SaveClips = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-clips",
+        "--clips",
+        metavar="DIR",
+        help="Save the sound of detections and near misses as WAV.",
+    ),
+]
+Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores of every frame.")]
+Png = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the scores.")]
+Seconds = Annotated[
+    float | None, typer.Option(metavar="S", min=0, help="Stop after this time, not at Ctrl-C.")
+]
+OnDetect = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Run this at each detection, without a shell: KWS_WORD, KWS_SCORE, KWS_TIME_S are in "
+        "its environment.",
+    ),
+]
 Positives = Annotated[
     Folders | None, typer.Option(metavar="DIR ...", help="Folders with the wake word.")
 ]

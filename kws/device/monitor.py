@@ -3,43 +3,34 @@
 import contextlib
 import sys
 import time
-import wave
-from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TextIO
 
 from kws.device.line import AUDIO_RATE, RATES, BoardLine
 from kws.device.protocol import PROTOCOL, audio_of
-from kws.device.record import Curve, Table
-from kws.errors import ConfigError, KwsError
-from kws.listening.near_misses import Near, Sound
+from kws.errors import KwsError
+from kws.listening.clips import HIT, NEAR, Clips
+from kws.listening.ears import Wishes, refuse_near
+from kws.listening.near_misses import Near
+from kws.listening.reaction import Reaction
+from kws.listening.record import Curve, Table
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import log_odds_q10, posterior_of
-from kws.support.files import replacing
 from kws.support.text import bar, bar_characters, clock, count_of, shown
 
-CLIP_BEFORE_S = 1.5
-CLIP_AFTER_S = 0.5
 POLL_S = 0.1
 REPORT_S = 1.0  # between two notes on what was lost
-CLIPS_WAITING = 1000  # for their sound to arrive
 MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Wishes):
     """What a person asks of `kws monitor`; thresholds are posteriors, None leaves the board's."""
 
     threshold: float | None = None
     refractory_frames: int | None = None
     model: int | None = None
     save: bool = False
-    near: float = 0.5
-    clips: Path | None = None
-    csv: Path | None = None
-    png: Path | None = None
-    seconds: float | None = None
 
 
 class Monitor:
@@ -52,9 +43,8 @@ class Monitor:
         self._curve = Curve()
         self._table: Table | None = None
         self._words: dict[int, str] = {}  # those that it follows
-        self._sound = Sound()
-        # Clips: end sample, kind, posterior.
-        self._due: deque[tuple[int, str, float]] = deque(maxlen=CLIPS_WAITING)
+        self._clips: Clips | None = None
+        self._reaction = Reaction(settings.on_detect, self._tell) if settings.on_detect else None
         self._near = Near(0, 1)
         self._bar = bar_characters(notes)
         self._painted_at = self._reported_at = self._greeted_at = 0.0
@@ -70,7 +60,7 @@ class Monitor:
         self._set_up()
         self._words = dict(self.line.board.words)
         if self.settings.csv:
-            self._table = Table(self.settings.csv, self.line.board)
+            self._table = Table(self.settings.csv, list(self._words.values()))
         try:
             self._follow()
             self._leave()
@@ -78,7 +68,11 @@ class Monitor:
             if self._table:
                 self._table.close()
             if self.settings.png:
-                self._curve.draw(self.line.board, self.settings.png)
+                threshold = posterior_of(self.line.board.threshold_q10)
+                words = dict.fromkeys(self._words.values(), threshold)
+                self._curve.draw(words, self.settings.png, "the board's start")
+            if self._reaction:
+                self._reaction.close()
 
     def _follow(self) -> None:
         board, seconds = self.line.board, self.settings.seconds
@@ -86,7 +80,7 @@ class Monitor:
         threshold = posterior_of(board.threshold_q10)
         self._note(f"{board.name}: {words}, threshold {threshold:.3f}; Ctrl-C ends.")
         if board.was_watchdog:
-            self._note("kws: the board was restarted by its watchdog")
+            self._tell("the board was restarted by its watchdog")
         end = time.monotonic() + (float("inf") if seconds is None else seconds)
         try:
             self.line.send("s 1")
@@ -116,19 +110,12 @@ class Monitor:
             line.ask(f"r {settings.refractory_frames}", f"r {settings.refractory_frames}")
         if settings.save:
             line.ask("w", "w")
-        near = log_odds_q10(settings.near, "--near")
-        if near >= board.threshold_q10:
-            raise ConfigError(
-                f"--near {settings.near} is not below the threshold "
-                f"{posterior_of(board.threshold_q10):.3f}: give a smaller one."
-            )
-        self._near = Near(near, round(board.sample_rate_hz / board.hop_length))
-        if settings.clips:
+        refuse_near(settings.near, posterior_of(board.threshold_q10))
+        near_q10 = log_odds_q10(settings.near)
+        self._near = Near(near_q10, round(board.sample_rate_hz / board.hop_length))
+        if settings.save_clips:
             self._ask_for_sound()
-            try:
-                settings.clips.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise KwsError(f"cannot make {settings.clips}: {error.strerror}") from error
+            self._clips = Clips(settings.save_clips, board.sample_rate_hz, self._tell)
 
     def _ask_for_sound(self) -> None:
         try:
@@ -136,12 +123,12 @@ class Monitor:
             self.line.ask("a 1", "A 1")
         except KwsError as error:
             name = self.line.board.name
-            raise KwsError(f"{name} sends no sound, so leave out --clips ({error})") from error
+            raise KwsError(f"{name} sends no sound, so leave out --save-clips ({error})") from error
 
     def _leave(self) -> None:
         with contextlib.suppress(KwsError):  # the work is done, whether or not it still answers
             self.line.send("s 0")
-            if self.settings.clips:
+            if self._clips:
                 self.line.ask("a 0", "A 0")
                 self.line.set_rate(RATES[0])
             for _ in self.line.lines(POLL_S):
@@ -158,18 +145,18 @@ class Monitor:
             frame, word, score_q10 = map(int, rest.split())
             self._detection(frame, word, score_q10)
         elif letter == "a" and (piece := audio_of(rest)):
-            self._sound.take(*piece)
+            if self._clips:
+                self._clips.take(*piece)
         elif letter == "!":
-            self._note(f"kws: the board says: {rest}")
+            self._tell(f"the board says: {rest}")
         elif text.startswith(f"kws {PROTOCOL} "):
             self._restarted()
-        self._cut_clips()
 
     def _restarted(self) -> None:
         if time.monotonic() - self._greeted_at < REPORT_S:
             return
         self._greeted_at = time.monotonic()
-        self._note("kws: the board has restarted")
+        self._tell("the board has restarted")
         self.line.send("s 1")
 
     def _time(self, frame: int) -> float:
@@ -177,13 +164,13 @@ class Monitor:
 
     def _score(self, frame: int, scores: list[int]) -> None:
         row = [scores[i] for i in self._words]
-        self._curve.take(frame, row)
+        self._curve.take(self._time(frame), row)
         if self._table:
-            self._table.take(frame, row)
+            self._table.take(frame, self._time(frame), row)
         if near := self._near.take(frame, max(row, default=-32768)):
             posterior = posterior_of(near[1])
             self._note(f"  {clock(self._time(near[0]))}  near-miss {100 * posterior:5.1f} %")
-            self._want_clip(near[0], "near", posterior)
+            self._want_clip(near[0], NEAR, posterior, "")
         if self.notes.isatty() and time.monotonic() - self._painted_at > POLL_S:
             self._paint(frame, posterior_of(max(row, default=-32768)))
 
@@ -194,28 +181,15 @@ class Monitor:
         self._near.heard(frame)
         self._wipe()
         self.printer.detection(heard)
-        self._want_clip(frame, "hit", heard.score)
+        self._want_clip(frame, HIT, heard.score, name)
+        if self._reaction:
+            self._reaction.start(heard)
 
-    def _want_clip(self, frame: int, kind: str, posterior: float) -> None:
-        end = round((self._time(frame) + CLIP_AFTER_S) * self.line.board.sample_rate_hz)
-        if self.settings.clips:
-            self._due.append((end, kind, posterior))
-
-    def _cut_clips(self) -> None:
-        rate_hz = self.line.board.sample_rate_hz
-        while self._due and self._due[0][0] <= self._sound.end:
-            end, kind, posterior = self._due.popleft()
-            length = round((CLIP_BEFORE_S + CLIP_AFTER_S) * rate_hz)
-            samples = self._sound.cut(end - length, end)
-            time_s = end / rate_hz - CLIP_AFTER_S
-            name = f"{kind}_{time_s:08.2f}s_{100 * posterior:02.0f}.wav"
-            assert self.settings.clips is not None
-            path = self.settings.clips / name
-            with replacing(path, KwsError) as file, wave.open(file, "wb") as sound:
-                sound.setnchannels(1)
-                sound.setsampwidth(2)
-                sound.setframerate(rate_hz)
-                sound.writeframes(samples.astype("<i2").tobytes())
+    def _want_clip(self, frame: int, kind: str, posterior: float, word: str) -> None:
+        if self._clips:
+            time_s = self._time(frame)
+            sample = round(time_s * self.line.board.sample_rate_hz)
+            self._clips.want(kind, sample, time_s, posterior, word)
 
     def _report(self) -> None:
         """Say what changed about the board: its microphone, and what it or the line lost."""
@@ -226,7 +200,7 @@ class Monitor:
         if board.microphone != self._microphone:
             self._microphone = board.microphone
             if board.microphone in MICROPHONES:
-                self._note(f"kws: the microphone is {MICROPHONES[board.microphone]}")
+                self._tell(f"the microphone is {MICROPHONES[board.microphone]}")
         lost = board.lost_samples, board.skipped_lines, self.line.garbled
         if lost != self._lost:
             self._lost = lost
@@ -234,6 +208,9 @@ class Monitor:
                 f"kws: the board has lost {count_of(lost[0], 'sample')} and left out "
                 f"{count_of(lost[1], 'line')} so far; {count_of(lost[2], 'line')} arrived garbled"
             )
+
+    def _tell(self, text: str) -> None:
+        self._note(f"kws: {text}")
 
     def _note(self, text: str) -> None:
         self._wipe()

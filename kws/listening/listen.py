@@ -1,39 +1,23 @@
-"""Listening: recordings, a pipe or the microphone in; detections out, as they happen."""
+"""Listening to recordings and pipes: detections out, as they happen."""
 
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, TextIO
+from typing import BinaryIO, TextIO
 
 import numpy as np
 
 from kws.audio.kinds import LONGEST_HEAD, may_be_frames, sound_kind
 from kws.audio.samples import Samples
 from kws.errors import AudioError
-from kws.listening.timeline import FileProgress, Heard, Meter, Printer, Tally
-from kws.report.detected import Detected
+from kws.listening.hearing import Hearing
+from kws.listening.timeline import FileProgress, Heard, Printer, Tally
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import tell
-from kws.support.text import count_of, shown
 
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
 _MAGIC_BYTES = 20  # the longest magic of a sound file
-
-
-class Listener(Protocol):
-    """What `kws.engine.spotter.Spotter` offers here: detections, and the score of this moment."""
-
-    @property
-    def score(self) -> float:
-        """The largest posterior of a word at this moment."""
-
-    def process(self, samples: Samples, /) -> Iterable[Detected]:
-        """Take in int16 samples; return what was detected in them."""
-
-    def reset(self) -> None:
-        """Begin a new stream."""
 
 
 def file_chunks(
@@ -106,42 +90,32 @@ def _refuse_sound_file(head: bytes) -> None:
         )
 
 
-def hear(
-    listener: Listener, chunks: Iterable[Samples], file: str | None, tally: Tally
-) -> Iterator[Heard]:
+def hear(hearing: Hearing, chunks: Iterable[Samples], file: str | None) -> Iterator[Heard]:
     """Yield each detection in a stream as soon as the chunk that completes it was heard."""
-    listener.reset()
+    hearing.begin(file)
     for chunk in chunks:
-        started = time.perf_counter()
-        detections = list(listener.process(chunk))
-        tally.engine_s += time.perf_counter() - started
-        tally.samples += len(chunk)
-        tally.detections += len(detections)
-        for detection in detections:
-            yield Heard(detection.word, detection.time_s, detection.score, file)
+        yield from hearing.take(chunk)
+        if hearing.time_s >= (hearing.wishes.seconds or float("inf")):
+            break
+    yield from hearing.finish()
 
 
 def listen_to_files(
-    listener: Listener,
-    files: list[Path],
-    printer: Printer,
-    sample_rate_hz: int = SAMPLE_RATE_HZ,
-    *,
-    channel: int | None = None,
+    hearing: Hearing, files: list[Path], printer: Printer, *, channel: int | None = None
 ) -> Tally:
     """Print the detections in each recording, and a summary of them all.
 
     One that cannot be read is reported on the standard error, counted in `tally.unread`, and the
     next is heard; AudioError where it is the only one.
     """
-    tally = Tally(sample_rate_hz=sample_rate_hz)
+    tally = hearing.tally
     progress = FileProgress(sys.stderr)
     for path in files:
         if len(files) > 1:
             printer.heading(str(path))
-        chunks = file_chunks(path, sample_rate_hz, channel=channel, progress=progress)
+        chunks = file_chunks(path, hearing.rate_hz, channel=channel, progress=progress)
         try:
-            for heard in hear(listener, chunks, str(path), tally):
+            for heard in hear(hearing, chunks, str(path)):
                 progress.clear()
                 printer.detection(heard)
         except AudioError as refusal:
@@ -158,64 +132,14 @@ def listen_to_files(
     return tally
 
 
-def listen_to_pipe(
-    listener: Listener,
-    pipe: BinaryIO,
-    printer: Printer,
-    sample_rate_hz: int = SAMPLE_RATE_HZ,
-) -> Tally:
+def listen_to_pipe(hearing: Hearing, pipe: BinaryIO, printer: Printer) -> Tally:
     """Print the detections in raw samples from a pipe as they happen, until it ends."""
     if pipe.isatty():
         raise AudioError(
             "the input is a terminal: pipe raw int16 samples into it, such as "
             "`arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen MODEL -`"
         )
-    tally = Tally(sample_rate_hz=sample_rate_hz)
-    for heard in hear(listener, pipe_chunks(pipe, sys.stderr), STDIN, tally):
+    for heard in hear(hearing, pipe_chunks(pipe, sys.stderr), STDIN):
         printer.detection(heard)
-    printer.summary(tally)
-    return tally
-
-
-def listen_to_microphone(
-    listener: Listener,
-    device: int | str | None,
-    printer: Printer,
-    sample_rate_hz: int = SAMPLE_RATE_HZ,
-    *,
-    channel: int | None = None,
-) -> Tally:
-    """Print what the microphone hears until Ctrl-C, under a live level meter on a terminal.
-
-    Raises MicrophoneError where the microphone cannot be opened, or goes away.
-    """
-    from kws.listening.microphone import Microphone
-
-    tally = Tally(sample_rate_hz=sample_rate_hz)
-    with Microphone(device, sample_rate_hz, channel=channel) as microphone:
-        meter = Meter(sys.stderr, sample_rate_hz)
-
-        def metered() -> Iterator[Samples]:
-            for chunk in microphone:
-                if tally.samples == 0:
-                    name = shown(microphone.device.name)
-                    print(f"Listening to {name}; Ctrl-C ends.", file=sys.stderr)
-                yield chunk
-                meter.update(chunk, listener.score)
-
-        try:
-            for heard in hear(listener, metered(), None, tally):
-                meter.clear()
-                printer.detection(heard)
-        except KeyboardInterrupt:
-            pass  # the way in which a person ends it
-        finally:
-            meter.clear()
-    printer.summary(tally)
-    if microphone.overruns:
-        print(
-            f"kws: lost {count_of(microphone.overruns, 'block')} of sound, since the computer was "
-            "busy with something else",
-            file=sys.stderr,
-        )
-    return tally
+    printer.summary(hearing.tally)
+    return hearing.tally

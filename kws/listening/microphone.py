@@ -1,10 +1,9 @@
 """The microphone as a stream of int16 samples at 16 kHz; the only user of sounddevice."""
 
-import os
 import queue
-import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any
@@ -13,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.errors import MicrophoneError
+from kws.listening.losses import Losses
+from kws.listening.silenced import native_stderr_silenced
 from kws.settings.front_end import SAMPLE_RATE_HZ
 
 BLOCK_MS = 80
 BUFFER_S = 10.0  # what a program that looks away may miss before samples are lost
+MOST_BLOCKS = round(BUFFER_S * 1000 / BLOCK_MS)
 # A sound server may take seconds to wake a sleeping card; one that runs delivers every block.
 FIRST_BLOCK_TIMEOUT_S = 10.0
 NEXT_BLOCK_TIMEOUT_S = 3.0
@@ -53,6 +55,20 @@ def devices() -> list[Device]:
     ]
 
 
+def rescan() -> None:
+    """Let PortAudio look for devices anew; its list is that of its start.
+
+    It ends every stream of this process, those of other users of sounddevice too.
+    """
+    sounddevice = _sounddevice()
+    with suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+    try:
+        sounddevice._initialize()
+    except sounddevice.PortAudioError as error:
+        raise MicrophoneError(f"the sound system does not start ({error})") from error
+
+
 def portaudio_version() -> str:
     """Return the name and version of the PortAudio library; MicrophoneError where it is missing."""
     return str(_sounddevice().get_portaudio_version()[1]).partition(", ")[0]
@@ -87,9 +103,9 @@ class Microphone:
 
     The rate is 16 kHz unless another is given.  A device that refuses it is opened at its own rate
     and resampled; several channels are averaged, or `channel` is taken alone, the first is 0.
-    `overruns` counts the blocks that were lost because nobody fetched them in time.  Use it in a
-    `with` statement.  Opening raises MicrophoneError where the device cannot be used, iterating
-    does where it goes away.
+    `lost_samples` counts those, at that rate, that were lost because nobody fetched them in time.
+    Use it in a `with` statement.  Opening raises MicrophoneError where the device cannot be used,
+    iterating and `read` do where it goes away.
     """
 
     def __init__(
@@ -107,13 +123,15 @@ class Microphone:
             )
         self.channel = channel
         self.sample_rate_hz = sample_rate_hz
-        self.overruns = 0
-        self.device_rate_hz = 0
-        self._blocks = _block_queue()
+        self.device_rate_hz, self._channels = 0, 1
+        self._losses = Losses(sample_rate_hz)
+        self._silent_s = 0.0  # counted in reads, not by a clock, which runs while a laptop sleeps
+        self._patience_s = FIRST_BLOCK_TIMEOUT_S
+        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._convert: Callable[[NDArray[np.int16]], NDArray[np.int16]] = _only_channel
         self._cleanup = ExitStack()
         try:
-            self._cleanup.enter_context(_native_stderr_silenced())
+            self._cleanup.enter_context(native_stderr_silenced())
             self._stream = self._open()
             self._cleanup.callback(self._stream.close)
         except BaseException:
@@ -132,21 +150,37 @@ class Microphone:
         self._cleanup.close()
 
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
-        timeout_s = FIRST_BLOCK_TIMEOUT_S
         while True:
-            try:
-                block = self._blocks.get(timeout=timeout_s)
-            except queue.Empty:
-                block = None
-            if block is None:
-                raise MicrophoneError(
-                    f"the microphone {self.device.name!r} stopped sending sound: check its "
-                    "connection and the sound settings, then start again"
-                )
-            timeout_s = NEXT_BLOCK_TIMEOUT_S
-            chunk = self._convert(self._chosen(block))
-            if len(chunk):  # a resampler keeps the first block to itself
+            chunk = self.read(self._patience_s)
+            if chunk is not None:
                 yield chunk
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples lost so far, at the rate that was asked for."""
+        return self._losses.samples * self.sample_rate_hz // max(self.device_rate_hz, 1)
+
+    def read(self, timeout_s: float) -> NDArray[np.int16] | None:
+        """Return the next chunk, or None where none came within so many seconds.
+
+        Raises MicrophoneError where the device has ended or has sent nothing for too long.
+        """
+        try:
+            block = self._blocks.get(timeout=timeout_s)
+        except queue.Empty:
+            self._silent_s += timeout_s
+            if self._silent_s < self._patience_s:
+                return None
+            block = None
+        if block is None:
+            raise MicrophoneError(
+                f"the microphone {self.device.name!r} stopped sending sound: check its "
+                "connection and the sound settings, then start again"
+            )
+        self._silent_s, self._patience_s = 0.0, NEXT_BLOCK_TIMEOUT_S
+        samples = np.frombuffer(block, np.int16).reshape(-1, self._channels)
+        chunk = self._convert(self._chosen(samples))
+        return chunk if len(chunk) else None  # a resampler keeps the first block to itself
 
     def _chosen(self, block: NDArray[np.int16]) -> NDArray[np.int16]:
         return block if self.channel is None else block[:, self.channel : self.channel + 1]
@@ -160,7 +194,8 @@ class Microphone:
         refusal = ""
         for rate_hz, channels in dict.fromkeys(attempts):
             try:
-                stream = sounddevice.InputStream(
+                self._losses = Losses(rate_hz)
+                stream = sounddevice.RawInputStream(
                     device=self.device.number,
                     samplerate=rate_hz,
                     channels=channels,
@@ -172,9 +207,11 @@ class Microphone:
                 self._start(stream)
             except sounddevice.PortAudioError as error:
                 refusal = refusal or str(error.args[0] if error.args else error)
-                self._blocks = _block_queue()  # a stream that failed may have said that it ended
+                self._blocks = (
+                    queue.SimpleQueue()
+                )  # a stream that failed may have said that it ended
                 continue
-            self.device_rate_hz = rate_hz
+            self.device_rate_hz, self._channels = rate_hz, channels
             if rate_hz != wanted:
                 from kws.audio.samples import StreamResampler
 
@@ -197,24 +234,16 @@ class Microphone:
             stream.close()
             raise
 
-    def _on_block(self, block: NDArray[np.int16], _frames: int, _time: Any, status: Any) -> None:
+    def _on_block(self, block: Any, frames: int, _time: Any, status: Any) -> None:
         # Runs in PortAudio's thread: copy and leave.
-        if status.input_overflow:
-            self.overruns += 1
-        try:
-            self._blocks.put_nowait(block.copy())
-        except queue.Full:
-            self.overruns += 1
+        self._losses.block(frames, time.monotonic(), overran=bool(status.input_overflow))
+        if self._blocks.qsize() < MOST_BLOCKS:
+            self._blocks.put(bytes(block))
+        else:
+            self._losses.dropped(frames)
 
     def _on_finished(self) -> None:
-        # Full: the reader empties the queue first and then times out, which says the same.
-        with suppress(queue.Full):
-            self._blocks.put_nowait(None)
-
-
-def _block_queue() -> "queue.Queue[NDArray[np.int16] | None]":
-    """Blocks of (samples, channels); None says that the device has ended."""
-    return queue.Queue(maxsize=round(BUFFER_S * 1000 / BLOCK_MS))
+        self._blocks.put(None)
 
 
 def _only_channel(block: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -240,35 +269,3 @@ def _sounddevice() -> ModuleType:
         ) from error
     module: ModuleType = sounddevice
     return module
-
-
-@contextmanager
-def _native_stderr_silenced() -> Iterator[None]:
-    """Keep what ALSA and PortAudio print about their own affairs off the terminal.
-
-    They write to file descriptor 2 from their own threads, over the level meter and in front of
-    our one sentence; Python's own stderr goes on to where it went.
-    """
-    ours = sys.stderr
-    try:
-        is_native = ours.fileno() == 2
-        saved = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # a captured or a closed stderr
-        yield
-        return
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)
-    if is_native:
-        ours.flush()
-        sys.stderr = open(  # noqa: SIM115 - closed below
-            saved, "w", 1, encoding=ours.encoding, errors="backslashreplace", closefd=False
-        )
-    try:
-        yield
-    finally:
-        if is_native:
-            sys.stderr.flush()
-            sys.stderr = ours
-        os.dup2(saved, 2)
-        os.close(saved)

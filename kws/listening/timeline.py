@@ -18,24 +18,25 @@ MUTED_AFTER_S = 3.0
 class Heard(NamedTuple):
     """One detection: the posterior `score`, and `time_s` from the start of `file`.
 
-    `file` is None for the microphone and "-" for the standard input.
+    `file` is None for the microphone and "-" for the standard input; `model` names the model
+    where several listen.
     """
 
     word: str
     time_s: float
     score: float
     file: str | None
+    model: str | None = None
 
     def to_json(self) -> str:
         """Return the detection as one line of JSON."""
-        return json_text(
-            {
-                "word": self.word,
-                "time_s": round(self.time_s, 3),
-                "score": round(self.score, 4),
-                "file": self.file,
-            }
-        )
+        fields = {
+            "word": self.word,
+            "time_s": round(self.time_s, 3),
+            "score": round(self.score, 4),
+            "file": self.file,
+        }
+        return json_text(fields | ({"model": self.model} if self.model else {}))
 
     def to_text(self, full: str, empty: str) -> str:
         """Return the detection as a line of the timeline, with a bar for the score."""

@@ -15,7 +15,6 @@ LONG_MODULES = {
     "data/make_sample.py": "one script, read from top to bottom; two recipes are tables in it",
     "kws/corpus/decoded.py": "one cache: what writes a file and what trusts it change together",
     "kws/corpus/download.py": "one download from its first byte to its name, with each way to fail",
-    "kws/device/monitor.py": "one session with a board, one line over",
     "kws/engine/model_file.py": "one format: writer, reader and description side by side",
     "kws/listening/microphone.py": "one stream, with each way in which a device may fail it",
 }

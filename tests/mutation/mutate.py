@@ -39,7 +39,7 @@ TESTS = {
     "kws/corpus/unpack.py": ("corpus/test_download.py",),
     "kws/device/protocol.py": ("device/test_hostile_board.py",),
     "kws/device/line.py": ("device/test_hostile_board.py",),
-    "kws/device/record.py": ("device/test_hostile_board.py",),
+    "kws/listening/record.py": ("device/test_hostile_board.py",),
     "kws/settings/model.py": ("settings", "engine/test_model_file.py"),
     "kws/training/checkpoint.py": ("training/test_trainer.py",),
     "kws/training/feature_store.py": ("training/test_feature_store.py",),

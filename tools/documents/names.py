@@ -91,6 +91,10 @@ def _class(node: ast.ClassDef) -> Iterator[str]:
         yield "\n".join(f"- `{ast.unparse(field)}`" for field in held)
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+            if any(
+                isinstance(d, ast.Attribute) and d.attr == "setter" for d in method.decorator_list
+            ):
+                continue  # the property says that it may be set
             yield f"### {node.name}.{method.name}"
             if not any(_is(d, "property") for d in method.decorator_list):
                 yield _signature(method, method.name)

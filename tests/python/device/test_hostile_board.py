@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws.device import line as line_module
-from kws.device import monitor as monitor_module
-from kws.device import record, serial_port
+from kws.device import serial_port
 from kws.device.line import BoardLine
 from kws.device.monitor import Monitor, Settings
 from kws.device.protocol import LONGEST_LINE, Board, audio_of, numbers_of, text_of
 from kws.device.serial_port import SerialPort
 from kws.errors import KwsError
+from kws.listening import clips, record
 from kws.listening.timeline import Printer
 
 GREETING = [
@@ -69,7 +69,7 @@ def impatient(monkeypatch):
 def follow(port: Port, tmp_path: Path, **more) -> tuple[Monitor, str, str]:
     """Follow a stand-in until it goes away; returns what was printed and noted, too."""
     out, notes = io.StringIO(), io.StringIO()
-    files = {"csv": tmp_path / "scores.csv", "clips": tmp_path / "clips"}
+    files = {"csv": tmp_path / "scores.csv", "save_clips": tmp_path / "clips"}
     given = Settings(**(files | more))
     monitor = Monitor(BoardLine(port), given, Printer(out, as_json=False), notes)
     with pytest.raises(KwsError):
@@ -176,7 +176,7 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
     """A hundred times more of everything, and no list is longer for it."""
     monkeypatch.setattr(record, "LONGEST_CURVE", 100)
     monkeypatch.setattr(record, "MOST_DETECTIONS", 50)
-    monkeypatch.setattr(monitor_module, "CLIPS_WAITING", 20)
+    monkeypatch.setattr(clips, "WAITING", 20)
     kept = []
     for frames in (300, 30_000):
         spoken = [f"s {n} {n % 1500} 5" for n in range(frames)]
@@ -185,9 +185,11 @@ def test_memory_stays_flat(tmp_path, monkeypatch):
         monitor, out, _ = follow(start(*lines), tmp_path)
         assert out.count("hey you") == frames
         curve = monitor._curve
-        assert len(curve.frames) == len(curve.scores) <= 100
+        assert len(curve.times_s) == len(curve.scores) <= 100
         assert max(max(scores) for scores in curve.scores) == min(frames, 1500) - 1
-        kept.append((len(curve.detections), len(monitor._due), len(monitor._sound._pieces)))
+        kept.append(
+            (len(curve.detections), len(monitor._clips._wanted), len(monitor._clips._sound._pieces))
+        )
     assert kept == [(kept[0][0], 20, 0)] * 2
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 30_001
 
@@ -197,15 +199,15 @@ def test_a_coarser_curve_keeps_its_peaks(monkeypatch):
     curve = record.Curve()
     for frame in range(1000):
         curve.take(frame, [3000 if frame in (0, 431, 999) else -50])
-    assert len(curve.frames) <= 8 and curve.frames == sorted(curve.frames)
-    assert [frame for frame, (score,) in zip(curve.frames, curve.scores, strict=True)
+    assert len(curve.times_s) <= 8 and curve.times_s == sorted(curve.times_s)
+    assert [frame for frame, (score,) in zip(curve.times_s, curve.scores, strict=True)
             if score == 3000] == [0, 384, 896]  # fmt: skip
 
 
 def test_sound_with_gaps_and_leaps_is_bounded(tmp_path):
     steps = (0, 320, 640, 50, 4_294_967_295, 7, 4_000_000_000)
     monitor, *_ = follow(start(*(SOUND.format(at) for at in steps * 3)), tmp_path)
-    assert monitor.line.garbled == 0 and len(monitor._sound._pieces) == 1
+    assert monitor.line.garbled == 0 and len(monitor._clips._sound._pieces) == 1
 
 
 def test_the_table_holds_what_was_seen_before_the_board_went_away(tmp_path):

@@ -18,9 +18,9 @@ import pytest
 from kws.audio.files import read_audio
 from kws.device.monitor import Monitor, Settings
 from kws.device.protocol import Board
-from kws.device.record import Curve, Table
 from kws.engine import batch, model_file
 from kws.listening.near_misses import Near, Sound
+from kws.listening.record import Curve, Table
 from kws.listening.timeline import Printer
 from kws.settings.model import log_odds_q10
 
@@ -147,7 +147,7 @@ def test_a_board_at_8_khz_without_sound_has_the_right_times(board, tmp_path):
     assert all(time_s == pytest.approx(frame * 0.02 + 0.032) for frame, time_s in rows)
     done = monitor(board(speech(), [model], program), "--clips", tmp_path / "clips")
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "host sends no sound, so leave out --clips" in done.stderr
+    assert "host sends no sound, so leave out --save-clips" in done.stderr
     assert not (tmp_path / "clips").exists()
 
 
@@ -215,17 +215,18 @@ def test_a_near_miss_is_a_peak_without_a_detection():
 
 
 def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
-    board = Board(classes={0: '=HYPERLINK("http://x")', 1: "-1+1", 2: "hey, you", 3: "$x^"})
-    board.hop_length = 320
-    table = Table(tmp_path / "a.csv", board)
-    table.take(0, [0, 0, 0, 0])
+    words = ['=HYPERLINK("http://x")', "-1+1", "hey, you", "$x^"]
+    table = Table(tmp_path / "a.csv", words)
+    table.take(0, 0.032, [0, 0, 0, 0])
     table.close()
     with (tmp_path / "a.csv").open(newline="") as file:
         header = next(csv.reader(file))
     assert header == ["frame", "time_s", '\'=HYPERLINK("http://x")', "'-1+1", "hey, you", "$x^"]
     curve = Curve()
-    curve.take(0, [0, 0, 0, 0])
-    curve.draw(board, tmp_path / "a.png")  # a dollar opens no formula either
+    curve.take(0.032, [0, 0, 0, 0])
+    curve.draw(
+        dict.fromkeys(words, 0.9), tmp_path / "a.png", "the start"
+    )  # a dollar opens no formula either
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -14,22 +14,19 @@ from kws import Spotter
 from kws.audio.files import write_audio
 from kws.engine import model_file
 from kws.errors import AudioError, MicrophoneError
-from kws.listening import listen, microphone
-from kws.listening.listen import (
-    hear,
-    listen_to_files,
-    listen_to_microphone,
-    listen_to_pipe,
-    pipe_chunks,
-)
-from kws.listening.timeline import Heard, Meter, Printer, Tally
+from kws.listening import lasting, listen, microphone
+from kws.listening.ears import Ear, Wishes
+from kws.listening.hearing import Hearing
+from kws.listening.listen import hear, listen_to_files, listen_to_pipe, pipe_chunks
+from kws.listening.session import Notes, listen_to_microphone
+from kws.listening.timeline import Heard, Meter, Printer
 from kws.settings.model import FeatureConfig
 from kws.support.text import bar, bar_characters, clock, table
 
 
 @pytest.fixture
-def spotter():
-    return Spotter(model_file.parse(two_words()))
+def hearing():
+    return Hearing([Ear(Spotter(model_file.parse(two_words())))])
 
 
 @pytest.fixture
@@ -61,10 +58,10 @@ def lines(printer):
     return printer.out.getvalue().splitlines()
 
 
-def test_a_recording_gives_a_timeline_and_a_summary(spotter, stream, tmp_path):
+def test_a_recording_gives_a_timeline_and_a_summary(hearing, stream, tmp_path):
     write_audio(tmp_path / "a.wav", stream)
     printer = Printer(Terminal(), as_json=False)
-    listen_to_files(spotter, [tmp_path / "a.wav"], printer)
+    listen_to_files(hearing, [tmp_path / "a.wav"], printer)
     low, high, summary = lines(printer)
     assert low.split()[:2] == ["00:01.5", "low"] and low.endswith("██████████")
     assert high.split()[:2] == ["00:04.0", "high"] and "94.0 %" in high
@@ -72,11 +69,11 @@ def test_a_recording_gives_a_timeline_and_a_summary(spotter, stream, tmp_path):
     assert summary.endswith(" times real time")
 
 
-def test_json_is_a_line_a_detection_and_nothing_else(spotter, stream, tmp_path):
+def test_json_is_a_line_a_detection_and_nothing_else(hearing, stream, tmp_path):
     path = tmp_path / "a.flac"
     write_audio(path, stream)
     printer = Printer(io.StringIO(), as_json=True)
-    listen_to_files(spotter, [path, path], printer)
+    listen_to_files(hearing, [path, path], printer)
     found = [json.loads(line) for line in lines(printer)]
     assert [entry["word"] for entry in found] == ["low", "high"] * 2
     assert [set(entry) for entry in found] == [{"word", "time_s", "score", "file"}] * 4
@@ -86,11 +83,11 @@ def test_json_is_a_line_a_detection_and_nothing_else(spotter, stream, tmp_path):
     assert found[:2] == found[2:]  # the second recording begins anew
 
 
-def test_several_recordings_are_named_in_the_timeline(spotter, stream, tmp_path):
+def test_several_recordings_are_named_in_the_timeline(hearing, stream, tmp_path):
     for name in ("a.wav", "b.wav"):
         write_audio(tmp_path / name, stream)
     printer = Printer(io.StringIO(), as_json=False)
-    tally = listen_to_files(spotter, [tmp_path / "a.wav", tmp_path / "b.wav"], printer)
+    tally = listen_to_files(hearing, [tmp_path / "a.wav", tmp_path / "b.wav"], printer)
     assert [line for line in lines(printer) if line.startswith("/")] == [
         str(tmp_path / "a.wav"),
         str(tmp_path / "b.wav"),
@@ -99,14 +96,14 @@ def test_several_recordings_are_named_in_the_timeline(spotter, stream, tmp_path)
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 640, 1 << 16])
-def test_a_pipe_gives_the_same_detections_however_it_is_cut(spotter, stream, at_once):
+def test_a_pipe_gives_the_same_detections_however_it_is_cut(hearing, stream, at_once):
     printer = Printer(io.StringIO(), as_json=True)
-    listen_to_pipe(spotter, Pipe(stream[:48_000].tobytes(), at_once), printer)
+    listen_to_pipe(hearing, Pipe(stream[:48_000].tobytes(), at_once), printer)
     (found,) = [json.loads(line) for line in lines(printer)]
     assert (found["word"], found["time_s"], found["file"]) == ("low", 1.532, "-")
 
 
-def test_a_pipe_is_heard_while_it_goes_on(spotter, stream):
+def test_a_pipe_is_heard_while_it_goes_on(hearing, stream):
     """A detection comes with the bytes that complete it, not with the end of the stream."""
     taken = 0
 
@@ -117,7 +114,7 @@ def test_a_pipe_is_heard_while_it_goes_on(spotter, stream):
             taken += len(data)
             return data
 
-    heard = hear(spotter, pipe_chunks(Counting(stream.tobytes()), io.StringIO()), "-", Tally())
+    heard = hear(hearing, pipe_chunks(Counting(stream.tobytes()), io.StringIO()), "-")
     first = next(heard)
     assert 0 <= taken / 2 - first.time_s * 16_000 < 500
 
@@ -143,25 +140,27 @@ def test_a_sound_file_in_the_pipe_is_refused(magic, kind, at_once):
         list(pipe_chunks(Pipe(magic + bytes(100), at_once), io.StringIO()))
 
 
-def test_an_empty_pipe_is_no_error(spotter):
+def test_an_empty_pipe_is_no_error(hearing):
     printer = Printer(io.StringIO(), as_json=False)
-    listen_to_pipe(spotter, Pipe(b""), printer)
+    listen_to_pipe(hearing, Pipe(b""), printer)
     assert lines(printer) == ["0.0 s of audio, 0 detections"]
 
 
-def test_a_terminal_as_the_pipe_is_refused(spotter, monkeypatch):
+def test_a_terminal_as_the_pipe_is_refused(hearing, monkeypatch):
     pipe = Pipe(b"")
     monkeypatch.setattr(pipe, "isatty", lambda: True)
     with pytest.raises(AudioError, match="the input is a terminal: pipe raw int16"):
-        listen_to_pipe(spotter, pipe, Printer(io.StringIO(), as_json=True))
+        listen_to_pipe(hearing, pipe, Printer(io.StringIO(), as_json=True))
 
 
 class FakeMicrophone:
-    """Delivers the chunks, then raises what ends it."""
+    """Delivers the chunks, then raises what ends it; in the place of `Microphone`."""
+
+    device_rate_hz = 16_000
+    lost_samples = 0
 
     def __init__(self, chunks, end):
-        self.chunks, self.end = chunks, end
-        self.overruns = 0
+        self.chunks, self.end = list(chunks), end
         self.device = microphone.Device(
             number=3, name="USB mic", channels=1, sample_rate_hz=16_000, is_default=True
         )
@@ -174,60 +173,147 @@ class FakeMicrophone:
     def __exit__(self, *_):
         self.is_open = False
 
-    def __iter__(self):
-        yield from self.chunks
-        raise self.end
+    def read(self, timeout_s):
+        if not self.chunks:
+            raise self.end
+        return self.chunks.pop(0)
 
 
 @pytest.fixture
 def use_microphone(monkeypatch, stream):
-    def use(end, chunks=None):
-        fake = FakeMicrophone(np.array_split(stream, 150) if chunks is None else chunks, end)
-        monkeypatch.setattr(microphone, "Microphone", lambda device, rate_hz, channel=None: fake)
-        return fake
+    """Let these be opened one after the other; what is no microphone is raised."""
+
+    def use(*fakes):
+        waiting = list(fakes)
+
+        def open_next(device, rate_hz, channel=None):
+            fake = waiting.pop(0)
+            if isinstance(fake, Exception):
+                raise fake
+            return fake
+
+        monkeypatch.setattr(microphone, "Microphone", open_next)
+        monkeypatch.setattr(microphone, "devices", lambda: [])
+        monkeypatch.setattr(microphone, "rescan", lambda: None)
+        monkeypatch.setattr(lasting, "RETRY_S", 0.01)
+        return fakes[0]
 
     return use
 
 
-def test_ctrl_c_ends_the_microphone_with_a_summary(spotter, use_microphone, capsys):
-    fake = use_microphone(KeyboardInterrupt())
-    fake.overruns = 2
+@pytest.fixture
+def chunks(stream):
+    return np.array_split(stream, 150)
+
+
+def test_ctrl_c_ends_the_microphone_with_a_summary(hearing, use_microphone, chunks, capsys):
+    fake = use_microphone(FakeMicrophone(chunks, KeyboardInterrupt()))
     printer = Printer(io.StringIO(), as_json=False)
-    listen_to_microphone(spotter, None, printer)
+    listen_to_microphone(hearing, None, printer, Notes())
     assert [line.split()[:2] for line in lines(printer)[:2]] == [
         ["00:01.5", "low"],
         ["00:04.0", "high"],
     ]
     assert lines(printer)[2].startswith("6.0 s of audio, 2 detections")
     assert not fake.is_open
-    assert capsys.readouterr().err == (
-        "Listening to USB mic; Ctrl-C ends.\n"
-        "kws: lost 2 blocks of sound, since the computer was busy with something else\n"
-    )
+    assert capsys.readouterr().err == "Listening to USB mic; Ctrl-C ends.\n"
 
 
-def test_the_microphone_in_json_has_no_file(spotter, use_microphone):
-    use_microphone(KeyboardInterrupt())
+def test_lost_sound_is_told_at_once_and_at_the_end_and_what_follows_is_later(
+    hearing, use_microphone, chunks, capsys
+):
+    fake = use_microphone(FakeMicrophone(chunks, KeyboardInterrupt()))
+    fake.lost_samples = 8_000
+    printer = Printer(io.StringIO(), as_json=False)
+    listen_to_microphone(hearing, None, printer, Notes())
+    assert lines(printer)[0].split()[:2] == ["00:02.0", "low"]
+    told = "kws: lost 8,000 samples (0.5 s), since the computer was busy with something else\n"
+    assert capsys.readouterr().err.endswith(told + told)
+
+
+def test_the_microphone_in_json_has_no_file(hearing, use_microphone, chunks):
+    use_microphone(FakeMicrophone(chunks, KeyboardInterrupt()))
     printer = Printer(io.StringIO(), as_json=True)
-    listen_to_microphone(spotter, None, printer)
+    listen_to_microphone(hearing, None, printer, Notes())
     assert [json.loads(line)["file"] for line in lines(printer)] == [None, None]
 
 
-def test_a_microphone_that_goes_away_is_an_error_after_what_was_heard(spotter, use_microphone):
-    fake = use_microphone(MicrophoneError("gone"))
+def test_a_microphone_that_goes_away_is_waited_for_and_taken_again(
+    hearing, use_microphone, chunks, capsys
+):
+    gone = MicrophoneError("the microphone 'USB mic' stopped sending sound: check its connection")
+    first = FakeMicrophone(chunks, gone)
+    again = FakeMicrophone(chunks, KeyboardInterrupt())
+    use_microphone(first, MicrophoneError("no"), MicrophoneError("no"), again)
     printer = Printer(io.StringIO(), as_json=True)
-    with pytest.raises(MicrophoneError, match="gone"):
-        listen_to_microphone(spotter, None, printer)
-    assert len(lines(printer)) == 2
-    assert not fake.is_open
+    started = time.monotonic()
+    listen_to_microphone(hearing, None, printer, Notes())
+    passed_s = time.monotonic() - started
+    found = [json.loads(line) for line in lines(printer)]
+    assert [entry["word"] for entry in found] == ["low", "high"] * 2
+    # The second stream begins when it did; here six seconds of sound take next to no time.
+    assert 0 < found[2]["time_s"] - found[0]["time_s"] < passed_s
+    assert not first.is_open and not again.is_open
+    assert capsys.readouterr().err == (
+        "Listening to USB mic; Ctrl-C ends.\n"
+        "kws: the microphone 'USB mic' stopped sending sound: waiting for it\n"
+        "kws: the microphone 'USB mic' is back\n"
+    )
 
 
-def test_the_terminal_shows_a_live_level_and_score(spotter, use_microphone, monkeypatch):
+def test_no_microphone_at_the_start_is_an_error(hearing, use_microphone):
+    use_microphone(MicrophoneError("there is none"))
+    with pytest.raises(MicrophoneError, match="there is none"):
+        listen_to_microphone(hearing, None, Printer(io.StringIO(), as_json=True), Notes())
+
+
+def test_seconds_end_it_also_while_the_microphone_is_away(use_microphone, chunks):
+    spotter = Spotter(model_file.parse(two_words()))
+    printer = Printer(io.StringIO(), as_json=True)
+    use_microphone(FakeMicrophone(chunks, KeyboardInterrupt()))
+    hearing = Hearing([Ear(spotter)], Wishes(seconds=2.0))
+    listen_to_microphone(hearing, None, printer, Notes())
+    assert 32_000 <= hearing.tally.samples < 33_000
+    gone = FakeMicrophone([], MicrophoneError("gone"))
+    use_microphone(gone, *[MicrophoneError("no")] * 1_000)
+    started = time.monotonic()
+    listen_to_microphone(Hearing([Ear(spotter)], Wishes(seconds=0.3)), None, printer, Notes())
+    assert 0.3 <= time.monotonic() - started < 5
+
+
+def test_of_two_devices_of_one_name_the_same_number_is_taken_again(use_microphone, monkeypatch):
+    def device(number):
+        return microphone.Device(
+            number=number, name="USB mic", channels=1, sample_rate_hz=16_000, is_default=False
+        )
+
+    asked = []
+    listed = [device(2), device(5)]
+    gone = FakeMicrophone([], MicrophoneError("gone"))
+    gone.device = device(5)
+    use_microphone(gone)
+    with lasting.LastingMicrophone(5, tell=lambda _: None) as found:
+        monkeypatch.setattr(microphone, "devices", lambda: listed)
+
+        def opened(wanted, *_, **__):
+            asked.append(wanted)
+            return gone
+
+        monkeypatch.setattr(microphone, "Microphone", opened)
+        for _ in range(3):  # it goes, is waited for and is back
+            found.read(0.02)
+        listed.pop()
+        for _ in range(3):
+            found.read(0.02)
+    assert asked == [5, 2]
+
+
+def test_the_terminal_shows_a_live_level_and_score(hearing, use_microphone, chunks, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr("kws.listening.timeline.METER_INTERVAL_S", 0.0)
-    use_microphone(KeyboardInterrupt())
-    listen_to_microphone(spotter, None, Printer(io.StringIO(), as_json=True))
+    use_microphone(FakeMicrophone(chunks, KeyboardInterrupt()))
+    listen_to_microphone(hearing, None, Printer(io.StringIO(), as_json=True), Notes())
     frames = terminal.getvalue().split("\r")
     quiet = next(frame for frame in frames if frame.startswith("00:01.0"))
     loud = next(frame for frame in frames if frame.startswith("00:02.0"))
@@ -272,7 +358,7 @@ def test_the_meter_is_painted_ten_times_a_second_at_most():
     assert terminal.getvalue().count("\r") <= 10 * elapsed_s + 1
 
 
-def test_a_process_call_lasts_no_longer_than_a_second_of_audio(spotter, tmp_path):
+def test_a_process_call_lasts_no_longer_than_a_second_of_audio(hearing, tmp_path):
     """So that Ctrl-C ends the reading of an hour-long recording at once."""
     write_audio(tmp_path / "long.wav", noise(5.3, 16))
     lengths = [len(chunk) for chunk in listen.file_chunks(tmp_path / "long.wav")]
@@ -289,20 +375,19 @@ def test_a_model_of_8_khz_hears_recordings_at_its_rate(tmp_path):
     )
     printer = Printer(io.StringIO(), as_json=False)
     listener = Spotter(model_file.parse(eight.encode()))
-    listen.listen_to_files(listener, [tmp_path / "long.wav"], printer, 8_000)
+    listen_to_files(Hearing([Ear(listener, 8_000)]), [tmp_path / "long.wav"], printer)
     assert listener.frames == 1 + (24_000 - 256) // 160
     assert lines(printer)[-1].startswith("3.0 s of audio")
 
 
-def test_the_engine_is_charged_for_its_own_time_only(spotter):
+def test_the_engine_is_charged_for_its_own_time_only(hearing):
     def slow_chunks():
         for _ in range(3):
             time.sleep(0.02)
             yield np.zeros(160, np.int16)
 
-    tally = Tally()
-    assert list(hear(spotter, slow_chunks(), None, tally)) == []
-    assert 0 < tally.engine_s < 0.02
+    assert list(hear(hearing, slow_chunks(), None)) == []
+    assert 0 < hearing.tally.engine_s < 0.02
 
 
 @pytest.mark.parametrize(
@@ -348,6 +433,6 @@ def test_the_wake_word_needs_a_pause_before_it_is_heard_again():
     """The refractory time and the release level of the model hold here as they do on a board."""
     spotter = Spotter(model_file.parse(wake_word()))
     stream = np.concatenate([noise(1, 16), noise(3, 3000), noise(1, 16), noise(1, 3000)])
-    times = [heard.time_s for heard in hear(spotter, [stream], None, Tally())]
+    times = [heard.time_s for heard in hear(Hearing([Ear(spotter)]), [stream], None)]
     assert times == [pytest.approx(1.03, abs=0.03), pytest.approx(5.03, abs=0.03)]
     assert all(later - earlier > 0.5 for earlier, later in pairwise(times))

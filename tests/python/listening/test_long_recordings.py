@@ -15,8 +15,10 @@ from kws import Spotter
 from kws.audio.files import read_audio, write_audio
 from kws.engine import model_file
 from kws.errors import AudioError
+from kws.listening.ears import Ear
+from kws.listening.hearing import Hearing
 from kws.listening.listen import file_chunks, hear, listen_to_files, pipe_chunks
-from kws.listening.timeline import FileProgress, Printer, Tally
+from kws.listening.timeline import FileProgress, Printer
 
 MINUTES = 20
 MEMORY_MB = 100
@@ -25,6 +27,8 @@ PEAK = """
 import io, resource, sys
 from pathlib import Path
 from kws import Spotter
+from kws.listening.ears import Ear
+from kws.listening.hearing import Hearing
 from kws.listening.listen import listen_to_files
 from kws.listening.timeline import Printer
 
@@ -33,9 +37,10 @@ def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 spotter = Spotter(sys.argv[1])
-listen_to_files(spotter, [Path(sys.argv[2])], Printer(io.StringIO(), as_json=True))
+printer = Printer(io.StringIO(), as_json=True)
+listen_to_files(Hearing([Ear(spotter)]), [Path(sys.argv[2])], printer)
 base = peak_mb()
-tally = listen_to_files(spotter, [Path(sys.argv[3])], Printer(io.StringIO(), as_json=True))
+tally = listen_to_files(Hearing([Ear(spotter)]), [Path(sys.argv[3])], printer)
 print(tally.samples, peak_mb() - base)
 """
 
@@ -87,8 +92,8 @@ def test_a_recording_in_blocks_gives_the_detections_of_the_whole(
 ) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.tile(loud_and_quiet(), 3), rate_hz)
-    streamed = list(hear(spotter, file_chunks(path), None, Tally()))
-    whole = list(hear(spotter, [read_audio(path)], None, Tally()))
+    streamed = list(hear(Hearing([Ear(spotter)]), file_chunks(path), None))
+    whole = list(hear(Hearing([Ear(spotter)]), [read_audio(path)], None))
     assert streamed == whole and len(whole) >= 3
 
 
@@ -97,10 +102,15 @@ def test_one_channel_is_heard_alone(spotter: Spotter, tmp_path: Path) -> None:
     loudspeaker = np.roll(np.tile(noise(1, 9_000, 5), 6), 777)
     soundfile.write(tmp_path / "a.wav", np.stack([voice, loudspeaker], 1), 16_000)
     alone = listen_to_files(
-        spotter, [tmp_path / "a.wav"], Printer(io.StringIO(), as_json=True), channel=0
+        Hearing([Ear(spotter)]),
+        [tmp_path / "a.wav"],
+        Printer(io.StringIO(), as_json=True),
+        channel=0,
     )
     write_audio(tmp_path / "b.wav", voice)
-    mono = listen_to_files(spotter, [tmp_path / "b.wav"], Printer(io.StringIO(), as_json=True))
+    mono = listen_to_files(
+        Hearing([Ear(spotter)]), [tmp_path / "b.wav"], Printer(io.StringIO(), as_json=True)
+    )
     assert alone.detections == mono.detections == 1
 
 
@@ -112,7 +122,7 @@ def test_several_recordings_go_on_after_a_bad_one(
     files[1].write_text("no sound " * 40)
     write_audio(files[3], loud_and_quiet())
     out = io.StringIO()
-    tally = listen_to_files(spotter, files, Printer(out, as_json=False))
+    tally = listen_to_files(Hearing([Ear(spotter)]), files, Printer(out, as_json=False))
     assert (tally.unread, tally.detections) == (2, 2)
     assert out.getvalue().splitlines()[-1].startswith("12.0 s of audio, 2 detections")
     errors = capsys.readouterr().err.splitlines()
@@ -124,7 +134,9 @@ def test_several_recordings_go_on_after_a_bad_one(
 def test_a_single_bad_recording_is_an_error(spotter: Spotter, tmp_path: Path) -> None:
     (tmp_path / "bad.wav").write_text("no sound " * 40)
     with pytest.raises(AudioError, match="cannot decode"):
-        listen_to_files(spotter, [tmp_path / "bad.wav"], Printer(io.StringIO(), as_json=True))
+        listen_to_files(
+            Hearing([Ear(spotter)]), [tmp_path / "bad.wav"], Printer(io.StringIO(), as_json=True)
+        )
 
 
 def test_a_terminal_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

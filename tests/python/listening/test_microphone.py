@@ -15,6 +15,7 @@ import pytest
 
 from kws.errors import MicrophoneError
 from kws.listening import microphone
+from kws.listening.losses import Losses
 from kws.listening.microphone import Microphone, choose, devices
 
 
@@ -37,7 +38,7 @@ class FakeSounddevice:
     def query_devices(self):
         return self.entries
 
-    def InputStream(self, **settings):
+    def RawInputStream(self, **settings):
         if (settings["samplerate"], settings["channels"]) not in self.takes:
             raise PortAudioError("Invalid sample rate", -9997)
         stream = FakeStream(settings, self.start_error)
@@ -61,10 +62,10 @@ class FakeStream:
         self.settings["finished_callback"]()
 
     def deliver(self, block, overflow=False):
-        block = np.asarray(block, np.int16)
+        buffer = bytearray(np.asarray(block, "<i2").tobytes())
         status = SimpleNamespace(input_overflow=overflow)
-        self.settings["callback"](block, len(block), None, status)
-        block[:] = 0  # PortAudio uses its buffer again
+        self.settings["callback"](memoryview(buffer), len(block), None, status)
+        buffer[:] = bytes(len(buffer))  # PortAudio uses its buffer again
 
     def finish(self):
         self.settings["finished_callback"]()
@@ -178,13 +179,13 @@ def test_an_attempt_that_failed_does_not_end_the_one_that_works(sounddevice):
     fake = sounddevice([entry("mic")], takes=[(16_000, 1), (44_100, 1)])
     fake.start_error = PortAudioError("Device unavailable", -9985)
     streams = fake.streams
-    original = fake.InputStream
+    original = fake.RawInputStream
 
     def first_fails(**settings):
         fake.start_error = fake.start_error if not streams else None
         return original(**settings)
 
-    fake.InputStream = first_fails
+    fake.RawInputStream = first_fails
     with Microphone() as opened:
         assert opened.device_rate_hz == 44_100
         for _ in range(4):
@@ -222,17 +223,51 @@ def test_a_device_that_never_sends_is_reported(sounddevice, monkeypatch):
 
 
 def test_lost_blocks_are_counted_and_the_oldest_sound_is_kept(sounddevice, monkeypatch):
-    monkeypatch.setattr(microphone, "BUFFER_S", 0.16)
+    monkeypatch.setattr(microphone, "MOST_BLOCKS", 2)
     fake = sounddevice([entry("mic")])
     with Microphone() as opened:
         for number in range(4):
             fake.streams[0].deliver(np.full((640, 1), number))
         chunks = iter(opened)
         assert [next(chunks)[0], next(chunks)[0]] == [0, 1]
-        assert opened.overruns == 2
-        fake.streams[0].deliver(np.full((640, 1), 7), overflow=True)
-        assert next(chunks)[0] == 7
-        assert opened.overruns == 3
+        assert opened.lost_samples == 2 * 640
+
+
+def test_what_a_resampled_device_lost_is_counted_at_the_rate_that_was_asked_for(
+    sounddevice, monkeypatch
+):
+    monkeypatch.setattr(microphone, "MOST_BLOCKS", 0)
+    fake = sounddevice([entry("mic", rate_hz=48_000.0)], takes=[(48_000, 1)])
+    with Microphone() as opened:
+        fake.streams[0].deliver(np.zeros((4_800, 1)))
+        assert opened.lost_samples == 1_600
+
+
+def test_nothing_within_the_time_is_none_and_no_end(sounddevice):
+    fake = sounddevice([entry("mic")])
+    with Microphone() as opened:
+        assert opened.read(0.01) is None
+        fake.streams[0].deliver(np.full((640, 1), 3))
+        chunk = opened.read(0.01)
+        assert chunk is not None and list(chunk) == [3] * 640
+
+
+@pytest.mark.parametrize("lost_s", [0.0, 0.5, 3.0])
+def test_what_an_overrun_lost_is_told_by_the_clock(lost_s):
+    """Blocks of 80 ms; the program stands still, the device's buffer comes in a bunch, then on."""
+    losses = Losses(16_000)
+    jitter = np.random.default_rng(3).uniform(0, 0.03, 1_000)
+    now_s = 100.0
+    for number in range(50):
+        now_s += 0.08
+        losses.block(1_280, now_s + jitter[number])
+    now_s += lost_s + 0.4  # five blocks of it lie in the buffer
+    for number in range(5):
+        losses.block(1_280, now_s + number / 1e4, overran=number == 3)
+    for number in range(50):
+        now_s += 0.08
+        losses.block(1_280, now_s + jitter[100 + number])
+    assert losses.samples == pytest.approx(lost_s * 16_000, abs=0.03 * 16_000)
 
 
 def failing_import(monkeypatch, error):
@@ -266,8 +301,8 @@ def test_what_native_libraries_print_is_kept_off_the_terminal():
     """A C library writes to descriptor 2; Python's stderr still reaches the terminal."""
     program = """
 import os, sys
-from kws.listening.microphone import _native_stderr_silenced
-with _native_stderr_silenced():
+from kws.listening.silenced import native_stderr_silenced
+with native_stderr_silenced():
     os.write(2, b"ALSA lib confmisc.c: noise\\n")
     print("ours, within", file=sys.stderr)
 os.write(2, b"native, after\\n")

@@ -1,13 +1,12 @@
-"""What `kws monitor` keeps of a stream: rows of a table on disk, a curve of bounded length."""
+"""What is kept of a stream: rows of a table on disk, a curve of bounded length."""
 
 import csv
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kws.device.protocol import Board
 from kws.errors import KwsError
 from kws.listening.timeline import Heard
 from kws.settings.model import posterior_of
@@ -15,6 +14,9 @@ from kws.support.text import cell_text
 
 LONGEST_CURVE = 20_000  # points; a picture is narrower
 MOST_DETECTIONS = 10_000
+SCORE_MIN = -32768  # q10
+LATEST_S = 1.0  # that one model may lag behind another
+Row = list[int | None]
 
 
 class Table:
@@ -24,20 +26,20 @@ class Table:
     was seen. KwsError where it cannot be written.
     """
 
-    def __init__(self, path: Path, board: Board) -> None:
-        self._path, self._board = path, board
+    def __init__(self, path: Path, words: Sequence[str]) -> None:
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w", encoding="utf-8", newline="")
         except OSError as error:
             raise self._failed(error) from error
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._write(["frame", "time_s", *map(cell_text, board.words.values())])
+        self._write(["frame", "time_s", *map(cell_text, words)])
 
-    def take(self, frame: int, scores: Sequence[int]) -> None:
-        """Write a row; scores are q10."""
-        posteriors = [f"{posterior_of(score):.5f}" for score in scores]
-        self._write([frame, f"{self._board.end_s(frame):.3f}", *posteriors])
+    def take(self, frame: int, time_s: float, scores: Sequence[int | None]) -> None:
+        """Write a row; scores are q10, None where a word has none at this time."""
+        posteriors = ["" if score is None else f"{posterior_of(score):.5f}" for score in scores]
+        self._write([frame, f"{time_s:.3f}", *posteriors])
 
     def close(self) -> None:
         """Write what is left."""
@@ -57,6 +59,31 @@ class Table:
         return KwsError(f"cannot save {self._path}: {reason}; free some space or choose another")
 
 
+class Rows:
+    """Puts the frames of several models, which may lag behind each other, into rows by time."""
+
+    def __init__(self, words: int) -> None:
+        self._words = words
+        self._waiting: dict[int, tuple[int, Row]] = {}  # by time in milliseconds
+
+    def take(self, first: int, frame: int, time_s: float, scores: Sequence[int]) -> None:
+        """Take in a frame's scores (q10), whose words begin with the one of number `first`."""
+        _, row = self._waiting.setdefault(round(time_s * 1000), (frame, [None] * self._words))
+        row[first : first + len(scores)] = scores
+
+    def ready(self, *, is_over: bool = False) -> Iterator[tuple[int, float, Row]]:
+        """Yield frame, time in seconds and scores of the rows to which nothing more will come."""
+        if not self._waiting:
+            return
+        latest = max(self._waiting) - round(LATEST_S * 1000)
+        for time_ms in sorted(self._waiting):
+            frame, row = self._waiting[time_ms]
+            if None in row and time_ms > latest and not is_over:
+                return
+            del self._waiting[time_ms]
+            yield frame, time_ms / 1000, row
+
+
 class Curve:
     """Scores over time and detections, for a picture; the longer it gets, the coarser.
 
@@ -64,18 +91,20 @@ class Curve:
     """
 
     def __init__(self) -> None:
-        self.frames: list[int] = []
+        self.times_s: list[float] = []
         self.scores: list[list[int]] = []  # q10, in the order of the words
         self.detections: deque[Heard] = deque(maxlen=MOST_DETECTIONS)
         self._frames_a_point = 1
         self._in_last = 0
 
-    def take(self, frame: int, scores: list[int]) -> None:
-        """Take in a frame's scores; all have as many."""
+    def take(self, time_s: float, row: Sequence[int | None]) -> None:
+        """Take in the scores of a moment; all have as many, and None stands for the one before."""
+        before = self.scores[-1] if self.scores else [SCORE_MIN] * len(row)
+        scores = [last if new is None else new for new, last in zip(row, before, strict=True)]
         if self._in_last == 0:
-            if len(self.frames) >= LONGEST_CURVE:
+            if len(self.times_s) >= LONGEST_CURVE:
                 self._halve()
-            self.frames.append(frame)
+            self.times_s.append(time_s)
             self.scores.append(scores)
         else:
             self.scores[-1] = _higher(self.scores[-1], scores)
@@ -84,29 +113,35 @@ class Curve:
     def _halve(self) -> None:
         pairs = zip(self.scores[::2], self.scores[1::2], strict=True)
         self.scores = [_higher(a, b) for a, b in pairs]
-        self.frames = self.frames[::2]
+        self.times_s = self.times_s[::2]
         self._frames_a_point *= 2
 
-    def draw(self, board: Board, path: Path) -> None:
-        """Draw the posterior of each word over time, the threshold and the detections."""
+    def draw(self, words: Mapping[str, float], path: Path, since: str) -> None:
+        """Draw the posterior of each word over time, its threshold and the detections.
+
+        words: each word with its threshold; since: what time 0 is.
+        """
         from kws.report.drawing import INK, RED, SERIES, figure_saved
 
-        time_s = np.array([board.end_s(frame) for frame in self.frames])
-        threshold = posterior_of(board.threshold_q10)
         posteriors = 1 / (1 + np.exp(-np.array(self.scores, np.float64) / 1024))
         with figure_saved(path, 3.0) as figure:
             axis = figure.subplots()
             colours = [colour for colour in SERIES if colour != RED]  # red is for detections
-            for index, word in enumerate(board.words.values() if self.frames else []):
+            for index, word in enumerate(words if self.times_s else []):
                 colour = colours[index % len(colours)]
-                axis.plot(time_s, posteriors[:, index], color=colour, linewidth=1.2, label=word)
-            axis.axhline(threshold, color=INK, linestyle=":", label=f"threshold {threshold:.3f}")
+                axis.plot(
+                    self.times_s, posteriors[:, index], color=colour, linewidth=1.2, label=word
+                )
+            for threshold in sorted(set(words.values())):
+                axis.axhline(
+                    threshold, color=INK, linestyle=":", label=f"threshold {threshold:.3f}"
+                )
             for heard in self.detections:
                 axis.axvline(heard.time_s, color=RED, linewidth=1.0, alpha=0.5)
                 axis.plot(heard.time_s, heard.score, "o", color=RED)
             axis.set_ylim(0.0, 1.05)
             axis.set_ylabel("posterior")
-            axis.set_xlabel("time since the board's start, s")
+            axis.set_xlabel(f"time since {since}, s")
             figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5)
 
 

@@ -1,0 +1,117 @@
+"""The commands for microphones: listen to one, to a recording or to a pipe, and list them."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kws.cli.options import (
+    AsJson,
+    Channel,
+    Csv,
+    Near,
+    OnDetect,
+    Png,
+    SaveClips,
+    Seconds,
+    Threshold,
+)
+from kws.errors import AudioError
+from kws.support.text import json_text
+
+STDIN = "-"
+
+
+def listen(
+    models_and_files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL ... [FILE ... | -]",
+            help="Models, then recordings, or - for a pipe of raw int16 at the models' rate.",
+        ),
+    ],
+    device: Annotated[
+        str | None, typer.Option(metavar="NUMBER|NAME", help="A microphone of `kws devices`.")
+    ] = None,
+    threshold: Threshold = None,
+    channel: Channel = None,
+    seconds: Seconds = None,
+    on_detect: OnDetect = None,
+    save_clips: SaveClips = None,
+    near: Near = 0.5,
+    csv: Csv = None,
+    png: Png = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
+) -> None:
+    """Detect the wake word in recordings, in a pipe, or live from the microphone.
+
+    On a terminal the microphone gets a screen with level, scores and keys; ? lists them.
+
+    \b
+    Example: kws listen hey_cortana
+    Example: kws listen hey_cortana athena --on-detect 'notify-send heard'
+    Example: kws listen hey_cortana --save-clips heard --near 0.3
+    Example: kws listen hey_cortana data/sample/stream/held_out.opus
+    Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
+    """
+    from kws.engine.listen import ears_of, models_first
+    from kws.listening import listen, session, timeline
+    from kws.listening.ears import Wishes
+    from kws.listening.hearing import Hearing
+
+    models, files = models_first(models_and_files)
+    _refuse(files, device, channel, bool(csv or png))
+    if png:
+        from kws.report.drawing import require_plots
+
+        require_plots()  # before the hours that it is to draw
+    wishes = Wishes(
+        near=near, save_clips=save_clips, csv=csv, png=png, seconds=seconds, on_detect=on_detect
+    )
+    notes = session.Notes()
+    hearing = Hearing(ears_of(models, threshold), wishes, notes.tell)
+    printer = timeline.Printer(sys.stdout, as_json=as_json)
+    try:
+        if not files:
+            session.listen_to_microphone(hearing, device, printer, notes, channel=channel)
+        elif files == [STDIN]:
+            if sys.stdin is None:
+                raise AudioError("the standard input is closed: pipe raw int16 samples into it")
+            listen.listen_to_pipe(hearing, sys.stdin.buffer, printer)
+        else:
+            paths = [Path(file) for file in files]
+            listen.listen_to_files(hearing, paths, printer, channel=channel)
+    finally:
+        hearing.close()
+    if hearing.tally.unread:
+        raise typer.Exit(1)
+
+
+def _refuse(files: list[str], device: str | None, channel: int | None, draws: bool) -> None:
+    """Refuse what does not go together."""
+    if STDIN in files and len(files) > 1:
+        raise typer.BadParameter("- stands alone: it cannot be mixed with files")
+    if files and device is not None:
+        raise typer.BadParameter("--device goes with the microphone, not with files or -")
+    if files == [STDIN] and channel is not None:
+        raise typer.BadParameter("--channel goes with files and the microphone: - has one channel")
+    if draws and len(files) > 1:
+        raise typer.BadParameter("--csv and --png go with one recording, or with the microphone")
+
+
+def devices(as_json: AsJson = False) -> None:
+    """List the microphones.
+
+    \b
+    Example: kws devices
+    """
+    from kws.cli import summaries
+    from kws.listening import microphone
+
+    found = microphone.devices()
+    if as_json:
+        print(json_text([asdict(device) for device in found], indent=2))
+    else:
+        print(summaries.devices(found))

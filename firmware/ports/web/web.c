@@ -1,7 +1,7 @@
 /* The engine as a WebAssembly module: one spotter, its model and a hop of samples in its memory.
  *
- * JavaScript (spotter.js of `kws export --format wasm`) writes a .kws file to kws_web_model and calls
- * kws_web_start; then it writes at most a hop of samples to kws_web_samples and calls
+ * JavaScript (spotter.js of `kws export --format wasm`) writes a .kws file to kws_web_model and
+ * calls kws_web_start; then it writes at most a hop of samples to kws_web_samples and calls
  * kws_web_process, again and again. Several models take an instance of the module each. Nothing is
  * imported: no clock, no file, no way out. */
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 #include "kws.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
-#define MODEL_BYTES 0xffffu /* a file's size stands in 16 bits */
+#define MODEL_BYTES 0xffffu                   /* a file's size stands in 16 bits */
 #define SAMPLES (KWS_MAX_SAMPLE_RATE_HZ / 50) /* the longest hop, 20 ms */
 
 static kws_spotter spotter;

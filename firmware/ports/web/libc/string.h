@@ -1,5 +1,5 @@
-/* All that the engine asks of libc. With bulk memory each is an instruction of WebAssembly, which the
- * compiler puts in the place of the call: nothing is left to link. */
+/* All that the engine asks of libc. With bulk memory each is an instruction of WebAssembly, which
+ * the compiler puts in the place of the call: nothing is left to link. */
 #ifndef KWS_WEB_STRING_H
 #define KWS_WEB_STRING_H
 

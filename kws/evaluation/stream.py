@@ -67,10 +67,10 @@ def evaluate_stream(
     )
     stream = playlist.stream
     scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
-    verdict = stream_verdict(model, stream, scores, threshold)
-    points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
     if held_out:  # files were played, of the folders that were given
         stream.clips[:] = [clip._replace(folder=_holder(clip, given)) for clip in stream.clips]
+    verdict = stream_verdict(model, stream, scores, threshold)
+    points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
     default = model.detector.threshold if threshold is None else threshold
     result = {
         **_figures(stream, verdict, points, default),

@@ -20,8 +20,18 @@ SOURCES = (
         'Speech Recognition", 2018, arXiv:1804.03209. CC BY 4.0; clips were augmented.',
     ),
     Source(
-        ("common_voice", "common-voice"),
+        ("common_voice", "common-voice", "negative_speech/languages"),
         "Mozilla Common Voice, sentences read by volunteers. CC0 1.0.",
+    ),
+    Source(
+        ("accented_en", "speechocean762"),
+        "speechocean762: Junbo Zhang et al., English read with a Mandarin accent, 2021, "
+        "arXiv:2104.01378. CC BY 4.0; recordings were cut and augmented.",
+    ),
+    Source(
+        ("data/negatives",),
+        "Sentences spoken by synthesisers and computed noises, made for this project; see "
+        "data/negatives/README.md.",
     ),
     Source(
         ("wake_phrases", "wake-words"),

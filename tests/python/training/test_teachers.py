@@ -184,8 +184,8 @@ def test_dropout_hides_units_in_training_alone():
         assert (lost | seen).all() and 0.3 < lost.double().mean() < 0.7
 
 
-def test_only_command_words_have_teachers(recipe):
-    with pytest.raises(ConfigError, match="only command words are taught"):
+def test_a_wake_word_has_no_convolutional_teachers(recipe):
+    with pytest.raises(ConfigError, match="leave out `networks` and `convolutional`"):
         dataclasses.replace(recipe, task="wake", words=("hey you",))
 
 

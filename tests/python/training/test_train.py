@@ -257,7 +257,7 @@ def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_bytes(corpus, tmp
 
     process = start(path, out, tmp_path)
     _, told = process.communicate(timeout=120)
-    assert process.returncode == 0 and told == ""
+    assert process.returncode == 0 and without_warning(told) == ""
     assert (out / "up.kws").read_bytes() == (tmp_path / "unbroken" / "up.kws").read_bytes()
     resumed = RunFolder(out).metrics()
     assert comparable(resumed) == comparable(unbroken)
@@ -363,6 +363,12 @@ def test_a_phrase_without_letters_is_told():
         train.name_of("?!")
 
 
+def without_warning(told: str) -> str:
+    """What was told, but that these small corpora hold no sentences."""
+    lines = told.splitlines(keepends=True)
+    return "".join(line for line in lines if "negatives hold no sentences" not in line)
+
+
 def run(*args):
     return CliRunner().invoke(app, [str(arg) for arg in args], prog_name="kws")
 
@@ -444,8 +450,9 @@ def test_what_a_user_can_mend_is_one_line_and_status_1(args, told, corpus, tmp_p
     }
     result = run("train", *(arg.format(**places) for arg in args), "--out", tmp_path / "out")
     assert result.exit_code == 1
-    assert result.stderr.startswith("kws: ") and result.stderr.count("\n") == 1, result.stderr
-    assert told in result.stderr
+    sentence = without_warning(result.stderr)
+    assert sentence.startswith("kws: ") and sentence.count("\n") == 1, result.stderr
+    assert told in sentence
     assert result.stdout == ""
 
 
@@ -460,7 +467,9 @@ def test_ctrl_c_ends_a_training_with_one_line_and_its_checkpoint(
         *("train", "wake", "up", "--positives", corpus / "positives"),
         *("--negatives", corpus / "negatives", "--out", tmp_path / "out"),
     )
-    assert result.exit_code == 130 and result.stderr == "kws: interrupted\n"
+    assert result.exit_code == 130
+    told = "kws: interrupted; the same command goes on from here\n"
+    assert without_warning(result.stderr) == told
     assert len(history(tmp_path / "out")) == 1
 
 

@@ -186,7 +186,9 @@ def test_dropout_hides_units_in_training_alone():
 
 def test_a_wake_word_has_no_convolutional_teachers(recipe):
     with pytest.raises(ConfigError, match="leave out `networks` and `convolutional`"):
-        dataclasses.replace(recipe, task="wake", words=("hey you",))
+        dataclasses.replace(
+            recipe, task="wake", words=("hey you",), distillation=TEACHERS_OF_BOTH_KINDS
+        )
 
 
 @pytest.mark.parametrize(

@@ -348,7 +348,7 @@ def test_two_models_share_the_module(tmp_path):
         const spotters = await Promise.all(Object.keys(models).map((name) => load(name)));
         console.log(JSON.stringify(spotters.map(({ words, sampleRate }) => [words, sampleRate])));
     """
-    assert json.loads(node(tmp_path, script)) == [[["hey_cortana"], 16000], [["athena"], 8000]]
+    assert json.loads(node(tmp_path, script)) == [[["hey cortana"], 16000], [["athena"], 8000]]
 
 
 # ---- npm ----------------------------------------------------------------------------------------

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from kws.audio.files import find_audio
 from kws.corpus.splits import NEGATIVE_SHARES, SPLITS, split_folders
-from kws.errors import AudioError
+from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
 
 # Of other people's talk more is kept apart: false accepts are counted in hours of it.
 FLUENT_SHARES = (0.25, 0.4)
 SENTENCE_S = 1.8  # a folder whose median recording is as long holds sentences
 _PROBED_FILES = 25
-_ENGINES = r"(kokoro|piper|flite|espeak|festival)"
+_ENGINES = f"({'|'.join(ENGINES)})"
 # As `kws synthesize` names its clips, and data/negatives its folders.
 _SPOKEN = re.compile(rf"_{_ENGINES}_(?:all|train|validation|test)_s\d+_\d{{5}}")
 _TALKER = re.compile(rf"{_ENGINES}_")
@@ -62,7 +62,7 @@ def _seconds(path: Path) -> float:
 
     try:
         return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, AudioError, OSError, RuntimeError):
+    except (soundfile.LibsndfileError, OSError):
         return 0.0
 
 
@@ -74,12 +74,17 @@ def engine_of(path: Path) -> str | None:
     return found[1] if found else None
 
 
+def holder_of(path: Path, folders: Iterable[Path | str]) -> str | None:
+    """Return which of the folders holds a file, the innermost where several do; None if none."""
+    held = [str(folder) for folder in folders if path.is_relative_to(folder)]
+    return max(held, key=len, default=None)
+
+
 def sources_of(paths: Iterable[Path], folders: Sequence[Path | str]) -> Sources:
     """Gather files by their source: the folder of `folders` that holds them, and the engine."""
     sources: Sources = defaultdict(list)
     for path in paths:
-        held = [str(folder) for folder in folders if path.is_relative_to(folder)]
-        folder = max(held, key=len, default=str(path.parent))
+        folder = holder_of(path, folders) or str(path.parent)
         engine = engine_of(path)
         sources[f"{folder} ({engine})" if engine else folder].append(path)
     return dict(sources)

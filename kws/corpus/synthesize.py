@@ -14,9 +14,9 @@ from kws.audio.samples import Samples
 from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite, Piper
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.settings.names import ENGINES
 from kws.support.progress import progress
 
-ENGINES = ("kokoro", "piper", "flite", "espeak", "festival")
 LONGEST_TEXT = 300
 _ATTEMPTS = 8
 _FRAME = SAMPLE_RATE_HZ // 100

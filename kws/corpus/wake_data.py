@@ -1,14 +1,15 @@
 """What a wake word is trained on where nobody says: speech of our making, and what is here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws.audio.files import find_audio
 from kws.corpus.near_misses import near_misses as near
 from kws.corpus.speech_engines import PARTS
-from kws.corpus.synthesize import ENGINES, open_engine, part_voices, synthesize
+from kws.corpus.synthesize import open_engine, part_voices, synthesize
 from kws.errors import ConfigError, CorpusError, ToolError
+from kws.settings.names import ENGINES
 from kws.support.parallel import run_each
 
 RAW = Path("data/raw")
@@ -49,7 +50,7 @@ def speak(phrase: str, to: Path, *, say: Callable[[str], None] = print) -> tuple
     no voice is in two of them. What is there already is not spoken again. Raises ToolError where
     no engine is installed that has voices for training and for testing.
     """
-    engines = installed_engines()
+    engines = list(installed_engines())
     if not any(CLIPS[name][0] for name in engines):
         raise ToolError(_NO_ENGINE)
     say(f'Speaking "{phrase}" with {", ".join(engines)} into {to}.')
@@ -72,16 +73,14 @@ def _speak(engine: str, texts: Sequence[str], to: Path, clips: int, seed: int, p
     synthesize(texts, to, clips=clips, engine=engine, seed=seed, part=part, suffix=".flac")
 
 
-def installed_engines() -> list[str]:
-    """The engines that can speak here, Kokoro or Piper first."""
-    found = []
+def installed_engines() -> Iterator[str]:
+    """Yield the engines that can speak here, Kokoro or Piper first; each is asked in its turn."""
     for name in ENGINES:
         try:
             part_voices(open_engine(name))
         except ToolError:
             continue
-        found.append(name)
-    return found
+        yield name
 
 
 def first_engine() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kws.corpus.sources import engine_of, split_negatives
+from kws.corpus.sources import engine_of, holder_of, split_negatives
 from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
@@ -68,7 +68,10 @@ def evaluate_stream(
     stream = playlist.stream
     scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
     if held_out:  # files were played, of the folders that were given
-        stream.clips[:] = [clip._replace(folder=_holder(clip, given)) for clip in stream.clips]
+        stream.clips[:] = [
+            clip._replace(folder=holder_of(clip.path, given) or clip.folder)
+            for clip in stream.clips
+        ]
     verdict = stream_verdict(model, stream, scores, threshold)
     points = sweep(model, stream, scores, SWEEP_LOG_ODDS)
     default = model.detector.threshold if threshold is None else threshold
@@ -121,11 +124,6 @@ def _by_voice(stream: Stream, verdict: Verdict) -> dict[str, Any]:
 def _who(clip: PlacedClip) -> str:
     """The engine that spoke a positive, or the folder that holds it."""
     return engine_of(clip.path) or clip.path.parent.name
-
-
-def _holder(clip: PlacedClip, folders: Sequence[Path | str]) -> str:
-    held = [str(folder) for folder in folders if clip.path.is_relative_to(folder)]
-    return max(held, key=len, default=clip.folder)
 
 
 def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:

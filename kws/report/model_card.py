@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kws.report.attribution import attributions, folders_of
+from kws.settings.names import ENGINES
 from kws.support.text import code_block, markdown
 
 STREAMED = {
@@ -14,7 +15,6 @@ STREAMED = {
 }
 LAST_EPOCH = "by the last epoch, not the best one on validation"
 FEW_CLIPS = 30
-ENGINES = ("kokoro", "piper", "flite", "espeak", "festival")  # that `kws synthesize` speaks with
 FEW_HOURS = 10.0
 
 

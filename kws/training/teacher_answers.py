@@ -69,15 +69,9 @@ class TrainedTeacher:
 
         CorpusError where they cannot be written.
         """
-        path = self._folder / "logits" / f"{index:04d}.npy"
-        stored = content_of(path)
-        if stored is not None:
-            cache.used(self._folder)
-            kept: np.ndarray = np.load(io.BytesIO(stored))
-            return kept
-        if path.exists():
-            tell(Notice("damaged", f"{path} is damaged: the teacher is asked again"))
-        cache.make_room(self._folder.parent, keep=self._folder)
+        return kept_answers(self._folder, index, lambda: self._asked(index))
+
+    def _asked(self, index: int) -> Tensor:
         normalize = self._normalize
         features, labels = self._copies(index)
         parts = []
@@ -86,15 +80,32 @@ class TrainedTeacher:
                 inputs = normalize(features[first : first + ROWS_AT_ONCE], self._device)
                 answers = self._task.answers(self._network(inputs), labels.shape[1])
                 parts.append(answers.flatten(0, 1).cpu())
-        made: np.ndarray = torch.cat(parts).numpy().astype(np.float16)
-        with sealing(path, CorpusError) as file:
-            np.save(file, made)
-        return made
+        return torch.cat(parts)
 
     def posteriors(self, index: int, temperature: float) -> Tensor:
         """Return (clips, the task's classes) float32 for copy `index`, at a temperature."""
         softened = torch.from_numpy(self.logits(index).astype(np.float32)).div(temperature)
         return softened.softmax(-1) @ self._merging
+
+
+def kept_answers(folder: Path, index: int, ask: Callable[[], Tensor]) -> np.ndarray:
+    """Return the answers to copy `index`, float16, kept below a folder of the cache once asked for.
+
+    CorpusError where they cannot be written.
+    """
+    path = folder / "logits" / f"{index:04d}.npy"
+    stored = content_of(path)
+    if stored is not None:
+        cache.used(folder)
+        kept: np.ndarray = np.load(io.BytesIO(stored))
+        return kept
+    if path.exists():
+        tell(Notice("damaged", f"{path} is damaged: the teacher is asked again"))
+    cache.make_room(folder.parent, keep=folder)
+    made: np.ndarray = ask().numpy().astype(np.float16)
+    with sealing(path, CorpusError) as file:
+        np.save(file, made)
+    return made
 
 
 def merging(given: tuple[str, ...], wanted: tuple[str, ...]) -> Tensor:

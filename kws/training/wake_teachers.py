@@ -10,7 +10,6 @@ ensemble as the teacher.
 
 import dataclasses
 import hashlib
-import io
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,28 +19,26 @@ import torch
 from torch import Tensor, nn
 
 from kws.engine import batch
-from kws.errors import CorpusError
 from kws.network import fit
-from kws.network.network import Network
+from kws.network.network import Network, parameters
 from kws.network.quantized import Normalization
 from kws.settings.compression import CompressionConfig
 from kws.settings.model import DetectorConfig
 from kws.settings.network import NetworkConfig
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig
-from kws.support import cache as cache_room
 from kws.support.parallel import run_each
 from kws.support.progress import progress
-from kws.support.sealed import content_of, sealing
 from kws.training.feature_store import Examples, FeatureStore
 from kws.training.metrics import FLOAT, Metrics
 from kws.training.prepare import is_long
 from kws.training.run_folder import RunFolder
 from kws.training.task import Task
+from kws.training.teacher_answers import kept_answers
+from kws.training.teachers import FIRST_SEED, LARGEST_BYTES
 from kws.training.trainer import Trainer
+from kws.training.wake import WakeTask, smoothed
 
-FIRST_SEED = 1000  # apart from those of the networks that are taught
-LARGEST_BYTES = 65_535
 UNSURE_FRAMES = 10  # of a window's start, where a teacher has heard too little
 LARGEST_SCORE = 9.0  # log-odds beyond which nobody asks how sure
 ROWS_AT_ONCE = 256
@@ -71,8 +68,6 @@ def train_teacher(recipe: Recipe, cache: Path, folder: Path) -> None:
     run = RunFolder(folder)
     if run.finished(recipe) is not None:
         return
-    from kws.training.wake import WakeTask
-
     run.make()
     task = WakeTask(recipe, cache)
     network = fit.untrained(recipe, len(task.classes))
@@ -82,7 +77,7 @@ def train_teacher(recipe: Recipe, cache: Path, folder: Path) -> None:
     digest = run.write_network(recipe, network)
     loss = trainer.state.best_figures["validation_loss"]
     metrics = Metrics(
-        parameters=sum(p.numel() for p in network.parameters()),
+        parameters=parameters(network),
         seed=recipe.seed,
         training_seconds=round(trainer.state.seconds),
         validation={"validation_loss": loss},
@@ -156,13 +151,9 @@ class WakeTeachers:
 
         `clips` is 1: a window is no stream. CorpusError where they cannot be kept.
         """
-        path = self._answers / "logits" / f"{index:04d}.npy"
-        stored = content_of(path)
-        if stored is not None:
-            cache_room.used(self._answers)
-            kept: np.ndarray = np.load(io.BytesIO(stored))
-            return kept
-        cache_room.make_room(self._answers.parent, keep=self._answers)
+        return kept_answers(self._answers, index, lambda: self._asked(index))
+
+    def _asked(self, index: int) -> Tensor:
         features, _ = self._copy(index)
         parts = []
         with torch.no_grad():
@@ -170,10 +161,7 @@ class WakeTeachers:
                 inputs = self._normalize(features[first : first + ROWS_AT_ONCE])
                 each = [network(inputs)[:, :, 0] for network in self._networks]
                 parts.append(torch.stack(each).mean(0))
-        made: np.ndarray = torch.cat(parts).numpy().astype(np.float16)
-        with sealing(path, CorpusError) as file:
-            np.save(file, made)
-        return made
+        return torch.cat(parts)
 
     def loss(self, labelled: Tensor, logits: Tensor, answers: np.ndarray) -> Tensor:
         """Mix the loss by labels with the distance of the scores, by the recipe's share.
@@ -181,8 +169,6 @@ class WakeTeachers:
         logits: (windows, frames, 1) float32; answers: (windows, frames). Huber's loss of the
         smoothed log-odds, weighed by how near the teachers are to a detection.
         """
-        from kws.training.wake import smoothed
-
         given = torch.from_numpy(answers.astype(np.float32))
         own = smoothed(logits[:, :, 0], self._shift)[:, UNSURE_FRAMES:]
         wanted = smoothed(given, self._shift)[:, UNSURE_FRAMES:]

@@ -1,7 +1,6 @@
 """`kws record` through PortAudio: what is said to a virtual microphone is kept, trimmed."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from virtual_microphone import PROGRAMS, Sound, virtual_microphone
+from virtual_microphone import NEEDS_SOUND, Sound, virtual_microphone
 
 from kws.audio.files import read_audio, write_audio
 from kws.engine.spotter import Spotter
@@ -18,22 +17,7 @@ ROOT = Path(__file__).parents[2]
 PHRASE = ROOT / "data/sample/stream/held_out.opus"  # "hey cortana" at 4.9 s, among other things
 
 
-def _portaudio_missing() -> str:
-    try:
-        import sounddevice  # noqa: F401
-    except (ImportError, OSError) as error:
-        return str(error)
-    return ""
-
-
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PulseAudio is for Linux"),
-    pytest.mark.skipif(
-        not all(map(shutil.which, PROGRAMS)),
-        reason="needs apt-get install pulseaudio pulseaudio-utils libasound2-plugins",
-    ),
-    pytest.mark.skipif(bool(_portaudio_missing()), reason=f"no PortAudio: {_portaudio_missing()}"),
-]
+pytestmark = NEEDS_SOUND
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,27 +15,11 @@ import numpy as np
 import pytest
 from emulated_terminal import EmulatedTerminal
 from loudness_models import noise, wake_word
-from virtual_microphone import PROGRAMS, virtual_microphone
+from virtual_microphone import NEEDS_SOUND, virtual_microphone
 
 from kws.audio.files import write_audio
 
-
-def _portaudio_missing():
-    try:
-        import sounddevice  # noqa: F401
-    except (ImportError, OSError) as error:
-        return str(error)
-    return ""
-
-
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PulseAudio is for Linux"),
-    pytest.mark.skipif(
-        not all(map(shutil.which, PROGRAMS)),
-        reason="needs apt-get install pulseaudio pulseaudio-utils libasound2-plugins",
-    ),
-    pytest.mark.skipif(bool(_portaudio_missing()), reason=f"no PortAudio: {_portaudio_missing()}"),
-]
+pytestmark = NEEDS_SOUND
 
 
 @pytest.fixture

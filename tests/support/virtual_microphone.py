@@ -7,6 +7,7 @@ and so PortAudio, offers as the default. Nothing outside sees it, no sound card 
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,12 +15,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
 ALSA_CONFIG = """
 <confdir:alsa.conf>
 pcm.!default { type pulse hint { show on description "virtual microphone" } }
 ctl.!default { type pulse }
 """
+
+
+def _portaudio_missing() -> str:
+    try:
+        import sounddevice  # noqa: F401
+    except (ImportError, OSError) as error:
+        return str(error)
+    return ""
+
+
+NEEDS_SOUND = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PulseAudio is for Linux"),
+    pytest.mark.skipif(
+        not all(map(shutil.which, PROGRAMS)),
+        reason="needs apt-get install pulseaudio pulseaudio-utils libasound2-plugins",
+    ),
+    pytest.mark.skipif(bool(_portaudio_missing()), reason=f"no PortAudio: {_portaudio_missing()}"),
+]
 
 
 @dataclass

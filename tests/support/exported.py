@@ -38,9 +38,9 @@ def run(command: Sequence[object], folder: Path, given: bytes | None = None) -> 
     """Run a tool, and return what it prints; fail with what it says where it fails or warns."""
     words = [str(word) for word in command]
     ran = subprocess.run(words, cwd=folder, input=given, capture_output=True)
-    said = ran.stderr.decode(errors="replace")
-    assert ran.returncode == 0 and "warning" not in said, f"{' '.join(words)}\n{said}"
-    return ran.stdout.decode()
+    printed, said = (stream.decode(errors="replace") for stream in (ran.stdout, ran.stderr))
+    assert ran.returncode == 0 and "warning" not in said, "\n".join((" ".join(words), said, printed))
+    return printed
 
 
 def build(program: Path, sources: Iterable[object], *flags: object, compiler: str = "cc") -> Path:

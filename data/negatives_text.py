@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-TEXT = Path(__file__).parent / "negatives" / "text" / "sentences.txt"
+TEXT = Path(__file__).with_name("negatives_sentences.txt")
 WAKE_WORDS = ("hey", "cortana", "alexa", "computer", "jarvis", "athena", "robin")
 SHORTEST_WORDS, LONGEST_WORDS = 3, 25
 # American English in eSpeak NG's own letters (D as in "then", 3: as in "bird"), and the variants of

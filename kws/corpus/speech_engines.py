@@ -32,6 +32,8 @@ class Engine(ABC):
     name: ClassVar[str]
     held_out: ClassVar[dict[str, frozenset[str]]] = {}
     """Voices kept for "validation" and "test"; all others are for "train"."""
+    pace: ClassVar[tuple[float, float]] = (0.65, 1.15)
+    """Slowest and fastest of its own pace: most engines speak faster than people call a word."""
 
     @abstractmethod
     def voices(self) -> list[str]:
@@ -51,6 +53,10 @@ class Engine(ABC):
     def draw_voice(self, voices: Sequence[str], rng: np.random.Generator) -> str:
         """One voice for one clip, drawn from `voices`."""
         return str(rng.choice(np.asarray(voices, dtype=object)))
+
+    def draw_manner(self, voice: str, voices: Sequence[str], rng: np.random.Generator) -> str:
+        """How the voice speaks this once: the voice itself, unless an engine can vary it."""
+        return voice
 
     def speak(self, text: str, voice: str, *, speed: float = 1.0, pitch: float = 1.0) -> Samples:
         """Say `text`: int16 (samples,) at 16 kHz, mono.

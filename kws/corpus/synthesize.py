@@ -114,8 +114,8 @@ def draw(engine: Engine, voices: Sequence[str], text: str, rng: np.random.Genera
     """Choose who says the text, and how."""
     return Utterance(
         text=_intonation(text, rng),
-        voice=engine.draw_voice(voices, rng),
-        speed=round(float(rng.uniform(0.85, 1.25)), 2),
+        voice=engine.draw_manner(engine.draw_voice(voices, rng), voices, rng),
+        speed=round(float(np.exp(rng.uniform(*np.log(engine.pace)))), 2),
         pitch=round(float(np.exp(rng.uniform(np.log(0.9), np.log(1.12)))), 2),
         peak=round(float(10 ** (rng.uniform(-14, -2) / 20)), 3),
         margin_ms=(int(rng.integers(50, 101)), int(rng.integers(50, 101))),
@@ -228,5 +228,8 @@ def _slug(text: str) -> str:
 
 
 def voice_slug(voice: str) -> str:
-    """The voice as part of a file name: af-heart60+am-puck40 for a blend."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "-", voice.replace("*0.", ""))
+    """The voice as part of a file name: af-heart60+am-puck40 for a blend.
+
+    What follows a / (Kokoro's intonation and accent) is no part of who speaks, and left out.
+    """
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", voice.partition("/")[0].replace("*0.", ""))

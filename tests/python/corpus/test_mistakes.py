@@ -192,7 +192,17 @@ def test_names_are_split_alike_in_both_unicode_forms(tmp_path: Path) -> None:
 def test_what_is_left_out_of_a_folder_is_counted_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ["a.wav", "b/c.FLAC", "._a.wav", ".DS_Store", "b/.DS_Store", "notes.txt", "x.xyz", "z"]
+    names = [
+        "a.wav",
+        "b/c.FLAC",
+        "._a.wav",
+        ".DS_Store",
+        "b/.DS_Store",
+        "README.md",
+        "notes.txt",
+        "x.xyz",
+        "z",
+    ]
     for name in names:
         touch(tmp_path / name)
     with gathered():

@@ -378,3 +378,25 @@ def test_kokoro_speaks_the_same_clip_twice_and_blends_into_another_voice(tmp_pat
     assert len(one) != len(blend) or not np.array_equal(one, blend)
     (path,) = synthesize.synthesize("hey cortana", tmp_path, clips=1, engine=engine)
     assert 0.6 < len(read_audio(path)) / SAMPLE_RATE_HZ < 1.9
+
+
+def test_timbre_stands_before_the_slash_and_melody_behind_it() -> None:
+    engine = blank_kokoro(["af_a", "am_b", "bf_c"])
+    style = engine._style("af_a/am_b*1.40+bf_c*-0.20@en-029", 11)
+    assert np.allclose(style[:128], 0.0) and np.allclose(style[128:], 1.0)
+    assert synthesize.voice_slug("af_a*0.60+am_b*0.40/bf_c@en-029") == "af-a60+am-b40"
+
+
+def test_melodies_and_accents_are_drawn_from_the_part_alone() -> None:
+    engine = blank_kokoro(sorted({*kokoro.Kokoro.held_out["test"], "af_heart", "am_onyx"}))
+    voices = synthesize.part_voices(engine, "test")
+    rng = np.random.default_rng(1)
+    manners = [engine.draw_manner("af_sarah", voices, rng) for _ in range(300)]
+    assert 0.2 < sum(manner == "af_sarah" for manner in manners) / 300 < 0.5
+    for manner in manners:
+        speaker, _, how = manner.partition("/")
+        melody, _, accent = how.partition("@")
+        assert speaker == "af_sarah" and accent in ("", *kokoro._ACCENTS)
+        names = {term.partition("*")[0] for term in melody.split("+") if term}
+        assert names <= kokoro.Kokoro.held_out["test"]
+    assert any("*1.40" in manner for manner in manners) and any("@" in m for m in manners)

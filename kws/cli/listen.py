@@ -9,6 +9,7 @@ import typer
 
 from kws.cli.options import (
     AsJson,
+    Calibrate,
     Channel,
     Csv,
     Near,
@@ -43,6 +44,7 @@ def listen(
     near: Near = 0.5,
     csv: Csv = None,
     png: Png = None,
+    calibrate: Calibrate = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each detection as JSON.")] = False,
 ) -> None:
     """Detect the wake word in recordings, in a pipe, or live from the microphone.
@@ -53,9 +55,11 @@ def listen(
     Example: kws listen hey_cortana
     Example: kws listen hey_cortana athena --on-detect 'notify-send heard'
     Example: kws listen hey_cortana --save-clips heard --near 0.3
+    Example: kws listen hey_cortana --calibrate 30m
     Example: kws listen hey_cortana data/sample/stream/held_out.opus
     Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
     """
+    from kws.cli.calibrate import Calibration, seconds_of
     from kws.engine.listen import ears_of, models_first
     from kws.listening import listen, session, timeline
     from kws.listening.ears import Wishes
@@ -67,12 +71,15 @@ def listen(
         from kws.report.drawing import require_plots
 
         require_plots()  # before the hours that it is to draw
+    if calibrate is not None:
+        seconds = seconds_of(calibrate)
     wishes = Wishes(
         near=near, save_clips=save_clips, csv=csv, png=png, seconds=seconds, on_detect=on_detect
     )
     notes = session.Notes()
     hearing = Hearing(ears_of(models, threshold), wishes, notes.tell)
     printer = timeline.Printer(sys.stdout, as_json=as_json)
+    calibration = Calibration(hearing) if calibrate is not None else None
     try:
         if not files:
             session.listen_to_microphone(hearing, device, printer, notes, channel=channel)
@@ -85,6 +92,8 @@ def listen(
             listen.listen_to_files(hearing, paths, printer, channel=channel)
     finally:
         hearing.close()
+    if calibration:
+        print(calibration.text(as_json=as_json))
     if hearing.tally.unread:
         raise typer.Exit(1)
 

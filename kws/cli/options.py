@@ -44,6 +44,14 @@ Png = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the scores.
 Seconds = Annotated[
     float | None, typer.Option(metavar="S", min=0, help="Stop after this time, not at Ctrl-C.")
 ]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Hear the room for 30m, 2h or 90s, in which nobody says the word, and propose "
+        "thresholds for it.",
+    ),
+]
 OnDetect = Annotated[
     str | None,
     typer.Option(

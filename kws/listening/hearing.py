@@ -26,8 +26,8 @@ class Hearing:
     """Takes in a stream and returns its detections; saves, draws and reacts as it was wished.
 
     The stream is at `rate_hz`, the highest rate of the models; the others get it resampled.
-    tell: takes a sentence for the person who listens, from any thread. `watch`, where it is set,
-    is given each frame with the number of its first word in `words` and its time in seconds.
+    tell: takes a sentence for the person who listens, from any thread. Each of `watchers` is
+    given every frame with the number of its first word in `words` and its time in seconds.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Hearing:
         self.rate_hz = max(ear.sample_rate_hz for ear in ears)
         self.words = names_of(ears)
         self.tally = Tally(sample_rate_hz=self.rate_hz)
-        self.watch: Callable[[int, float, Framed], None] | None = None
+        self.watchers: list[Callable[[int, float, Framed], None]] = []
         self._firsts = [0, *accumulate(len(ear.listener.words) for ear in ears)]
         self._rows, self._curve = Rows(len(self.words)), Curve()
         self._table: Table | None = None
@@ -119,7 +119,7 @@ class Hearing:
             self._reaction.close()
 
     def _heard(self, pieces: Sequence[Samples]) -> list[Heard]:
-        by_frame = bool(self.watch or self._table or self.clips or self.wishes.png)
+        by_frame = bool(self.watchers or self._table or self.clips or self.wishes.png)
         found: list[Heard] = []
         for number, (ear, samples) in enumerate(zip(self.ears, pieces, strict=True)):
             started = time.perf_counter()
@@ -150,8 +150,8 @@ class Hearing:
     def _follow(self, number: int, frame: Framed) -> None:
         """Keep a frame of one model as it was wished."""
         first = self._firsts[number]
-        if self.watch:
-            self.watch(first, self._start_s + frame.time_s, frame)
+        for watch in self.watchers:
+            watch(first, self._start_s + frame.time_s, frame)
         if self._table or self.wishes.png:
             time_s = self._start_s + frame.time_s
             self._rows.take(first, frame.number, time_s, frame.scores_q10)

@@ -87,7 +87,7 @@ class Live:
         self._clips = hearing.sound()
         self._painted_at = 0.0
         self._core: deque[tuple[float, float]] = deque(maxlen=round(CORE_S / PAINT_S))
-        hearing.watch = self._frame
+        hearing.watchers.append(self._frame)
 
     def run(self, painter: Painter, keys: Keys) -> None:
         """Listen, paint and act until it is over."""

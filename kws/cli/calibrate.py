@@ -64,7 +64,10 @@ class Calibration:
 
 def _told(name: str, rows: list[Proposal], heard_s: float) -> str:
     if not rows:
-        return f"{clock(heard_s)} are too few to propose a threshold of {shown(name)}: hear longer"
+        return (
+            f"no threshold of {shown(name)} to propose: {clock(heard_s)} are too few, or what was "
+            "heard is too near the word; hear longer, or train with more of what fires"
+        )
     lines = table(
         ("at most", "--threshold", "fired here", "to be expected", "95 % sure of at most"),
         [

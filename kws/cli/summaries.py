@@ -60,6 +60,7 @@ def stream(result: dict[str, Any]) -> str:
         f"{count_of(at['false_accepts'], 'false accept')} = {at['false_accepts_per_hour']:.2f} / h "
         f"(95 % sure of at most {at['false_accepts_per_hour_upper_95']:.2f}), "
         f"median latency {'-' if latency is None else f'{latency:.0f} ms'}",
+        *_near_misses(result["near_misses"]),
         *_wishes(result),
         "",
         table(
@@ -79,6 +80,7 @@ def stream(result: dict[str, Any]) -> str:
         _by_folder(result),
     ]
     lines += [f"missed: {shown(path)}" for path in result.get("missed", [])]
+    lines += [f"near miss: {shown(path)}" for path in result.get("fired_near_misses", [])]
     lines += [
         f"false accept: {shown(accept['file'])} at {accept['time_s']:.2f} s, "
         f"{shown(accept['word'])} {100 * accept['score']:.1f} %"
@@ -102,6 +104,11 @@ def _by_folder(result: dict[str, Any]) -> str:
             for folder, entry in result["by_folder"].items()
         ],
     )
+
+
+def _near_misses(near: dict[str, int]) -> list[str]:
+    count = near["clips"]
+    return [f"fires at {near['fired']} of {count} near misses"] if count else []
 
 
 def _wishes(result: dict[str, Any]) -> list[str]:

@@ -78,7 +78,7 @@ def evaluate_clips(
     pairs = Counter(zip(actual, predicted, strict=True))
     result = clip_report(pairs, [*model.classes, UNKNOWN], len(model.data))
     result["folders_counted_as_unknown"] = sorted(foreign)
-    result["unread"] = [{"file": str(path), "reason": reason} for path, reason in unread.items()]
+    result["skipped"] = [{"file": str(path), "reason": reason} for path, reason in unread.items()]
     if list_errors:
         result["errors"] = [
             {"file": str(path), "actual": truth, "predicted": answer}

@@ -4,6 +4,7 @@ import dataclasses
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import LEFT_OUT, Notice, tell
 from kws.support.progress import progress
 
+NEAR_MISSES = "near_misses"  # a folder of that name holds what is nearly the phrase
 _Entry = tuple[Path, str, str | None]  # recording, folder that was given, word
 
 
@@ -33,6 +35,11 @@ class PlacedClip(NamedTuple):
     start: int
     end: int
     speech_end: int
+
+    @property
+    def is_near_miss(self) -> bool:
+        """Whether it is of a folder `near_misses`: said to be mistaken, and counted by the clip."""
+        return self.word is None and NEAR_MISSES in self.path.parent.parts
 
 
 @dataclass(frozen=True)
@@ -54,16 +61,33 @@ class Stream:
         return [clip for clip in self.clips if clip.word is not None]
 
     @property
+    def near_misses(self) -> list[PlacedClip]:
+        """The negatives that are nearly the phrase."""
+        return [clip for clip in self.clips if clip.is_near_miss]
+
+    @cached_property
+    def has_life(self) -> bool:
+        """Whether there are negatives beside the near misses, so that hours can be counted."""
+        return any(clip.word is None and not clip.is_near_miss for clip in self.clips)
+
+    def is_counted(self, clip: PlacedClip) -> bool:
+        """Whether a clip is part of the hours in which false accepts are counted.
+
+        Near misses are none, unless there is nothing else: an hour of them is not what one hears.
+        """
+        return clip.word is None and not (clip.is_near_miss and self.has_life)
+
+    @property
     def negative_hours(self) -> float:
-        """Hours of negative recordings, without the noise that joins them."""
-        samples = sum(clip.end - clip.start for clip in self.clips if clip.word is None)
+        """Hours of counted negatives, without the noise that joins them."""
+        samples = sum(clip.end - clip.start for clip in self.clips if self.is_counted(clip))
         return samples / self.sample_rate_hz / 3600
 
     def hours_by_folder(self) -> dict[str, float]:
-        """Hours of negative recordings per folder that was given."""
+        """Hours of counted negatives per folder that was given."""
         hours: dict[str, float] = {}
         for clip in self.clips:
-            if clip.word is None:
+            if self.is_counted(clip):
                 more = (clip.end - clip.start) / self.sample_rate_hz / 3600
                 hours[clip.folder] = hours.get(clip.folder, 0.0) + more
         return hours

@@ -47,10 +47,11 @@ def evaluate_stream(
     heard: see `SpeechLevel.end_heard`, to its detection, where one before it counts as 0; None if
     nothing was found), early_share (of the found: detected before that end), by_voice {who spoke:
     positives, missed}, who being an engine of `kws synthesize`, or the folder,
-    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, unread [{file, reason}] (what
-    could not be read and is left out), suggested (thresholds for `WISHES`), model_bytes and
-    engine; with
-    `list_errors` also missed [file] and false_accepts [{file, time_s, word, score}].
+    by_folder {folder: hours, false_accepts, false_accepts_per_hour}, near_misses {clips, fired} (of
+    folders named near_misses, which count in no hour where there is other sound), skipped [{file,
+    reason}] (what could not be read and is left out), suggested (thresholds for `WISHES`),
+    model_bytes and engine; with `list_errors` also missed [file], fired_near_misses [file] and
+    false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
     given = negatives
@@ -81,7 +82,9 @@ def evaluate_stream(
         "seed": seed,
         "model_bytes": len(model.data),
         "engine": "c",
-        "unread": [{"file": str(path), "reason": reason} for path, reason in stream.unread.items()],
+        "skipped": [
+            {"file": str(path), "reason": reason} for path, reason in stream.unread.items()
+        ],
     }
     return {**result, **_errors(stream, verdict)} if list_errors else result
 
@@ -102,6 +105,10 @@ def _figures(
         "early_share": sum(each < 0 for each in late) / len(late) if late else None,
         "by_voice": _by_voice(stream, verdict),
         "by_folder": _by_folder(stream, verdict),
+        "near_misses": {
+            "clips": len(stream.near_misses),
+            "fired": len(verdict.fired_near_misses),
+        },
         "wrong_words": verdict.wrong_words,
     }
 
@@ -109,6 +116,7 @@ def _figures(
 def _errors(stream: Stream, verdict: Verdict) -> dict[str, Any]:
     return {
         "missed": [str(clip.path) for clip in verdict.missed],
+        "fired_near_misses": [str(clip.path) for clip in verdict.fired_near_misses],
         "false_accepts": [_false_accept(stream, clip, hit) for clip, hit in verdict.false_accepts],
     }
 

@@ -30,6 +30,7 @@ class Verdict:
     latencies_s: list[float] = field(default_factory=list)
     false_accepts: list[tuple[PlacedClip, Hit]] = field(default_factory=list)
     wrong_words: int = 0
+    fired_near_misses: list[PlacedClip] = field(default_factory=list)
 
 
 def judge(stream: Stream, hits: Sequence[Hit]) -> Verdict:
@@ -37,7 +38,8 @@ def judge(stream: Stream, hits: Sequence[Hit]) -> Verdict:
 
     A positive is found when its word is detected inside its clip or within 1 s after it; further
     detections there count neither way.  Every detection elsewhere is a false accept, reckoned to
-    the clip before it.  Latency runs from the end of the speech to the first detection.
+    the clip before it; a near miss that fires is one only where it counts in the hours.  Latency
+    runs from the end of the speech to the first detection.
     """
     verdict = Verdict()
     starts = [clip.start for clip in stream.clips]
@@ -46,6 +48,10 @@ def judge(stream: Stream, hits: Sequence[Hit]) -> Verdict:
         index = max(bisect_right(starts, hit.sample) - 1, 0)
         clip = stream.clips[index]
         in_reach = clip.start <= hit.sample <= clip.end + GRACE_S * stream.sample_rate_hz
+        if clip.is_near_miss and clip not in verdict.fired_near_misses:
+            verdict.fired_near_misses.append(clip)
+        if clip.is_near_miss and not stream.is_counted(clip):
+            continue
         if clip.word is None or not in_reach:
             verdict.false_accepts.append((clip, hit))
         elif hit.word == clip.word:

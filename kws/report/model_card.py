@@ -128,7 +128,7 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         spoken = f"{positives:,} spoken phrases" if positives else ""
         yield (
             f"missed at threshold {point['threshold']:.4g}",
-            _missed(point["miss_rate"], positives or 0),
+            _share(point["miss_rate"], positives or 0),
             ", ".join(filter(None, [name, spoken])),
         )
         yield from _voice_rows(evaluation)
@@ -140,17 +140,21 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             f"**{point['false_accepts_per_hour']:.2f}**{bound}",
             ", ".join(filter(None, [name, sound])),
         )
+    near = evaluation.get("near_misses", {})
+    if near.get("clips"):
+        share = _share(near["fired"] / near["clips"], near["clips"])
+        yield "fires at what is nearly the phrase", share, name
     if (latency_ms := evaluation.get("median_latency_ms")) is not None:
         yield "median delay after the phrase's end", f"{latency_ms:.0f} ms", name
 
 
-def _missed(rate: float, positives: int) -> str:
+def _share(rate: float, count: int) -> str:
     """A share with what stands behind it: nothing missed of 60 is not 0 %."""
-    if not positives:
+    if not count:
         return f"**{100 * rate:.1f} %**"
-    low, high = interval_95(rate, positives)
-    missed = round(rate * positives)
-    return f"**{missed} of {positives}** (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+    low, high = interval_95(rate, count)
+    some = round(rate * count)
+    return f"**{some} of {count}** (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
 
 
 def _voice_rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

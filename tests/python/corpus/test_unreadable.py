@@ -153,7 +153,7 @@ def test_an_evaluation_of_clips_goes_on_without_it(
     (tmp_path / word).rename(tmp_path / "folder" / word)
     result = evaluate_clips(random_model, tmp_path / "folder", list_errors=True)
     assert result["clips"] == 9
-    (unread,) = result["unread"]
+    (unread,) = result["skipped"]
     assert unread["file"].endswith("3.wav") and "cannot decode" in unread["reason"]
     for path in (tmp_path / "folder" / word).iterdir():
         path.write_text("no sound")

@@ -77,12 +77,12 @@ def test_nothing_heard_proposes_nothing() -> None:
 
 
 def test_kws_listen_calibrates_on_recordings() -> None:
-    files = [str(path) for path in sorted((TALK / "test").rglob("*.opus"))[:40]]
-    asked = ["listen", str(MODEL.path or ""), "--calibrate", "1h", *files]
+    files = [str(path) for path in sorted(TALK.rglob("*.opus"))[:150]]
+    asked = ["listen", str(ROOT / "models/athena"), "--calibrate", "1h", *files]
     told = CliRunner().invoke(app, [*asked, "--json"])
     assert told.exit_code == 0, told.output
     (each,) = json.loads(told.stdout.splitlines()[-1])["calibration"]
-    assert each["model"] == "hey_cortana" and each["seconds"] > 40
+    assert each["model"] == "athena" and each["seconds"] > 100
     rates = [row["threshold"] for row in each["proposed"]]
     assert rates == sorted(rates) and rates and 0 < rates[0] < 1
     told = CliRunner().invoke(app, asked)

@@ -97,7 +97,7 @@ def test_an_unreadable_recording_is_left_out_and_listed(
         model_file.parse(wake_word()), [folders / "hey"], [folders / "talk"], seed=1
     )
     assert model.words
-    (unread,) = result["unread"]
+    (unread,) = result["skipped"]
     assert unread["file"] == str(bad) and "cannot decode" in unread["reason"]
     assert result["positives"] == 4
     assert result["hours"] == pytest.approx(14 / 3600)

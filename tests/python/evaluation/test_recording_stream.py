@@ -135,6 +135,28 @@ def test_a_stream_is_the_clips_with_low_noise_before_between_and_after(folders):
     assert len(stream.samples) == position + join
 
 
+def test_near_misses_count_by_the_clip_and_not_by_the_hour(folders):
+    for number in range(4):
+        write_audio(folders / "near_misses" / f"m{number}.wav", tone(1.0, 3_000))
+    given = [folders / "talk", folders / "near_misses"]
+    stream = build_stream([folders / "hey"], given, ["hey"])
+    assert len(stream.near_misses) == 4
+    assert stream.negative_hours == pytest.approx(5 / 3600)
+    assert list(stream.hours_by_folder()) == [str(folders / "talk")]
+    hits = [Hit(clip.end, "hey", 0.9) for clip in stream.clips if clip.path.stem in ("m1", "n2")]
+    hits += [Hit(clip.end + 100, "hey", 0.9) for clip in stream.near_misses[:1]]
+    verdict = judge(stream, sorted(hits))
+    fired = {clip.path.stem for clip in verdict.fired_near_misses}
+    assert fired == {"m1", stream.near_misses[0].path.stem}
+    assert [clip.path.stem for clip, _ in verdict.false_accepts] == ["n2"]
+    # Where there is nothing else, hours of them are all that can be counted.
+    alone = build_stream([folders / "hey"], [folders / "near_misses"], ["hey"])
+    assert alone.negative_hours == pytest.approx(4 / 3600)
+    hit = Hit(alone.near_misses[0].end, "hey", 0.9)
+    verdict = judge(alone, [hit])
+    assert len(verdict.false_accepts) == len(verdict.fired_near_misses) == 1
+
+
 def test_the_order_depends_on_the_seed_alone(folders):
     def build(seed):
         return build_stream([folders / "hey"], [folders / "talk"], ["hey"], seed=seed)

@@ -14,6 +14,9 @@ Model = Annotated[
         metavar="MODEL", help="A .kws file, a folder that holds one, or a name under models/."
     ),
 ]
+PhraseOrNone = Annotated[
+    str | None, typer.Argument(metavar="PHRASE", help="The words, such as 'hey cortana'.")
+]
 Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help="The words, such as 'hey cortana'.")]
 OutputFolder = Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -142,7 +142,8 @@ class ListCommand(TyperCommand):
         expanded: list[str] = []
         current = ""
         values = 0
-        has_argument = all(option.param_type_name != "argument" for option in self.params)
+        is_named = "--improve" in args  # a model is given in the place of the argument
+        has_argument = is_named or all(o.param_type_name != "argument" for o in self.params)
         for position, arg in enumerate(args):
             if arg.startswith("-") and arg != "-":
                 name, equals, _ = arg.partition("=")

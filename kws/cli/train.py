@@ -12,7 +12,7 @@ from kws.cli.options import (
     Noise,
     OutputFolder,
     Part,
-    Phrase,
+    PhraseOrNone,
     Positives,
     Seed,
     Seeds,
@@ -124,7 +124,7 @@ def train_commands(
 
 @train_app.command("wake", cls=ListCommand)
 def train_wake(
-    phrase: Phrase,
+    phrase: PhraseOrNone = None,
     positives: Positives = None,
     negatives: Negatives = None,
     out: Annotated[
@@ -138,8 +138,20 @@ def train_wake(
     max_bytes: MaxBytes = 1024,
     seeds: Seeds = 1,
     seed: Seed = 0,
+    improve: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Train this one further, on what it heard wrong."),
+    ] = None,
+    missed: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR ...", help="With --improve: phrases that it missed."),
+    ] = None,
+    false_accepts: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR ...", help="With --improve: sound that it fired at."),
+    ] = None,
 ) -> None:
-    """Train a wake-word model of at most 1,024 bytes.
+    """Train a wake-word model of at most 1,024 bytes, or improve one.
 
     Without --positives the phrase is spoken by every speech engine that is installed; without
     --negatives it is told from data/negatives and what lies under data/raw. The same command
@@ -149,7 +161,16 @@ def train_wake(
     Example: kws train wake "hey robin"
     Example: kws train wake "hey robin" --positives data/raw/hey_robin data/raw/mine \\
                  --negatives data/negatives data/raw/talk --seeds 3 --out runs/hey_robin
+    Example: kws train wake --improve hey_cortana --false-accepts kws_clips/false_accepts \\
+                 --missed kws_clips/saved --out runs/hey_cortana_here
     """
+    if improve is not None:
+        _improve(improve, missed or [], false_accepts or [], out, seed, given=phrase or positives)
+        return
+    if phrase is None or missed or false_accepts:
+        raise typer.BadParameter(
+            "--missed and --false-accepts go with --improve MODEL" if phrase else "give the phrase"
+        )
     from kws.training import wake_word
 
     wake_word.train_wake(
@@ -163,6 +184,24 @@ def train_wake(
         seeds=seeds,
         seed=seed,
     )
+
+
+def _improve(
+    model: str,
+    missed: list[Path],
+    false_accepts: list[Path],
+    out: Path | None,
+    seed: int,
+    *,
+    given: object,
+) -> None:
+    if given:
+        raise typer.BadParameter("--improve takes phrase and data from the model: leave them out")
+    if out is None:
+        raise typer.BadParameter("--improve needs --out DIR: the model itself stays as it is")
+    from kws.training.improve import improve
+
+    improve(model, out, missed=missed, false_accepts=false_accepts, seed=seed)
 
 
 @train_app.command("recipe", hidden=True)

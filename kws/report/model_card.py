@@ -7,6 +7,7 @@ from typing import Any
 
 from kws.report.attribution import attributions, folders_of
 from kws.settings.names import ENGINES
+from kws.support.statistics import interval_95
 from kws.support.text import code_block, markdown
 
 STREAMED = {
@@ -14,6 +15,7 @@ STREAMED = {
     "accuracy_back_to_back": "in one stream without a reset, back to back",
 }
 LAST_EPOCH = "by the last epoch, not the best one on validation"
+MISHEARD = {"missed": "still missed", "false_accepts": "still fires at"}
 FEW_CLIPS = 30
 FEW_HOURS = 10.0
 
@@ -144,6 +146,11 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     if near.get("clips"):
         share = _share(near["fired"] / near["clips"], near["clips"])
         yield "fires at what is nearly the phrase", share, name
+    for kind, what in MISHEARD.items():
+        if kind in evaluation:
+            row = evaluation[kind]
+            count = f"**{row['after']} of {row['recordings']}** (the model before: {row['before']})"
+            yield what, count, name
     if (latency_ms := evaluation.get("median_latency_ms")) is not None:
         yield "median delay after the phrase's end", f"{latency_ms:.0f} ms", name
 
@@ -165,16 +172,6 @@ def _voice_rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
         unheard = trained and who in ENGINES and who not in trained
         of_whom = f"{who}, a synthesiser that took no part in training" if unheard else who
         yield f"... of {of_whom}", f"{row['missed']} of {row['positives']}", ""
-
-
-def interval_95(share: float, count: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share measured on `count` independent trials."""
-    if count <= 0:
-        return 0.0, 1.0
-    z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _per_class(evaluations: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,10 @@ from kws.settings.schedule import DistillationConfig, ScheduleConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides a training run; the same recipe gives the same model."""
+    """Everything that decides a training run; the same recipe gives the same model.
+
+    start: a model, by its folder or name, whose integers the network goes on from; empty for none.
+    """
 
     TASKS: ClassVar[tuple[str, ...]] = ("commands", "wake")
 
@@ -23,6 +26,7 @@ class Recipe:
     words: tuple[str, ...]
     seed: int = 0
     max_bytes: int = WAKE_WORD_BYTES
+    start: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=lambda: FeatureConfig(energy="delta"))
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -76,7 +80,10 @@ class Recipe:
         """Return the recipe as TOML text."""
         import tomli_w  # of the extra "train": a recipe can be read and checked without it
 
-        return tomli_w.dumps(_plain(asdict(self)))
+        table = asdict(self)
+        if not self.start:
+            del table["start"]
+        return tomli_w.dumps(_plain(table))
 
 
 def _plain(value: Any) -> Any:

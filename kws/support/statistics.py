@@ -42,3 +42,13 @@ def _mean_where(is_below: Callable[[float], bool], count: int) -> float:
         else:
             high = middle
     return (low + high) / 2
+
+
+def interval_95(share: float, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share measured on `count` independent trials."""
+    if count <= 0:
+        return 0.0, 1.0
+    z = 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    return max(0.0, middle - half), min(1.0, middle + half)

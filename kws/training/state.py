@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from kws.network.fastgrnn import FastCell
 from kws.network.network import Network
 from kws.network.quantized import QuantizedNetwork, keep_largest
+from kws.settings.model import DetectorConfig
 from kws.settings.stages import Stage
 from kws.training.optimizers import Groups, ScheduledOptimizer
 
@@ -75,6 +76,12 @@ class TrainingState:
     def encode(self) -> bytes | None:
         """Return the model file of the network as it is now; None before it is quantized."""
         return None if self.quantized is None else self.quantized.encode()
+
+    def model(self, detector: DetectorConfig) -> bytes:
+        """Return the file of the trained model with this detector."""
+        assert self.quantized is not None  # there was a quantized stage
+        self.quantized.detector = detector
+        return self.quantized.encode()
 
     def remember_best(self, epoch: int, figures: dict[str, float]) -> None:
         """Keep this epoch of the stage where none scored as high before it."""

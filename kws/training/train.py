@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kws.corpus.labelled import COMMAND_WORDS_10
+from kws.engine import model_file
+from kws.engine.read_weights import read_weights
 from kws.errors import ModelError
 from kws.network import fit
 from kws.network.network import parameters
@@ -188,6 +190,7 @@ def _trained(
             store=FeatureStore(CACHE, task.identity),
             group=group,
             teacher=teachers,
+            start=read_weights(model_file.load(recipe.start)) if recipe.start else None,
             log=lambda row: log_epoch(row, board, say),
         )
         trainer.run(say)
@@ -200,7 +203,7 @@ def _ship(task: ShippedTask, trainer: Trainer, run: RunFolder, say: Say) -> Metr
     recipe, state = trainer.recipe, trainer.state
     best = state.best["model"]
     assert best is not None  # there was a quantized stage
-    data = trainer.model(task.detector(best))
+    data = trainer.state.model(task.detector(best))
     if len(data) > recipe.max_bytes:
         raise ModelError(
             f"The model takes {len(data)} bytes, more than max_bytes {recipe.max_bytes}; "

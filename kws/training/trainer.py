@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from kws.engine import batch
+from kws.engine.weights import Weights
 from kws.errors import ConfigError, CorpusError
+from kws.network import restored
 from kws.network.fastgrnn import FastCell
 from kws.network.network import Network
 from kws.network.quantized import Normalization, QuantizedNetwork
-from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.settings.stages import Stage, stages_of
 from kws.support.progress import progress
@@ -52,15 +53,17 @@ class Trainer:
         store: FeatureStore | None = None,
         group: Group | None = None,
         teacher: Teacher | None = None,
+        start: Weights | None = None,
         log: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
         """`store` keeps the augmented copies on disk; `log` gets one row per epoch.
 
         `group`: the processes that train together; what they share must be the same in all.
-        `teacher`: whose answers the network learns beside the labels.
+        `teacher`: whose answers the network learns beside the labels. `start`: integers to go on
+        from, of which training the last epoch is the result.
         """
         self.recipe, self.task, self.network, self.folder = recipe, task, network, folder
-        self.log = log
+        self.log, self.start = log, start
         self.group, self.teacher = group or Group(), teacher
         self.device = device_of(network)
         network.to(self.device)
@@ -73,7 +76,8 @@ class Trainer:
         self.batch_size = min(max(1, recipe.schedule.batch_size // clips), len(labels))
         self.batches = len(labels) // self.batch_size
         self.examples = fingerprint(first_features, labels)
-        self.normalization = Normalization.of(first_features)
+        fitted = Normalization.of(first_features)
+        self.normalization = restored.restore(network, start) if start else fitted
         network.begin_at_rest(self.normalization(batch.silence(recipe.features)))
         self.calibration = first_features[:: max(1, len(first_features) // 512)]
         self.state = TrainingState(network, self._quantizer)
@@ -131,6 +135,8 @@ class Trainer:
         self.group.check_equal(self.state.parameters)
         figures = self.group.from_first(self._validate(stage) if self.group.is_first else None)
         self.state.seconds += time.perf_counter() - started
+        if self.start:  # what it knew before, it knows best at first
+            figures["score"] = float(len(self.state.history))
         row = {
             "epoch": len(self.state.history) + 1,
             "stage": stage.name,
@@ -150,13 +156,9 @@ class Trainer:
             calibration=self.calibration,
         )
         quantized.detector = self.recipe.detector
+        if self.start:
+            restored.restore_steps(quantized, self.start)
         return quantized
-
-    def model(self, detector: DetectorConfig) -> bytes:
-        """Return the file of the trained model with this detector."""
-        assert self.state.quantized is not None  # there was a quantized stage
-        self.state.quantized.detector = detector
-        return self.state.quantized.encode()
 
     def _optimizer(self, stage: Stage) -> ScheduledOptimizer:
         schedule = self.recipe.schedule
@@ -173,7 +175,9 @@ class Trainer:
     def _epoch(self, stage: Stage, epoch: int, optimizer: ScheduledOptimizer) -> float:
         """Take every batch once, and return the mean loss."""
         features, labels = self.versions(epoch)
-        answers = self._answers(epoch, labels)
+        clips = labels.shape[1] if labels.ndim == 2 else 1  # of a stream
+        version = epoch % self.recipe.schedule.versions
+        answers = self.teacher.answers(version, clips) if self.teacher else None
         torch.manual_seed((self.recipe.seed * 1_000_003 + epoch) % 2**63)  # dropout's
         size = self.batch_size
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(labels))
@@ -197,12 +201,6 @@ class Trainer:
             self.state.sparsify(stage)
         return self.group.sum(total) / max(1, len(order) // size)
 
-    def _answers(self, epoch: int, labels: np.ndarray) -> np.ndarray | None:
-        if self.teacher is None:
-            return None
-        clips = labels.shape[1] if labels.ndim == 2 else 1  # of a stream
-        return self.teacher.answers(epoch % self.recipe.schedule.versions, clips)
-
     def _loss(
         self, stage: Stage, features: np.ndarray, labels: np.ndarray, answers: np.ndarray | None
     ) -> Tensor:
@@ -215,14 +213,12 @@ class Trainer:
     def _logits(self, stage: Stage, features: np.ndarray) -> Tensor:
         if stage.quantized:
             assert self.state.quantized is not None
-            logits: Tensor = self.state.quantized(features)
-            return logits
+            return cast(Tensor, self.state.quantized(features))
         inputs = self.normalization(features, self.device)
         if self.network.training:
             schedule = self.recipe.schedule
             inputs = masked(inputs, schedule.masked_frames, schedule.masked_bands)
-        logits = self.network(inputs)
-        return logits
+        return cast(Tensor, self.network(inputs))
 
     def _validate(self, stage: Stage) -> dict[str, float]:
         def run(features: np.ndarray) -> np.ndarray:
@@ -234,16 +230,17 @@ class Trainer:
         self.network.train()
         return figures
 
+    @property
     def _identity(self) -> dict[str, str]:
         return {"recipe": self.recipe.to_toml(), "examples": self.examples}
 
     def _write_checkpoint(self, stage: int, epoch: int, optimizer: ScheduledOptimizer) -> None:
-        content = {**self._identity(), **self.state.content(stage, epoch, optimizer)}
+        content = self._identity | self.state.content(stage, epoch, optimizer)
         write_checkpoint(self.folder / CHECKPOINT, content)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path = self.folder / CHECKPOINT
-        kept = read_checkpoint(path, self._identity()) if self.group.is_first else None
+        kept = read_checkpoint(path, self._identity) if self.group.is_first else None
         kept = cast("dict[str, Any] | None", self.group.from_first(kept))
         if kept is not None:
             self.state.load(kept)

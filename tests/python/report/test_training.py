@@ -11,7 +11,7 @@ import pytest
 
 from kws.errors import KwsError, ToolError
 from kws.report import model_card, recordings, training
-from kws.report.model_card import interval_95
+from kws.support.statistics import interval_95
 
 EPOCHS = [
     {"epoch": n, "stage": "float" if n < 4 else "quantized", "loss": 2.0 / n, "learning_rate": 0.01}

@@ -172,7 +172,8 @@ def silence(config: FeatureConfig) -> Int16Array:
     return frame
 
 
-def _smooth(model: Model, logits: Int16Array) -> Int16Array:
+def smooth(model: Model, logits: Int16Array) -> Int16Array:
+    """Return the detector's smoothed log-odds of a stream's logits: both (frames, classes)."""
     smoothed = np.empty_like(logits)
     data = ffi.from_buffer(model.data)
     lib.kws_batch_smooth(data, len(model.data), pointer(logits), len(logits), pointer(smoothed))
@@ -185,7 +186,7 @@ def trace(model: str | Path | Model, samples: npt.ArrayLike) -> Trace:
     frames = features(samples, model.features)
     logits, states = network_batch(model, frames[None], hidden=True, threads=1)
     assert states is not None
-    return Trace(frames, states[0], logits[0], _smooth(model, logits[0]))
+    return Trace(frames, states[0], logits[0], smooth(model, logits[0]))
 
 
 def scores(model: str | Path | Model, samples: npt.ArrayLike) -> Int16Array:
@@ -198,7 +199,7 @@ def scores_of(model: str | Path | Model, stream_features: Int16Array) -> Int16Ar
     """Return what `scores` does, from features (frames, n_features) int16 that stand ready."""
     model = load(model)
     logits, _ = network_batch(model, stream_features[None], threads=1)
-    return _smooth(model, logits[0])
+    return smooth(model, logits[0])
 
 
 def detect(

@@ -18,7 +18,7 @@ from kws.corpus.decoded import key_of, read_streams
 from kws.corpus.sources import engine_of, sources_of, split_negatives
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.engine import batch
-from kws.engine.model_file import parse
+from kws.engine.model_file import Model, parse
 from kws.errors import CorpusError
 from kws.evaluation.operating_points import cheapest_threshold
 from kws.evaluation.recording_stream import Stream, build_stream
@@ -32,6 +32,7 @@ from kws.training.task import Run
 from kws.training.windows import WindowCutter
 
 BATCH_WINDOWS = 256
+PIECE_FRAMES, WARM_FRAMES = 1000, 250  # of a stream: 20 s, and 5 s before them
 VALIDATION_WINDOWS = 2000  # of the negatives: enough for a loss, and soon asked in every epoch
 
 
@@ -114,7 +115,8 @@ class WakeTask:
         loss = _loss(self._highest(torch.from_numpy(run(features)), truth), truth).item()
         figures = {"score": -loss, "validation_loss": loss}
         if model is not None:
-            _, found = self.choose_threshold(model)
+            scores = scores_in_pieces(parse(model), self._stream_features)
+            found = self._cheapest(model, scores)[1]
             figures |= {
                 "score": -found["cost"] - 0.1 * loss,
                 "validation_cost": found["cost"],
@@ -157,9 +159,11 @@ class WakeTask:
 
     def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
         """Return the posterior that costs least on the validation stream, and the figures there."""
-        stream, loaded = self.stream("validation"), parse(model)
-        scores = batch.scores_of(loaded, self._stream_features)
-        return cheapest_threshold(loaded, stream, scores, self.recipe.data.false_accept_cost)
+        return self._cheapest(model, batch.scores_of(parse(model), self._stream_features))
+
+    def _cheapest(self, model: bytes, scores: np.ndarray) -> tuple[float, dict[str, float]]:
+        stream, cost = self.stream("validation"), self.recipe.data.false_accept_cost
+        return cheapest_threshold(parse(model), stream, scores, cost)
 
     @property
     def taught(self) -> None:
@@ -188,6 +192,25 @@ class WakeTask:
     def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
         """Draw misses against false accepts."""
         detection_curve({self.recipe.name: evaluations[0]}, folder / DETECTION)
+
+
+def scores_in_pieces(model: Model, features: batch.Int16Array) -> np.ndarray:
+    """Return a stream's smoothed log-odds (frames, classes), almost: enough to choose an epoch by.
+
+    The stream is cut into pieces that the engine runs beside each other, four times as fast; each
+    begins at rest and hears WARM_FRAMES of what is before it first. It differs by 0.03 log-odds in
+    the mean, and by a third at most (20 s of talk, athena).
+    """
+    pieces = -(-len(features) // PIECE_FRAMES)
+    silence = batch.silence(model.features)[None]
+    before, behind = WARM_FRAMES, pieces * PIECE_FRAMES - len(features)
+    padded = np.concatenate([silence.repeat(before, 0), features, silence.repeat(behind, 0)])
+    length = WARM_FRAMES + PIECE_FRAMES
+    starts = range(0, pieces * PIECE_FRAMES, PIECE_FRAMES)
+    cut = np.stack([padded[start : start + length] for start in starts])
+    logits, _ = batch.network_batch(model, cut, threads=1)
+    joined = logits[:, WARM_FRAMES:].reshape(-1, logits.shape[2])[: len(features)]
+    return batch.smooth(model, np.ascontiguousarray(joined))
 
 
 def smoothed(logits: Tensor, shift: int) -> Tensor:

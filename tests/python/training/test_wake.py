@@ -10,7 +10,7 @@ import torch
 from random_models import RandomModel
 from small_runs import PLAIN, RATE, hiss, sweep, version, wake_corpus, wake_recipe
 
-from kws.audio.files import write_audio
+from kws.audio.files import read_audio, write_audio
 from kws.corpus.splits import split_folders
 from kws.engine import batch, model_file
 from kws.engine.spotter import Spotter
@@ -20,7 +20,7 @@ from kws.evaluation.operating_points import LEAST_HOURS
 from kws.evaluation.verdict import Hit, Verdict, judge
 from kws.settings.model import DetectorConfig, FeatureConfig
 from kws.settings.recipe import Recipe
-from kws.training.wake import WakeTask, smoothed
+from kws.training.wake import PIECE_FRAMES, WakeTask, scores_in_pieces, smoothed
 
 HOP = 320
 LOUD = 12_000  # the phrase is a square wave of this level, and nothing else reaches it
@@ -434,3 +434,15 @@ def test_silent_positives_are_an_error_before_training(corpus):
         write_audio(path, np.full(8_000, 0, np.int16))
     with pytest.raises(CorpusError, match="positives are silent"):
         WakeTask(recipe_of(corpus), None)
+
+
+def test_pieces_of_a_stream_score_as_the_stream_does() -> None:
+    root = Path(__file__).resolve().parents[3]
+    model = model_file.load(root / "models/athena")
+    samples = np.tile(read_audio(root / "data/sample/stream/held_out.opus"), 2)
+    heard = batch.features(samples, model.features)
+    whole = batch.scores_of(model, heard).astype(int)
+    pieces = scores_in_pieces(model, heard).astype(int)
+    assert len(whole) == len(pieces) > PIECE_FRAMES * 4
+    # In log-odds; the state remembers longer than five seconds, a little.
+    assert np.abs(whole - pieces).max() < 0.5 * 1024 and np.abs(whole - pieces).mean() < 0.05 * 1024

@@ -181,6 +181,7 @@ def test_stdin_is_heard_live(model):
     with subprocess.Popen(
         command("listen", model, "-", "--json"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as listening:
+        assert listening.stdin and listening.stdout
         loud = np.concatenate([noise(1, 16), noise(0.2, 3000, colour="low")])
         listening.stdin.write(loud.tobytes())
         listening.stdin.flush()
@@ -206,6 +207,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(model):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as listening:
+        assert listening.stdin and listening.stdout and listening.stderr
         listening.stdout.close()
         listening.stdin.write(stream.tobytes())
         listening.stdin.close()
@@ -220,6 +222,7 @@ def test_ctrl_c_is_status_130_without_a_traceback(model):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as listening:
+        assert listening.stdin and listening.stdout and listening.stderr
         loud = np.concatenate([noise(1, 16), noise(0.2, 3000, colour="low")])
         listening.stdin.write(loud.tobytes())
         listening.stdin.flush()

@@ -39,7 +39,9 @@ def run(command: Sequence[object], folder: Path, given: bytes | None = None) -> 
     words = [str(word) for word in command]
     ran = subprocess.run(words, cwd=folder, input=given, capture_output=True)
     printed, said = (stream.decode(errors="replace") for stream in (ran.stdout, ran.stderr))
-    assert ran.returncode == 0 and "warning" not in said, "\n".join((" ".join(words), said, printed))
+    assert ran.returncode == 0 and "warning" not in said, "\n".join(
+        (" ".join(words), said, printed)
+    )
     return printed
 
 

@@ -90,7 +90,8 @@ class Findings:
         if self._mean_power < _CANCELLED / len(power) * power.mean():
             raise AudioError(
                 f"{self._path} falls silent where its {len(power)} channels are averaged: one side "
-                "is inverted; choose a channel (--channel 0), or save it with one"
+                "is inverted; choose a channel (kws listen and evaluate have --channel 0), or save "
+                "it with one"
             )
         is_alike = self._mean_power >= _ALIKE * power.mean()
         if is_alike and power.max() <= _LEVELS_APART * power.min():
@@ -100,7 +101,8 @@ class Findings:
         )
         text = (
             f"{self._path} has {len(power)} channels that differ much ({levels}), and their "
-            "average is used: choose the microphone with --channel N, the first is 0"
+            "average is used: kws listen and evaluate take one with --channel N, the first is 0; "
+            "for training save it alone"
         )
         return [Notice("channels", text)]
 

@@ -46,7 +46,8 @@ class Recording:
 
     WAV, RF64, W64, AIFF, AU, CAF, FLAC, Ogg Vorbis, Opus and MP3, whatever the name says; m4a,
     AAC, WebM, WMA and AMR where ffmpeg is installed. Any rate, any number of channels: `channel`
-    takes one, the first is 0, otherwise they are averaged.
+    takes one, the first is 0, otherwise they are averaged. With `mono_too` a recording that has
+    only one is taken as it is, whatever `channel` says.
 
     Iterating raises AudioError, naming the file, for one that is missing, not audio, cut short,
     shorter than 10 ms, that holds NaN or infinity, or whose samples cannot be meant (`findings`).
@@ -59,8 +60,10 @@ class Recording:
         sample_rate_hz: int = SAMPLE_RATE_HZ,
         *,
         channel: int | None = None,
+        mono_too: bool = False,
     ) -> None:
-        self.path, self.sample_rate_hz, self.channel = path, sample_rate_hz, channel
+        self.path, self.sample_rate_hz = path, sample_rate_hz
+        self.channel, self._mono_too = channel, mono_too
         self.notices: list[Notice] = []
         self.seconds: float | None = None  # as promised, once it is open; None where unknown
 
@@ -157,6 +160,8 @@ class Recording:
                 f"{self.path} claims a sample rate of {rate_hz} Hz, which is no sound's: its "
                 f"header is damaged; write the true one, from {lowest} to {highest}, or remove it"
             )
+        if channels == 1 and self._mono_too:
+            return
         if self.channel is not None and not 0 <= self.channel < channels:
             has = "1 channel" if channels == 1 else f"{channels} channels"
             raise AudioError(
@@ -179,13 +184,17 @@ class Recording:
 
 
 def decode(
-    path: Path | str, sample_rate_hz: int = SAMPLE_RATE_HZ, *, channel: int | None = None
+    path: Path | str,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    *,
+    channel: int | None = None,
+    mono_too: bool = False,
 ) -> tuple[Samples, list[Notice]]:
     """Read a whole recording: (samples,) int16, and what a person should know about it.
 
     For worker threads; everybody else calls `files.read_audio`, which tells the notices.
     """
-    recording = Recording(path, sample_rate_hz, channel=channel)
+    recording = Recording(path, sample_rate_hz, channel=channel, mono_too=mono_too)
     blocks = list(recording)
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), recording.notices
 

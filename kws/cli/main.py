@@ -9,6 +9,7 @@ from kws.cli import bench, board, record, serve, train
 from kws.cli import listen as live
 from kws.cli.options import (
     AsJson,
+    Channel,
     Folders,
     Model,
     Noise,
@@ -79,6 +80,7 @@ def evaluate(
         typer.Option(metavar="DB", help="Mix --noise into the positives at this ratio."),
     ] = None,
     threshold: Threshold = None,
+    channel: Channel = None,
     seed: Seed = 0,
     held_out: Annotated[
         bool,
@@ -101,13 +103,19 @@ def evaluate(
         raise typer.BadParameter("give either --clips, or both --positives and --negatives")
     if split and not clips:
         raise typer.BadParameter("--split goes with --clips")
+    if split and channel is not None:
+        raise typer.BadParameter("--channel does not go with --split, whose clips have one channel")
     if clips and (noise or snr_db is not None):
         raise typer.BadParameter("--noise and --snr-db go with --positives and --negatives")
     from kws.cli import summaries
     from kws.evaluation.clips import evaluate_clips, evaluate_split
     from kws.evaluation.stream import evaluate_stream
 
-    options: dict[str, Any] = {"threshold": threshold, "list_errors": list_errors}
+    options: dict[str, Any] = {
+        "threshold": threshold,
+        "list_errors": list_errors,
+        "channel": channel,
+    }
     if clips and split:
         _print(evaluate_split(model, clips, split.value), as_json, summaries.clips)
     elif clips:

@@ -31,6 +31,7 @@ def evaluate_clips(
     *,
     threshold: float | None = None,
     list_errors: bool = False,
+    channel: int | None = None,
 ) -> dict[str, Any]:
     """Classify every clip of FOLDER/<word>/ and count what is right.
 
@@ -39,7 +40,8 @@ def evaluate_clips(
     A model of one word, or one that has no background class and is given other words, says the
     word that its detector reports first in the clip or within 1 s after it, or else `_unknown_`.
     Folders that are not among the model's classes are expected to come out as `_unknown_`.
-    ConfigError where no folder has the name of a word.
+    ConfigError where no folder has the name of a word. Of several channels only `channel` is
+    taken, the first is 0, otherwise their average.
 
     Returns accuracy, clips, per_class {class: recall, precision, clips}, confusion
     {actual: {predicted: clips}}, folders_counted_as_unknown, unread [{file, reason}] (what could
@@ -60,7 +62,8 @@ def evaluate_clips(
 
     guess = _guess(model, threshold, has_others=UNKNOWN in actual)
     with ThreadPoolExecutor() as pool:
-        answers = pool.map(partial(_answer, guess, model), [path for path, _ in entries])
+        answer_to = partial(_answer, guess, model.features.sample_rate_hz, channel)
+        answers = pool.map(answer_to, [path for path, _ in entries])
         given = list(progress(answers, label="Evaluating clips", total=len(entries)))
     unread = {}
     for (path, _), answer in zip(entries, given, strict=True):
@@ -150,9 +153,11 @@ class _Answer(NamedTuple):
     notices: list[Notice]
 
 
-def _answer(guess: Callable[[Samples], str], model: Model, path: Path) -> _Answer:
+def _answer(
+    guess: Callable[[Samples], str], rate_hz: int, channel: int | None, path: Path
+) -> _Answer:
     try:
-        samples, notices = decode(path, model.features.sample_rate_hz)
+        samples, notices = decode(path, rate_hz, channel=channel, mono_too=True)
     except AudioError as refusal:
         return _Answer(None, str(refusal), [])
     return _Answer(guess(samples), "", notices)

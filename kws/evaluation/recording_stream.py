@@ -121,8 +121,8 @@ class Playlist:
     The order depends only on `seed`, and recordings are resampled to `sample_rate_hz` where they
     have another rate. Positives and negatives take turns at random, with 1.5 s of low noise
     before, between and after them. With `snr_db`, every positive gets a crop of a recording from
-    the `noise` folders. `channel` is that of `Recording`. One that cannot be read is told, left
-    out and listed in `stream.unread`.
+    the `noise` folders. Of several channels only `channel` is played, the first is 0, otherwise
+    their average. A recording that cannot be read is told, left out and listed in `stream.unread`.
 
     Raises CorpusError for a folder without recordings, a file that is given as both positive and
     negative, or a positive of which it is not clear which of the model's words it holds, and
@@ -198,7 +198,8 @@ class Playlist:
         self._refuse_nothing()
 
     def _played(self, path: Path, word: str | None, rng: np.random.Generator) -> Iterator[Samples]:
-        recording = Recording(path, self.stream.sample_rate_hz, channel=self._channel)
+        rate_hz = self.stream.sample_rate_hz
+        recording = Recording(path, rate_hz, channel=self._channel, mono_too=True)
         if word is None:
             yield from recording
         else:  # a phrase is short: whole, so that one that cannot be read is not half played
@@ -207,7 +208,6 @@ class Playlist:
                 from kws.corpus.augment import mix
 
                 noise = self._noises[int(rng.integers(len(self._noises)))]
-                rate_hz = self.stream.sample_rate_hz
                 samples = mix(samples, noise, self._snr_db, rng, sample_rate_hz=rate_hz)
             yield samples
         for notice in recording.notices:

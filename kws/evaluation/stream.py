@@ -40,7 +40,8 @@ def evaluate_stream(
     low noise between them, no reset. `verdict` has the rule: a positive is found within its clip
     or 1 s after it.
     `threshold` takes the place of the model's own as the default. With `held_out` only those
-    recordings are played that `kws train` sets aside for testing.
+    recordings are played that `kws train` sets aside for testing. Of several channels only
+    `channel` is played, the first is 0, otherwise their average.
 
     Returns hours (of negative recordings, without joins), positives, operating_points and
     at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip, as

@@ -83,7 +83,8 @@ def test_channels_that_differ_much_are_told_with_their_levels(tmp_path: Path) ->
     (notice,) = found(tmp_path / "a.wav", np.stack([noise(1, 0.02), silent, noise(2, 0.2)], 1))
     assert notice.kind == "channels"
     assert "3 channels that differ much (-20 dB, silent, 0 dB)" in notice.text
-    assert "--channel N" in notice.text
+    assert "kws listen and evaluate take one with --channel N" in notice.text
+    assert notice.text.endswith("for training save it alone")
 
 
 def test_unrelated_channels_of_one_level_are_told(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_an_inverted_side_is_refused_and_one_channel_of_it_read(
     soundfile.write(path, np.stack([left, -left], 1), rate_hz)
     with pytest.raises(AudioError) as refusal:
         read_audio(path)
-    assert "one side is inverted; choose a channel (--channel 0)" in str(refusal.value)
+    assert "one side is inverted; choose a channel" in str(refusal.value)
     samples, notices = decode(path, channel=1)
     assert np.abs(samples.astype(int)).max() == pytest.approx(8_192, rel=0.02) and not notices
 
@@ -124,6 +125,18 @@ def test_a_channel_is_taken_alone(tmp_path: Path) -> None:
     assert read_audio(path, channel=0).tolist() == sides[:, 0].tolist()
     with pytest.raises(AudioError, match="has 1 channel: --channel 1"):
         read_audio(path, channel=1)
+
+
+def test_a_corpus_may_mix_recordings_of_several_channels_with_those_of_one(tmp_path: Path) -> None:
+    path, left = tmp_path / "a.wav", np.arange(1_000, dtype=np.int16)
+    write_audio(path, left)
+    samples, _ = decode(path, channel=1, mono_too=True)
+    assert samples.tolist() == left.tolist()
+    soundfile.write(path, np.stack([left, -left], 1), 16_000)
+    samples, _ = decode(path, channel=1, mono_too=True)
+    assert samples.tolist() == (-left).tolist()
+    with pytest.raises(AudioError, match="has 2 channels: --channel 2"):
+        decode(path, channel=2, mono_too=True)
 
 
 # --- bandwidth --------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ def test_stdin_is_heard_live(model):
     with subprocess.Popen(
         command("listen", model, "-", "--json"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as listening:
+        assert listening.stdin and listening.stdout
         loud = np.concatenate([noise(1, 16), noise(0.2, 3000, colour="low")])
         listening.stdin.write(loud.tobytes())
         listening.stdin.flush()
@@ -206,6 +207,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(model):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as listening:
+        assert listening.stdin and listening.stdout and listening.stderr
         listening.stdout.close()
         listening.stdin.write(stream.tobytes())
         listening.stdin.close()
@@ -220,6 +222,7 @@ def test_ctrl_c_is_status_130_without_a_traceback(model):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as listening:
+        assert listening.stdin and listening.stdout and listening.stderr
         loud = np.concatenate([noise(1, 16), noise(0.2, 3000, colour="low")])
         listening.stdin.write(loud.tobytes())
         listening.stdin.flush()
@@ -281,6 +284,25 @@ def test_a_stream_is_told_to_people_in_tables(wake):
     assert "25.00 % missed, 1 false accept = 50.00 / h" in text
     assert f"missed: {wake}/yes/0.wav" in text
     assert f"false accept: {wake}/music/0.wav at 0.0" in text
+
+
+def test_evaluate_takes_one_channel_of_clips_and_of_a_stream(model, wake):
+    for word, other in (("low", "high"), ("high", "low")):
+        (wake / "clips" / word).mkdir(parents=True)
+        sides = np.stack([noise(1, 3000, colour=colour) for colour in (other, word)], axis=1)
+        soundfile.write(wake / "clips" / word / "a.wav", sides, 16_000)
+    for path in (wake / "yes").iterdir():
+        samples, _ = soundfile.read(path, dtype="int16")
+        soundfile.write(path, np.stack([np.zeros_like(samples), samples], axis=1), 16_000)
+    clips = f"{model} --clips {wake}/clips".split()
+    stream = f"{wake}/wake.kws --positives {wake}/yes --negatives {wake}/talk".split()
+    for channel, accuracy, miss_rate in (("0", 0.0, 1.0), ("1", 1.0, 0.25)):
+        options = ("--channel", channel, "--json")
+        assert json.loads(run("evaluate", *clips, *options).stdout)["accuracy"] == accuracy
+        result = json.loads(run("evaluate", *stream, *options).stdout)
+        assert (result["at_default"]["miss_rate"], result["unread"]) == (miss_rate, [])
+    refused = run("evaluate", *clips, "--split", "validation", "--channel", "0")
+    assert refused.exit_code == 2 and "--channel does not go with --split" in refused.stderr
 
 
 def test_inspect_accounts_for_every_byte(model):

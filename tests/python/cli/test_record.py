@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def played(monkeypatch):
-    played = []
+    played: list[np.ndarray] = []
     monkeypatch.setattr(loudspeaker, "play", played.append)
     return played
 

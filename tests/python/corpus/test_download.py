@@ -12,6 +12,7 @@ import re
 import shutil
 import tarfile
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,9 +30,10 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `content`, with whatever trouble the test asks for."""
+    """Serves `content` at `url`, with whatever trouble the test asks for."""
 
     protocol_version = "HTTP/1.1"
+    url: ClassVar[str]
     content: ClassVar[bytes] = CONTENT
     etag: ClassVar[str] = '"one"'
     ranges_known: ClassVar[bool] = True
@@ -50,7 +52,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0
+        start = 0
+        if asked:
+            given = re.fullmatch(r"bytes=(\d+)-", asked)
+            assert given
+            start = int(given[1])
         same = self.headers["If-Range"] in (None, cls.etag)
         if not cls.ranges_known or not same:
             start = 0
@@ -99,7 +105,7 @@ def server() -> Iterator[type[Handler]]:
     listener.server_close()
 
 
-def fetch(server: type[Handler], to: Path, sha256: str = SHA256) -> Path:
+def fetch(server: "type[Handler | Hostile]", to: Path, sha256: str = SHA256) -> Path:
     return download(server.url, to, sha256, progress=False, retry_wait_s=0.001)
 
 
@@ -248,7 +254,7 @@ def test_the_wait_doubles_between_attempts(
     server: type[Handler], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(download_module.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     server.answers = [503] * 9
     with pytest.raises(DownloadError, match="503 Service Unavailable, 5 attempts in vain"):
         download(server.url, tmp_path / "words", SHA256, progress=False)
@@ -273,9 +279,7 @@ def test_a_download_that_does_not_fit_is_refused_before_it_begins(
 ) -> None:
     usage = os.statvfs(tmp_path)
     assert usage.f_bavail  # the real disk has room: the refusal comes from the feigned one
-    monkeypatch.setattr(
-        download_module.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000})
-    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
     with pytest.raises(DownloadError) as refusal:
         fetch(server, tmp_path / "words")
     assert "make room or choose another folder" in one_sentence(refusal)
@@ -316,6 +320,7 @@ class Hostile(http.server.BaseHTTPRequestHandler):
     """Sends the head that a test gives, and a body that goes on until the client leaves."""
 
     protocol_version = "HTTP/1.1"
+    url: ClassVar[str]
     head: ClassVar[bytes] = b""
     bodies: ClassVar[list[bytes]] = []  # of each request in turn; then endless ones
     served: ClassVar[list[int]] = []

@@ -4,6 +4,7 @@ import codecs
 import os
 import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from kws.corpus.listing import classes_folder, speech_commands
 from kws.corpus.splits import SPLITS, check_splits, refuse_overlap, split_paths
 from kws.errors import CorpusError
 from kws.support.notices import gathered
+
+Form = Literal["NFC", "NFD"]
 
 
 def touch(path: Path) -> Path:
@@ -157,7 +160,7 @@ def test_lists_of_every_system_are_read(
 
 
 @pytest.mark.parametrize(("on_disk", "asked"), [("NFC", "NFD"), ("NFD", "NFC")])
-def test_words_are_equal_in_both_unicode_forms(tmp_path: Path, on_disk: str, asked: str) -> None:
+def test_words_are_equal_in_both_unicode_forms(tmp_path: Path, on_disk: Form, asked: Form) -> None:
     here, there = (unicodedata.normalize(form, "größe") for form in (on_disk, asked))
     assert here != there
     root = corpus(corpus(tmp_path, here), "no")

@@ -211,15 +211,12 @@ def test_the_text_holds_every_phoneme_and_no_sound_of_a_wake_word(rules: ModuleT
 class Stand(Engine):
     """Every text as a chord in a pitch of the voice; `spoken` counts how often."""
 
-    def __init__(self, name: str, like: type[Engine], voices: list[str]) -> None:
+    def __init__(self, name: str, voices: list[str]) -> None:
         self.name = name  # type: ignore[misc]
-        self._like, self._voices, self.spoken = like, voices, 0
+        self._voices, self.spoken = voices, 0
 
     def voices(self) -> list[str]:
         return self._voices
-
-    def part_of(self, voice: str) -> str:
-        return self._like.part_of(self, voice)
 
     def draw_voice(self, voices: Sequence[str], rng: np.random.Generator) -> str:
         return f"{voices[0]}*0.60+{rng.choice(voices[1:])}*0.40"
@@ -245,8 +242,8 @@ def engines(monkeypatch: pytest.MonkeyPatch, recipe: ModuleType) -> dict[str, En
     kokoro = ["af_bella", "am_puck", "zf_xiaoni", *held["validation"], *held["test"]]
     monkeypatch.setattr(Stand, "held_out", held)
     return {
-        "kokoro": Stand("kokoro", Engine, sorted(kokoro)),
-        "flite": Stand("flite", Engine, ["slt"]),
+        "kokoro": Stand("kokoro", sorted(kokoro)),
+        "flite": Stand("flite", ["slt"]),
     }
 
 

@@ -33,6 +33,14 @@ def take(
     return np.clip(samples, -32768, 32767).astype(np.int16)
 
 
+def tone(*parts: tuple[int, int, int], room: int = 100) -> Samples:
+    """A take in frames of 20 ms: (first frame, frames, amplitude) each, all powers exact."""
+    amplitudes = np.full(120, room)
+    for first, frames, amplitude in parts:
+        amplitudes[first : first + frames] = amplitude
+    return (np.repeat(amplitudes, 320) * np.tile([1, -1], 120 * 160)).astype(np.int16)
+
+
 class Screen:
     """A person who accepts or not, and what was shown to them."""
 
@@ -96,6 +104,39 @@ def test_a_useless_take_is_refused_with_what_helps(given: Samples, says: str) ->
         trimmed(given)
 
 
+def test_what_is_too_quiet_or_lost_in_the_room_is_refused_to_the_decibel() -> None:
+    trimmed(tone((48, 40, 330), room=0))  # -40 dB of full scale
+    with pytest.raises(AudioError, match="too quiet"):
+        trimmed(tone((48, 40, 329), room=0))
+    trimmed(tone((48, 40, 399)))  # 12 dB above the room, in power
+    trimmed(tone((48, 1, 350), (49, 40, 3000)))  # in the mean: it may begin softly
+    with pytest.raises(AudioError, match="nothing stands out"):
+        trimmed(tone((48, 40, 397)))
+
+
+def test_four_samples_at_the_end_of_the_scale_are_clipped() -> None:
+    given = tone((48, 40, 3000))
+    given[20_000:20_003] = 32_700
+    trimmed(given)
+    given[25_000] = -32_700
+    with pytest.raises(AudioError, match="clipped"):
+        trimmed(given)
+
+
+def test_a_phrase_may_come_as_near_to_the_ends_as_40_ms_and_may_have_a_pause() -> None:
+    given = tone((2, 40, 3000))
+    assert np.array_equal(trimmed(given), given[: 42 * 320 + 4000])
+    assert len(trimmed(tone((78, 40, 3000)))) == 40 * 320 + 4000 + 640
+    assert len(trimmed(tone((20, 25, 3000), (70, 25, 2000)))) == 75 * 320 + 2 * 4000
+
+
+def test_a_recording_is_what_the_microphone_gave(tmp_path: Path) -> None:
+    given = take(start_s=0.1)
+    (path,) = record(Order("hey robin", tmp_path, clips=1), Microphone(given), Screen())
+    saved = read_audio(path)
+    assert np.array_equal(saved, given[: len(saved)])
+
+
 def test_what_is_refused_is_made_again_and_files_are_numbered_on(tmp_path: Path) -> None:
     (tmp_path / "hey_robin_007.wav").write_bytes(b"an earlier one")
     microphone = Microphone(
@@ -119,7 +160,14 @@ def test_nobody_is_asked_for_ever(tmp_path: Path) -> None:
     microphone = Microphone(*[np.zeros(38_400, np.int16)] * REFUSED_IN_A_ROW)
     with pytest.raises(AudioError, match="5 takes in a row were of no use: no sound at all"):
         list(record(Order("hey robin", tmp_path), microphone, Screen()))
-    assert list(tmp_path.iterdir()) == []
+    assert not microphone.takes and list(tmp_path.iterdir()) == []
+
+
+def test_a_take_that_is_kept_makes_good_those_before_it(tmp_path: Path) -> None:
+    useless = [np.zeros(38_400, np.int16)] * (REFUSED_IN_A_ROW - 1)
+    microphone = Microphone(*useless, take(), *useless, take())
+    assert len(list(record(Order("hey robin", tmp_path, clips=2), microphone, Screen()))) == 2
+    assert Order("hey robin", tmp_path).clips == 20  # unless something else is asked for
 
 
 def test_a_speaker_s_clips_stay_in_one_part(tmp_path: Path) -> None:

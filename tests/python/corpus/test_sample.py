@@ -15,8 +15,9 @@ import pytest
 import soundfile
 
 from kws.audio.files import find_audio, read_audio, write_audio
+from kws.audio.samples import Samples
 from kws.corpus.kokoro import Kokoro
-from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite, Samples
+from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite
 from kws.corpus.synthesize import speech_edges
 from kws.settings.front_end import SAMPLE_RATE_HZ
 
@@ -118,7 +119,8 @@ def test_engines_have_the_same_shares_in_positives_and_near_misses(recipe: Modul
         for kind in ("positives/{part}/hey_cortana", "negatives/{part}/near_misses"):
             train = np.array(table[kind][0])
             shares.append(train / train.sum())
-        assert np.allclose(*shares, atol=0.02)
+        positives, near_misses = shares
+        assert np.allclose(positives, near_misses, atol=0.02)
 
 
 def test_no_clip_is_there_twice() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from kws.audio.files import read_audio
+from kws.audio.samples import Samples
 from kws.corpus import kokoro, speech_engines, synthesize
-from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite, Piper, Samples
+from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite, Piper
 from kws.errors import AudioError, ConfigError, CorpusError, KwsError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 

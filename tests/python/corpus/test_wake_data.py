@@ -43,7 +43,7 @@ def one_engine(monkeypatch):
 
 
 def test_the_phrase_and_its_near_misses_are_spoken_by_what_is_installed(one_engine, tmp_path):
-    said = []
+    said: list[str] = []
     positives, near = wake_data.speak("hey robin", tmp_path, say=said.append)
     assert said == [f'Speaking "hey robin" with flite into {tmp_path}.']
     for folder, counts in ((positives, (10, 5, 5)), (near, (4, 2, 2))):
@@ -130,6 +130,7 @@ def test_kws_synthesize_speaks_a_phrase_its_near_misses_or_a_file(one_engine, tm
         if "--near-misses" in args:
             assert "hi_there" not in names and len(names) == 3
         else:
+            assert said is not None
             assert {name[:11] for name in names} == {name[:11] for name in said}
     for args, sentence in (
         ([], "give a phrase to speak"),

@@ -32,7 +32,7 @@ def model(**settings):
 
 def memory(image: bytes) -> dict[int, int]:
     """Read Intel HEX by its definition: every record's bytes add up to 0."""
-    found = {}
+    found: dict[int, int] = {}
     for line in image.decode().splitlines():
         record = bytes.fromhex(line[1:])
         assert line[0] == ":" and sum(record) & 0xFF == 0 and len(record) == record[0] + 5

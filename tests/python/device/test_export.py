@@ -220,7 +220,7 @@ def test_a_full_disk_changes_nothing(saved, tmp_path, monkeypatch, is_new):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(descriptor)
 
-    monkeypatch.setattr(export.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(KwsError, match=r"cannot save .*out: no space left on device; free some"):
         export.export(saved, folder, "arduino")
     assert count == 9

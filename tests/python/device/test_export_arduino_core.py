@@ -21,7 +21,13 @@ SIMULATOR = ROOT / "firmware" / "ports" / "arduino_uno" / "simulate.c"
 # which GCC 5 gives to C alone.
 COMMON = ("-c", "-g", "-Os", "-ffunction-sections", "-fdata-sections", "-flto", "-DF_CPU=16000000L")
 C = (*COMMON, "-std=gnu11", "-fno-fat-lto-objects")
-CPP = (*COMMON, "-std=gnu++11", "-fpermissive", "-fno-exceptions", "-fno-threadsafe-statics")
+CPP: tuple[str, ...] = (
+    *COMMON,
+    "-std=gnu++11",
+    "-fpermissive",
+    "-fno-exceptions",
+    "-fno-threadsafe-statics",
+)
 CPP = (*CPP, "-Wno-error=narrowing", "-DDECIMAL_DIG=__DECIMAL_DIG__")
 ASSEMBLY = ("-c", "-g", "-x", "assembler-with-cpp", "-flto")
 WARNINGS = ("-Wall", "-Wextra")

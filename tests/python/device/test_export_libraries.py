@@ -109,7 +109,7 @@ def test_a_sketch_without_a_sampler_for_the_board_says_so(tmp_path):
     needs("g++")
     folder = write(tmp_path, "arduino")
     sketch = folder / "examples" / "AnalogMicrophone" / "AnalogMicrophone.ino"
-    command = ["g++", "-x", "c++", "-fsyntax-only", "-include", "Arduino.h", sketch]
+    command = ["g++", "-x", "c++", "-fsyntax-only", "-include", "Arduino.h", str(sketch)]
     command += [f"-I{folder / 'src'}", f"-I{STAND_INS / 'arduino'}"]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode and "no sampler for this board" in ran.stderr
@@ -142,7 +142,9 @@ def pack(folder: Path, to: Path) -> subprocess.CompletedProcess[str]:
     needs("pio", TOOLS)
     environment = {"PLATFORMIO_CORE_DIR": str(to / "pio"), "PATH": str(EXPORT_TOOLS)}
     command = [EXPORT_TOOLS / "python", "-c", PIO, "pkg", "pack", folder, "-o", to / "kws.tar.gz"]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, env=environment
+    )
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -26,9 +26,11 @@ sync_api = pytest.importorskip(
 ROOT = Path(__file__).parents[3]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000") + bytes(range(256)) * 400
-QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--disable-quic")
-QUIET += ("--disable-background-networking", "--disable-component-update")
-QUIET += ("--autoplay-policy=user-gesture-required",)
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--disable-quic",
+    "--disable-background-networking", "--disable-component-update",
+    "--autoplay-policy=user-gesture-required",
+)  # fmt: skip
 FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 Page = Any  # of playwright, which may not be here
 PATIENCE_MS = 90_000  # with a machine that has other things to do

@@ -47,10 +47,10 @@ console.log(JSON.stringify({ found, sampleRate, classes, words, frames, threshol
 """
 
 
-def write(folder: Path, data: bytes, to: str = "kws_hey_noise", **more: object) -> Path:
+def write(folder: Path, data: bytes, to: str = "kws_hey_noise") -> Path:
     path = folder / "hey_noise.kws"
     path.write_bytes(data)
-    export(path, folder / to, "wasm", **more)
+    export(path, folder / to, "wasm")
     return folder / to
 
 
@@ -75,8 +75,8 @@ def heard(
     rng = np.random.default_rng(len(samples))
     chunks = rng.choice([1, 2, 127, 159, 160, 320, 321, 640, 5000], len(samples) // 500)
     left = max(0, len(samples) - int(chunks.sum()))
-    plan = {"float": samples.dtype == np.float32, "threshold": threshold}
-    plan |= {"chunks": [*chunks.tolist(), left]}
+    plan: dict[str, object] = {"float": samples.dtype == np.float32, "threshold": threshold}
+    plan["chunks"] = [*chunks.tolist(), left]
     (package / "plan.json").write_text(json.dumps(plan))
     (package / "samples.raw").write_bytes(samples.tobytes())
     (package / "model.kws").write_bytes(data)

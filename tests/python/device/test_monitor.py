@@ -10,12 +10,12 @@ import sys
 import time
 import tty
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kws.audio.files import read_audio
+from kws.device.line import BoardLine
 from kws.device.monitor import Monitor, Settings
 from kws.device.protocol import Board
 from kws.engine import batch, model_file
@@ -41,7 +41,8 @@ def build(built: Path, *flags: str) -> Path:
     folders = ("ports/host", "app", "include", "src")
     sources = [file for folder in folders for file in (ROOT / "firmware" / folder).glob("*.c")]
     include = [f"-I{ROOT / 'firmware' / folder}" for folder in folders]
-    command = ["gcc", "-std=c99", "-O1", *flags, *include, *sources, "-o", built]
+    files = [str(file) for file in sources]
+    command = ["gcc", "-std=c99", "-O1", *flags, *include, *files, "-o", str(built)]
     subprocess.run(command, check=True)
     return built
 
@@ -230,9 +231,19 @@ def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+class Deaf(BoardLine):
+    """The line of a board that is told nothing."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+
+    def send(self, command: str) -> None:
+        pass
+
+
 def test_what_a_board_says_cannot_act_on_the_terminal():
     out, notes = io.StringIO(), io.StringIO()
-    line = SimpleNamespace(board=Board(classes={0: "\x1b[2J"}, hop_length=320), send=lambda _: None)
+    line = Deaf(Board(classes={0: "\x1b[2J"}, hop_length=320))
     monitor = Monitor(line, Settings(), Printer(out, as_json=False), notes)
     monitor._words = line.board.words
     for text in ("! m \x1b]0;x\x07", "d 100 0 2000"):

@@ -123,3 +123,13 @@ def test_a_channel_is_evaluated_alone(folders: Path) -> None:
     assert len(playlist.stream.positives) == 4
     result = evaluate_stream(model_file.parse(wake_word()), *arguments[:2], channel=0)
     assert result["at_default"]["miss_rate"] == 0
+
+
+def test_beside_recordings_of_several_channels_those_of_one_are_played(folders: Path) -> None:
+    for path in (folders / "hey").iterdir():
+        samples, _ = soundfile.read(path, dtype="int16")
+        soundfile.write(path, np.stack([np.zeros_like(samples), samples], 1), 16_000)
+    model, arguments = model_file.parse(wake_word()), ([folders / "hey"], [folders / "talk"])
+    for channel, missed in ((1, 0), (0, 1)):
+        result = evaluate_stream(model, *arguments, channel=channel)
+        assert (result["at_default"]["miss_rate"], result["unread"]) == (missed, [])

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kws.errors import ConfigError
 from kws.network.fastgrnn import FastCell
-from kws.network.network import Network, parameters
+from kws.network.network import Network, PeerCell, parameters
 from kws.network.scan.operator import STATE_BOUND
 from kws.settings.names import CELLS, RECURRENT_PEERS
 
@@ -60,6 +60,7 @@ def test_every_parameter_of_every_cell_is_trained(cell):
 def test_a_peer_is_torchs_own_recurrence_with_the_same_classifier(kind):
     network = Network(cell=kind, n_features=4, hidden=6, classes=2)
     features = torch.randn(3, 8, 4)
+    assert isinstance(network.cell, PeerCell)
     states = network.cell.rnn(features)[0]
     assert torch.equal(network.cell(features), states)
     assert torch.equal(network(features), network.classifier(states))
@@ -97,6 +98,7 @@ def test_the_scalars_and_biases_begin_where_the_paper_begins_them():
 
 def test_one_step_of_fastgrnn_is_the_papers_equation_4():
     cell = FastCell(1, 1)
+    assert cell.bias_gate is not None
     with torch.no_grad():
         for parameter, value in (
             (cell.W[0], 0.5),
@@ -186,6 +188,7 @@ def test_at_the_bound_of_the_state_both_stop_and_pass_no_gradient(gated):
 
 def test_the_state_stays_within_the_engines_for_ever():
     cell = FastCell(3, 6)
+    assert cell.bias_gate is not None
     with torch.no_grad():
         cell.bias_gate.fill_(30.0)  # z = 1: the state would add up for ever
         cell.nu.fill_(4.0)
@@ -207,8 +210,8 @@ def test_the_gradient_is_that_of_finite_differences():
         ends = []
         for sign in (1, -1):
             with torch.no_grad():
-                parameter += sign * 1e-2 * direction
+                parameter.add_(sign * 1e-2 * direction)
                 ends.append(loss().item())
-                parameter -= sign * 1e-2 * direction
+                parameter.sub_(sign * 1e-2 * direction)
         slope = (ends[0] - ends[1]) / 2e-2
         assert slope == pytest.approx((gradient * direction).sum().item(), rel=2e-2, abs=2e-2)

@@ -43,9 +43,9 @@ def cell_and_data(*, clips, frames, inputs, units, ranks=(0, 0), gated=True, har
     torch.manual_seed(1)
     cell = FastCell(inputs, units, ranks, gated=gated, hard=hard)
     with torch.no_grad():
-        cell.bias_update += torch.randn(units)
-        if gated:
-            cell.bias_gate -= 4 * torch.randn(units)
+        cell.bias_update.add_(torch.randn(units))
+        if cell.bias_gate is not None:
+            cell.bias_gate.sub_(4 * torch.randn(units))
     x = torch.randn(clips, frames, inputs, requires_grad=True)
     return cell, x, torch.randn(clips, frames, units)
 

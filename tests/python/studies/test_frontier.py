@@ -4,6 +4,7 @@ import dataclasses
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -178,7 +179,7 @@ def test_the_table_says_task_and_split_of_every_point():
 
 
 def test_no_label_lies_on_another(monkeypatch, tmp_path):
-    notes = []
+    notes: list[Any] = []
     real = frontier_picture._label_all
 
     def label_all(figure, axis, points):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from kws.corpus.listing import SILENCE, UNKNOWN
 from kws.engine import batch, model_file
 from kws.errors import ConfigError, CorpusError
 from kws.network.cost import costs
+from kws.network.fastgrnn import FastCell
 from kws.network.fit import untrained
 from kws.network.network import Network
 from kws.settings.stages import stages_of
 from kws.studies import paper, paper_report
 from kws.studies.paper_task import GOOGLE_30, TASKS, PaperTask
 from kws.training.commands import CommandTask
+from kws.training.metrics import Metrics
 from kws.training.run_folder import RunFolder
 from kws.training.trainer import Trainer
 
@@ -75,6 +78,7 @@ def test_the_networks_have_the_kilobytes_of_the_paper(task, classes, name):
 def test_a_thinned_matrix_counts_its_indices_and_no_zeros():
     network = Network(cell="fastgrnn", n_features=10, hidden=20, classes=3)
     before = costs(network, paper.FEATURES)
+    assert isinstance(network.cell, FastCell)
     network.cell.U[0].data[2:] = 0.0  # 40 of 400 stay
     after = costs(network, paper.FEATURES)
     assert before["parameters"] - after["parameters"] == 360
@@ -106,7 +110,7 @@ def test_the_rate_falls_to_a_tenth_after_two_thirds(corpus, tmp_path):
     recipe = paper.recipe_of(paper.ENTRIES["rnn"], setting, 0)
     recipe = dataclasses.replace(recipe, network=dataclasses.replace(recipe.network, hidden=4))
     network = Network(cell="rnn", n_features=32, hidden=4, classes=10)
-    rows = []
+    rows: list[dict[str, Any]] = []
     task = PaperTask(recipe, None, readout="last")
     Trainer(recipe, task, network, tmp_path, log=rows.append).run()
     assert [row["learning_rate"] for row in rows] == pytest.approx([1e-2] * 5 + [1e-3] * 4)
@@ -165,6 +169,7 @@ def test_integers_are_those_of_the_saved_bytes_by_the_last_frame(finished):
 def test_l_s_q_goes_on_from_l_s(finished):
     _, folder, (lsq, _) = finished
     start = RunFolder(folder / "commands10/fastgrnn-ls/seed0").metrics()
+    assert start is not None
     assert (start.measured, start.epochs, lsq.metrics.epochs) == ("float", 3, 1)
     thinned = round(0.3 * (100 * 16 + 16 * 32)) + round(0.3 * 2 * 100 * 25)
     assert abs(start.parameters - (thinned + 200 + 2 + 10 * 101)) <= 2
@@ -186,6 +191,10 @@ def test_a_run_that_is_done_is_not_repeated_and_other_settings_are_refused(finis
         paper.run(other, folder, only=("rnn",))
 
 
+def without_clocks(metrics: Metrics) -> Metrics:
+    return dataclasses.replace(metrics, training_seconds=0.0, seconds_waiting_for_features=0.0)
+
+
 def test_a_killed_run_ends_as_if_it_had_not_been(finished, tmp_path, monkeypatch):
     setting, _, (_, rnn) = finished
     real, calls = Trainer._validate, []
@@ -201,10 +210,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, tmp_path, monkeypatch
         paper.run(setting, tmp_path, only=("rnn",))
     (resumed,) = paper.run(setting, tmp_path, only=("rnn",), say=lambda line: None)
     assert len(calls) == 4  # one epoch, a kill in the second, two more
-    clocks = {"training_seconds": 0.0, "seconds_waiting_for_features": 0.0}
-    assert dataclasses.replace(resumed.metrics, **clocks) == dataclasses.replace(
-        rnn.metrics, **clocks
-    )
+    assert without_clocks(resumed.metrics) == without_clocks(rnn.metrics)
 
 
 def test_the_table_has_the_papers_figures_beside_the_means_over_seeds(finished, tmp_path):

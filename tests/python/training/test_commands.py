@@ -10,6 +10,7 @@ from random_models import RandomModel
 from small_runs import PLAIN, RATE, command_corpus, command_recipe, version
 
 from kws.audio.files import read_audio, write_audio
+from kws.corpus.augment import Augment
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
 from kws.errors import ConfigError, CorpusError
@@ -30,9 +31,9 @@ def corpus(tmp_path_factory) -> Path:
 
 def task_of(folder: Path, *, seed: int = 0, words=("up", "down"), **data) -> CommandTask:
     recipe = command_recipe(folder, words=words, augment=PLAIN, seed=seed)
-    data = {"garbled_share": 0.0, "stream_clips": 1} | data
-    data = dataclasses.replace(recipe.data, **data)
-    return CommandTask(dataclasses.replace(recipe, data=data), None)
+    given = {"garbled_share": 0.0, "stream_clips": 1} | data
+    changed = dataclasses.replace(recipe.data, **given)
+    return CommandTask(dataclasses.replace(recipe, data=changed), None)
 
 
 def clips_of(task: CommandTask, index: int, monkeypatch) -> tuple[np.ndarray, np.ndarray]:
@@ -189,12 +190,12 @@ def test_no_clip_and_no_noise_of_validation_and_testing_is_trained_on(corpus, mo
 
 def test_the_augmentation_noise_is_the_training_part_of_the_background(corpus, monkeypatch):
     given = []
-    real = commands.Augment
-    monkeypatch.setattr(
-        commands,
-        "Augment",
-        lambda config, noises, **rate: given.append(noises) or real(config, noises, **rate),
-    )
+
+    def augment(config, noises, **rate):
+        given.append(noises)
+        return Augment(config, noises, **rate)
+
+    monkeypatch.setattr(commands, "Augment", augment)
     task_of(corpus)
     whole = read_audio(corpus / "_background_noise_" / "hiss.wav")
     assert [noise.tobytes() for noise in given[0]] == [whole[: 7 * RATE].tobytes()]

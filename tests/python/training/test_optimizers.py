@@ -1,5 +1,7 @@
 """SOAP: Adam where there is nothing to turn, the same steps in any coordinates where there is."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -97,7 +99,8 @@ def test_a_noisy_turned_ravine_takes_fewer_steps_than_by_adam():
 def test_without_a_gradient_nothing_moves():
     parameter = torch.nn.Parameter(torch.ones(3, 3))
     other = torch.nn.Parameter(torch.ones(3, 3))
-    optimizer = Soap([{"params": [parameter]}, {"params": [other], "lr": 0.5}], RATE)
+    groups: list[dict[str, Any]] = [{"params": [parameter]}, {"params": [other], "lr": 0.5}]
+    optimizer = Soap(groups, RATE)
     for _ in range(3):
         other.grad = torch.eye(3)
         optimizer.step()

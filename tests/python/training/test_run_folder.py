@@ -3,17 +3,20 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_runs import command_recipe
 
 from kws.errors import ConfigError
+from kws.network.network import Network
 from kws.settings.network import NetworkConfig
 from kws.training.metrics import FLOAT, INTEGERS, Metrics
 from kws.training.run_folder import CARD, CHECKPOINT, CONFIG, METRICS, RunFolder
 
 MODELS = Path(__file__).parents[3] / "models"
 RECIPE = command_recipe(Path("corpus"))
+SMALLEST = Network(cell="rnn", n_features=1, hidden=1, classes=1)
 FIGURES = Metrics(
     model_bytes=900,
     parameters=1000,
@@ -37,6 +40,7 @@ def finished_run(folder: Path) -> RunFolder:
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*/metrics.json")), ids=lambda p: p.parent.name)
 def test_the_metrics_of_every_shipped_model_are_read(path):
     kept, values = RunFolder(path.parent).metrics(), json.loads(path.read_text())
+    assert kept is not None
     assert (kept.seed, kept.parameters) == (values["seed"], values["parameters"])
     if "evaluations" in values:
         assert kept.to_json() == values and list(kept.to_json()) == list(values)
@@ -79,19 +83,21 @@ def test_sizes_that_a_recipe_leaves_open_are_those_that_were_chosen_for_it(tmp_p
     run = finished_run(tmp_path)
     chosen = dataclasses.replace(RECIPE, network=NetworkConfig(hidden=30, rank_w=4, rank_u=8))
     run.write_results(chosen, FIGURES)
-    for given, expected in (
+    cases: tuple[tuple[dict[str, Any], Metrics | None], ...] = (
         ({}, FIGURES),
         ({"rank_w": 4}, FIGURES),
         ({"rank_w": 3}, None),
         ({"cell": "fastrnn"}, None),
         ({"hidden": 29, "rank_w": 4, "rank_u": 8}, None),
-    ):
+    )
+    for given, expected in cases:
         asked = dataclasses.replace(RECIPE, network=NetworkConfig(**{"hidden": 0, **given}))
         assert run.finished(asked) == expected, given
 
 
 def test_a_model_and_its_card_stay_until_those_of_another_recipe_come(tmp_path):
-    run, said = finished_run(tmp_path), []
+    run = finished_run(tmp_path)
+    said: list[str] = []
     other = dataclasses.replace(RECIPE, name="other")
     run.make_way(RECIPE, said.append)
     assert said == [] and run.metrics() is not None
@@ -99,19 +105,14 @@ def test_a_model_and_its_card_stay_until_those_of_another_recipe_come(tmp_path):
     assert len(said) == 1 and str(tmp_path) in said[0]
     assert run.metrics() is None and run.model(RECIPE).read_bytes() == b"a model"
     assert (tmp_path / CARD).exists() and run.recipe() == RECIPE
-    run.write_network(other, NoWeights())
+    run.write_network(other, SMALLEST)
     assert not run.model(RECIPE).exists() and not (tmp_path / CARD).exists()
-
-
-class NoWeights:
-    def state_dict(self):
-        return {}
 
 
 def test_a_recipe_that_lies_in_a_folder_without_a_run_takes_nothing_with_it(tmp_path):
     (tmp_path / CONFIG).write_text(RECIPE.to_toml())
     (tmp_path / CARD).write_text("# My notes\n")
-    RunFolder(tmp_path).write_network(dataclasses.replace(RECIPE, seed=1), NoWeights())
+    RunFolder(tmp_path).write_network(dataclasses.replace(RECIPE, seed=1), SMALLEST)
     assert (tmp_path / CARD).read_text() == "# My notes\n"
 
 

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,6 @@ from kws.engine import model_file
 from kws.errors import ConfigError, KwsError
 from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
-from kws.support import files
 from kws.training import seeds, train
 from kws.training.run_folder import CHECKPOINT
 from kws.training.seeds import best_of_seeds, train_seeds
@@ -35,7 +35,7 @@ def words(tmp_path_factory) -> Path:
     return command_corpus(tmp_path_factory.mktemp("words"))
 
 
-def shorter(recipe: Recipe, **schedule: int) -> Recipe:
+def shorter(recipe: Recipe, **schedule: Any) -> Recipe:
     """The recipe with another schedule; one float epoch where none is named."""
     changed = dataclasses.replace(recipe.schedule, **{"float_epochs": 1, **schedule})
     return dataclasses.replace(recipe, schedule=changed)
@@ -54,6 +54,7 @@ def test_of_several_seeds_the_best_is_kept_with_the_figures_of_all(words, tmp_pa
     recipe.write_text(command_recipe(words, seed=7).to_toml())
     out = tmp_path / "best"
     metrics = train_seeds(recipe, 3, out, say=quiet)
+    assert metrics is not None
     found = [each["accuracy"] for each in metrics.seeds]
     losses = [each["validation_loss"] for each in metrics.seeds]
     assert [each["seed"] for each in metrics.seeds] == [7, 8, 9]
@@ -80,7 +81,7 @@ def test_a_full_disk_leaves_the_best_before_whole(words, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(KwsError, match="no space left on device"):
         best_of_seeds(recipe, tmp_path / "out", 1, say=quiet)
     assert model.read_bytes() == b"the one before"
@@ -98,7 +99,7 @@ def test_a_folder_of_another_recipe_is_trained_anew_and_never_mixed(words, tmp_p
         expected = (tmp_path / "fresh" / place).read_bytes()
         assert (tmp_path / "old" / place).read_bytes() == expected, place
     assert (tmp_path / "old" / "commands.kws").read_bytes() != old
-    assert again.epochs == fresh.epochs == 3
+    assert again and fresh and again.epochs == fresh.epochs == 3
     assert load_recipe(tmp_path / "old" / "config.toml") == second
     card = (tmp_path / "old" / "README.md").read_text()
     assert "float_epochs 1," in card
@@ -136,7 +137,8 @@ def test_a_training_of_another_recipe_that_is_not_finished_is_refused(words, tmp
     with pytest.raises(ConfigError, match="other settings; choose another --out"):
         best_of_seeds(recipe, tmp_path, 1, say=quiet)
     assert (tmp_path / "seed0" / CHECKPOINT).read_bytes() == before
-    assert best_of_seeds(long, tmp_path, 1, say=quiet).epochs == 14
+    resumed = best_of_seeds(long, tmp_path, 1, say=quiet)
+    assert resumed and resumed.epochs == 14
 
 
 def test_another_name_and_task_leave_nothing_of_the_run_before(words, tmp_path):

@@ -94,7 +94,8 @@ def test_an_answer_is_the_mean_of_the_teachers_posteriors_and_is_kept(recipe, tm
         for network in networks:
             network.begin_at_rest(normalize(batch.silence(recipe.features)))
         each = [task.answers(network(inputs), labels.shape[1]) for network in networks]
-    expected = sum((logits / TWO.temperature).softmax(-1) for logits in each) / 2
+    first, second = ((logits / TWO.temperature).softmax(-1) for logits in each)
+    expected = (first + second) / 2
     assert np.allclose(answers, expected.numpy(), atol=2e-3)
     kept = sorted(tmp_path.glob("teacher-*/logits/*.npy"))
     before = [path.stat().st_mtime_ns for path in kept]

@@ -26,7 +26,6 @@ from kws.settings.model import FeatureConfig
 from kws.settings.network import NetworkConfig
 from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
-from kws.support import files
 from kws.training import train
 from kws.training.metrics import Metrics
 from kws.training.run_folder import CHECKPOINT, RunFolder
@@ -60,7 +59,8 @@ def words(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def finished(corpus, tmp_path_factory):
     """A wake word trained once: its recipe, its folder, the metrics and what was said."""
-    out, said = tmp_path_factory.mktemp("runs") / "up", []
+    out = tmp_path_factory.mktemp("runs") / "up"
+    said: list[str] = []
     recipe = wake_recipe(corpus, max_bytes=512, network=NetworkConfig(rank_w=2, rank_u=2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "CACHE", out.parent / "cache")
@@ -72,7 +72,8 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def comparable(metrics: Metrics) -> dict:
+def comparable(metrics: Metrics | None) -> dict:
+    assert metrics is not None
     return {key: value for key, value in metrics.to_json().items() if key not in CLOCKS}
 
 
@@ -175,6 +176,7 @@ def test_the_other_kinds_of_networks_are_shipped_as_well(changes, corpus, tmp_pa
     recipe = wake_recipe(corpus, **changes)
     metrics = train.train(recipe, tmp_path / "out", say=lambda line: None)
     model = model_file.load(tmp_path / "out")
+    assert metrics is not None
     assert (model.cell, model.features) == (recipe.network.cell, recipe.features)
     assert metrics.model_bytes == len(model.data) <= recipe.max_bytes
 
@@ -182,6 +184,7 @@ def test_the_other_kinds_of_networks_are_shipped_as_well(changes, corpus, tmp_pa
 def test_command_words_get_accuracy_and_confusion_on_both_held_out_parts(words, tmp_path):
     out = tmp_path / "two"
     metrics = train.train(command_recipe(words), out, say=lambda line: None)
+    assert metrics is not None
     assert names_in(out) == ALWAYS | {"commands.kws", "confusion.png"}
     assert is_picture(out / "confusion.png")
     assert [e["name"] for e in metrics.evaluations] == ["validation", "testing"]
@@ -313,7 +316,7 @@ def test_a_disk_that_is_full_when_the_model_is_saved_leaves_the_model_before_it(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     told = refusal(load_recipe(out / "config.toml"), out, ModelError)
     assert str(out / "up.kws") in told and "no space left on device" in told
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
@@ -334,7 +337,7 @@ def test_a_disk_that_fills_during_training_is_told_and_training_goes_on_later(
         real(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         told = refusal(recipe, tmp_path / "out")
     assert CHECKPOINT in told and "no space left on device" in told
     assert len(history(tmp_path / "out")) == 3

@@ -8,7 +8,7 @@ import os
 import pickle
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -25,7 +25,6 @@ from kws.settings.network import NetworkConfig
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import stages_of
-from kws.support import files
 from kws.support.sealed import SEAL_BYTES, sealing
 from kws.training import pieces
 from kws.training.checkpoint import write_checkpoint
@@ -47,11 +46,12 @@ SHORT = ScheduleConfig(
 class Toy:
     """Two classes of random features that a network can tell apart; validation as told."""
 
-    classes = ("rising", "falling")
+    classes: tuple[str, ...] = ("rising", "falling")
 
     def __init__(self, scores=None, *, clips=48, seed=0):
         self.scores, self.clips, self.seed = iter(scores or ()), clips, seed
-        self.made, self.validated = [], []
+        self.made: list[int] = []
+        self.validated: list[bytes | None] = []
 
     def version(self, index):
         self.made.append(index)
@@ -187,7 +187,7 @@ def test_every_cell_learns_by_the_same_loop(cell, tmp_path):
     schedule = ScheduleConfig(
         float_epochs=24, quantized_epochs=0, batch_size=8, learning_rate=0.03, versions=2
     )
-    rows = []
+    rows: list[dict[str, Any]] = []
     made = make(recipe_of(schedule, cell=cell), tmp_path, log=rows.append)
     assert made.run() is None  # no quantized stage, no model file
     assert [row["stage"] for row in rows] == ["float"] * 24
@@ -205,6 +205,7 @@ def test_the_model_is_that_of_the_best_quantized_epoch(tmp_path):
     data = made.run()
     assert task.validated[:2] == [None, None]
     assert data == task.validated[3] and data not in (task.validated[2], task.validated[4])
+    assert data and made.state.quantized
     assert made.state.quantized.encode() == data  # the network is that epoch's as well
     assert made.state.best["figures"]["score"] == 0.3
     model = model_file.parse(data)
@@ -233,7 +234,7 @@ def test_the_quantized_stage_begins_at_the_best_float_epoch(tmp_path):
 def test_patience_ends_a_stage_after_so_many_epochs_without_a_better_score(tmp_path):
     schedule = dataclasses.replace(SHORT, float_epochs=20, quantized_epochs=20, patience=2)
     of_float, of_quantized = [0.1, 0.3, 0.2, 0.3], [0.5, 0.4, 0.6, 0.6, 0.1]
-    rows = []
+    rows: list[dict[str, Any]] = []
     task = Toy(scores=of_float + of_quantized + [99.0] * 40)
     data = make(recipe_of(schedule), tmp_path, task, log=rows.append).run()
     assert [row["stage"] for row in rows] == ["float"] * 4 + ["quantized"] * 5
@@ -253,17 +254,18 @@ def test_without_patience_every_epoch_is_run(tmp_path):
 
 
 def test_a_sparse_network_ends_with_exactly_its_densities(tmp_path):
-    rows = []
-    made = make(
-        recipe_of(compression=SPARSE),
-        tmp_path,
-        log=lambda row: rows.append((row["stage"], supports(made.network))),
-    )
+    rows: list[tuple[str, dict[str, np.ndarray]]] = []
+
+    def log(row):
+        rows.append((row["stage"], supports(made.network)))
+
+    made = make(recipe_of(compression=SPARSE), tmp_path, log=log)
     made.run()
     for stage, masks in rows:
         for name, mask in masks.items():
             kept = max(1, round({"W": 0.4, "U": 0.3}[name[0]] * mask.size))
             assert mask.sum() == (mask.size if stage == "float" else kept), (stage, name)
+    assert made.state.quantized
     matrices = made.state.quantized.weights()
     for name, shipped in zip(("W", "U"), (matrices.w, matrices.u), strict=True):
         for i, matrix in enumerate(shipped):
@@ -274,13 +276,12 @@ def test_a_sparse_network_ends_with_exactly_its_densities(tmp_path):
 def test_the_support_found_by_the_best_thresholding_epoch_stays_to_the_end(tmp_path):
     schedule = dataclasses.replace(SHORT, thresholding_epochs=6, learning_rate=1.0)
     scores = [1.0] * 2 + [0.1, 0.9] + [0.2] * 4  # the second of thresholding is the best
-    rows = []
-    made = make(
-        recipe_of(schedule, SPARSE),
-        tmp_path,
-        Toy(scores=scores),
-        log=lambda row: rows.append((row["stage"], supports(made.network))),
-    )
+    rows: list[tuple[str, dict[str, np.ndarray]]] = []
+
+    def log(row):
+        rows.append((row["stage"], supports(made.network)))
+
+    made = make(recipe_of(schedule, SPARSE), tmp_path, Toy(scores=scores), log=log)
     made.run()
     found, last = rows[3][1], rows[7][1]
     assert rows[7][0] == "thresholding"
@@ -430,6 +431,7 @@ def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
         resumed = make(recipe, folder, seed=1)
         assert resumed.run() == data, epoch
         assert resumed.state.history == unbroken.state.history, epoch
+        assert resumed.state.quantized and unbroken.state.quantized
         assert resumed.state.quantized.encode() == unbroken.state.quantized.encode(), epoch
 
 
@@ -456,6 +458,7 @@ def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
 
     class Interrupted(Toy):
         calls = 0
+        at: frozenset[int]
 
         def loss(self, logits, labels):
             self.calls += 1
@@ -465,7 +468,7 @@ def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
 
     for at in (1, 5, 8, 13):  # three batches an epoch
         task = Interrupted()
-        task.at = {at}
+        task.at = frozenset({at})
         with pytest.raises(Killed):
             make(recipe_of(), tmp_path / str(at), task).run()
         resumed = make(recipe_of(), tmp_path / str(at), seed=0 if at == 1 else 1)
@@ -474,7 +477,7 @@ def test_a_run_that_ends_within_an_epoch_repeats_that_epoch(tmp_path):
 
 def test_a_finished_training_is_not_repeated(tmp_path):
     data = make(recipe_of(), tmp_path).run()
-    rows = []
+    rows: list[dict[str, Any]] = []
     assert make(recipe_of(), tmp_path, seed=1, log=rows.append).run() == data
     assert rows == []
 
@@ -568,7 +571,7 @@ def test_a_full_disk_is_told_and_the_checkpoint_before_it_stays(tmp_path, monkey
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         told = refused(tmp_path / "full")
     assert "no space left on device" in told and "free some space" in told
     assert [path.name for path in (tmp_path / "full").iterdir()] == [CHECKPOINT]

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,7 +157,8 @@ def test_a_split_without_clips_is_told_before_training(corpus, kind, missing):
 
 @pytest.mark.parametrize("kind", ["positives", "negatives"])
 def test_no_folders_of_a_kind_are_told_with_the_option(corpus, kind):
-    recipe = recipe_of(corpus, **{kind: ()})
+    nothing: dict[str, Any] = {kind: ()}
+    recipe = recipe_of(corpus, **nothing)
     with pytest.raises(CorpusError, match=f"--{kind} DIR"):
         WakeTask(recipe, None)
 
@@ -373,7 +375,8 @@ def pretend(monkeypatch, misses, false_accepts):
 
     def verdict(model, stream, scores, threshold):
         missed = [stream.positives[0]] * misses(threshold)
-        return Verdict(missed, [], [(stream.clips[0], None)] * false_accepts(threshold), 0)
+        wrong = (stream.clips[0], Hit(0, "up there", 1.0))
+        return Verdict(missed, [], [wrong] * false_accepts(threshold), 0)
 
     monkeypatch.setattr(operating_points, "stream_verdict", verdict)
 

@@ -8,6 +8,7 @@ import torch
 from small_runs import wake_corpus, wake_recipe
 
 from kws.errors import ConfigError
+from kws.network.fastgrnn import FastCell
 from kws.settings.schedule import DistillationConfig
 from kws.training import prepare, seeds, train, wake_teachers
 from kws.training.run_folder import RunFolder
@@ -32,7 +33,7 @@ def test_they_are_trained_once_and_their_answers_kept(recipe, tmp_path, monkeypa
     teachers = made(recipe, tmp_path)
     answers = [teachers.answers(index, 1) for index in range(2)]
     windows, frames = 48, 0.8 * 50 - 1  # the last frame needs 512 samples
-    assert answers[0].shape == (windows, int(frames)) and not np.array_equal(*answers)
+    assert answers[0].shape == (windows, int(frames)) and not np.array_equal(answers[0], answers[1])
     monkeypatch.setattr(wake_teachers, "Trainer", None)  # nobody is trained again
     again = made(recipe, tmp_path)
     monkeypatch.setattr(WakeTeachers, "_networks", None)  # nor asked
@@ -44,6 +45,7 @@ def test_they_are_trained_once_and_their_answers_kept(recipe, tmp_path, monkeypa
 def test_they_differ_by_their_seed_alone_and_their_mean_is_the_answer(recipe, tmp_path):
     teachers = made(recipe, tmp_path)
     first, second = teachers._networks
+    assert isinstance(first.cell, FastCell) and isinstance(second.cell, FastCell)
     assert not torch.equal(first.cell.U[0], second.cell.U[0])
     features, _ = teachers._copy(1)
     with torch.no_grad():

@@ -110,6 +110,7 @@ def evaluate(
     from kws.cli import summaries
     from kws.evaluation.clips import evaluate_clips, evaluate_split
     from kws.evaluation.stream import evaluate_stream
+    from kws.support.cache import CACHE
 
     options: dict[str, Any] = {
         "threshold": threshold,
@@ -124,6 +125,7 @@ def evaluate(
         result = evaluate_stream(
             *(model, positives or [], negatives or [], noise or [], snr_db, seed),
             held_out=held_out,
+            cache=CACHE,
             **options,
         )
         _print(result, as_json, summaries.stream)

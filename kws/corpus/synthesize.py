@@ -11,7 +11,8 @@ import numpy as np
 
 from kws.audio.files import write_audio
 from kws.audio.samples import Samples
-from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite, Piper
+from kws.corpus.piper import Piper
+from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES

@@ -44,13 +44,12 @@ def evaluate_clips(
     taken, the first is 0, otherwise their average.
 
     Returns accuracy, clips, per_class {class: recall, precision, clips}, confusion
-    {actual: {predicted: clips}}, folders_counted_as_unknown, unread [{file, reason}] (what could
+    {actual: {predicted: clips}}, folders_counted_as_unknown, skipped [{file, reason}] (what could
     not be read and is left out), model_bytes and engine; with
     `list_errors` also errors [{file, actual, predicted}].
     """
     model = model_file.load(model)
-    known = {name_key(name): name for name in model.classes}
-    entries = classes_folder(folder)
+    known, entries = {name_key(name): name for name in model.classes}, classes_folder(folder)
     actual = [known.get(name_key(name), UNKNOWN) for _, name in entries]
     foreign = {name for _, name in entries if name_key(name) not in known} - {UNKNOWN}
     if not {*actual} & {*model.words}:
@@ -63,7 +62,7 @@ def evaluate_clips(
     guess = _guess(model, threshold, has_others=UNKNOWN in actual)
     with ThreadPoolExecutor() as pool:
         answer_to = partial(_answer, guess, model.features.sample_rate_hz, channel)
-        answers = pool.map(answer_to, [path for path, _ in entries])
+        answers = pool.map(answer_to, (path for path, _ in entries))
         given = list(progress(answers, label="Evaluating clips", total=len(entries)))
     unread = {}
     for (path, _), answer in zip(entries, given, strict=True):

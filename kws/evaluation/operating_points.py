@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kws.engine import batch
 from kws.engine.model_file import Model
-from kws.evaluation.recording_stream import Stream
+from kws.evaluation.placed import Stream
 from kws.evaluation.verdict import Hit, Verdict, judge
 from kws.settings.model import posterior_of
 from kws.support.statistics import poisson_upper

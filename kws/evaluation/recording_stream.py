@@ -2,11 +2,8 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,79 +15,13 @@ from kws.corpus.decoded import read_streams
 from kws.corpus.splits import refuse_overlap
 from kws.errors import AudioError, ConfigError, CorpusError
 from kws.evaluation.clip_stream import JOIN_RMS, JOIN_S
+from kws.evaluation.placed import PlacedClip, Stream
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import LEFT_OUT, Notice, tell
 from kws.support.progress import progress
 
-NEAR_MISSES = "near_misses"  # a folder of that name holds what is nearly the phrase
+SHORT_BYTES = 2_000_000  # of a file: a minute of WAV
 _Entry = tuple[Path, str, str | None]  # recording, folder that was given, word
-
-
-class PlacedClip(NamedTuple):
-    """Where one recording lies in the stream, in samples, and the word it should trigger."""
-
-    path: Path
-    folder: str
-    word: str | None  # None: a negative
-    start: int
-    end: int
-    speech_end: int
-
-    @property
-    def is_near_miss(self) -> bool:
-        """Whether it is of a folder `near_misses`: said to be mistaken, and counted by the clip."""
-        return self.word is None and NEAR_MISSES in self.path.parent.parts
-
-
-@dataclass(frozen=True)
-class Stream:
-    """All clips in a row: `samples` (n,) int16, and the clips in their order in it.
-
-    `samples` is empty where the stream was only played. `unread` are the files that are not in
-    it, with the reason.
-    """
-
-    samples: Samples
-    clips: list[PlacedClip]
-    sample_rate_hz: int = SAMPLE_RATE_HZ
-    unread: dict[Path, str] = field(default_factory=dict)
-
-    @property
-    def positives(self) -> list[PlacedClip]:
-        """The clips that should trigger."""
-        return [clip for clip in self.clips if clip.word is not None]
-
-    @property
-    def near_misses(self) -> list[PlacedClip]:
-        """The negatives that are nearly the phrase."""
-        return [clip for clip in self.clips if clip.is_near_miss]
-
-    @cached_property
-    def has_life(self) -> bool:
-        """Whether there are negatives beside the near misses, so that hours can be counted."""
-        return any(clip.word is None and not clip.is_near_miss for clip in self.clips)
-
-    def is_counted(self, clip: PlacedClip) -> bool:
-        """Whether a clip is part of the hours in which false accepts are counted.
-
-        Near misses are none, unless there is nothing else: an hour of them is not what one hears.
-        """
-        return clip.word is None and not (clip.is_near_miss and self.has_life)
-
-    @property
-    def negative_hours(self) -> float:
-        """Hours of counted negatives, without the noise that joins them."""
-        samples = sum(clip.end - clip.start for clip in self.clips if self.is_counted(clip))
-        return samples / self.sample_rate_hz / 3600
-
-    def hours_by_folder(self) -> dict[str, float]:
-        """Hours of counted negatives per folder that was given."""
-        hours: dict[str, float] = {}
-        for clip in self.clips:
-            if self.is_counted(clip):
-                more = (clip.end - clip.start) / self.sample_rate_hz / 3600
-                hours[clip.folder] = hours.get(clip.folder, 0.0) + more
-        return hours
 
 
 def build_stream(
@@ -102,6 +33,7 @@ def build_stream(
     snr_db: float | None = None,
     seed: int = 0,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
+    cache: Path | None = None,
 ) -> Stream:
     """Join the recordings of folders into one stream in memory, as `Playlist` plays them."""
     playlist = Playlist(
@@ -110,6 +42,7 @@ def build_stream(
         snr_db=snr_db,
         seed=seed,
         sample_rate_hz=sample_rate_hz,
+        cache=cache,
     )
     samples = np.concatenate(list(playlist.blocks()))
     return dataclasses.replace(playlist.stream, samples=samples)
@@ -123,6 +56,7 @@ class Playlist:
     before, between and after them. With `snr_db`, every positive gets a crop of a recording from
     the `noise` folders. Of several channels only `channel` is played, the first is 0, otherwise
     their average. A recording that cannot be read is told, left out and listed in `stream.unread`.
+    In a `cache` folder short recordings are kept as they are decoded, for the next time.
 
     Raises CorpusError for a folder without recordings, a file that is given as both positive and
     negative, or a positive of which it is not clear which of the model's words it holds, and
@@ -141,6 +75,7 @@ class Playlist:
         seed: int = 0,
         sample_rate_hz: int = SAMPLE_RATE_HZ,
         channel: int | None = None,
+        cache: Path | None = None,
     ) -> None:
         if (snr_db is None) != (len(noise) == 0):
             raise ConfigError(
@@ -157,12 +92,27 @@ class Playlist:
         )
         order = np.random.default_rng(seed).permutation(len(entries))
         self._entries = [entries[index] for index in order]
-        self._seed, self._snr_db, self._channel = seed, snr_db, channel
+        self._seed, self._snr_db = seed, snr_db
+        self._channel, self._cache = channel, cache
         self._noises: list[Samples] = []
         if snr_db is not None:
             paths = [path for path, _ in _recordings(noise)]
             self._noises = read_streams(paths, sample_rate_hz=sample_rate_hz, unread={})
         self.stream = Stream(np.zeros(0, np.int16), [], sample_rate_hz)
+
+    def _kept(self) -> dict[Path, Samples]:
+        """The short recordings, decoded once and kept; long ones are read as they are played."""
+        short = sorted({path for path, _, _ in self._entries if path.stat().st_size <= SHORT_BYTES})
+        if self._cache is None or self._channel is not None or not short:
+            return {}
+        unread: dict[Path, str] = {}
+        rate_hz = self.stream.sample_rate_hz
+        try:
+            kept = read_streams(short, self._cache, sample_rate_hz=rate_hz, unread=unread)
+        except AudioError:  # not one of them can be read, or the cache: each is tried by itself
+            return {}
+        self.stream.unread.update(unread)
+        return dict(zip((path for path in short if path not in unread), kept, strict=True))
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the stream; `stream.clips` is complete when it ends."""
@@ -176,12 +126,15 @@ class Playlist:
             return room[start : start + join_samples]
 
         yield quiet()
-        position = join_samples
+        position, kept = join_samples, self._kept()
         for path, folder, word in progress(self._entries, label="Playing the recordings"):
             start, level = position, SpeechLevel(rate_hz)
+            if path in stream.unread:
+                continue
             try:
-                for block in self._played(path, word, mixing):
-                    level.add(block)
+                for block in self._played(path, word, mixing, kept.get(path)):
+                    if word is not None:
+                        level.add(block)
                     position += len(block)
                     yield block
             except AudioError as refusal:
@@ -191,26 +144,31 @@ class Playlist:
                     yield quiet()
                     position += join_samples
                 continue
-            speech_end = start + level.end_heard()
+            speech_end = position if word is None else start + level.end_heard()
             stream.clips.append(PlacedClip(path, folder, word, start, position, speech_end))
             yield quiet()
             position += join_samples
         self._refuse_nothing()
 
-    def _played(self, path: Path, word: str | None, rng: np.random.Generator) -> Iterator[Samples]:
+    def _played(
+        self, path: Path, word: str | None, rng: np.random.Generator, kept: Samples | None
+    ) -> Iterator[Samples]:
         rate_hz = self.stream.sample_rate_hz
-        recording = Recording(path, rate_hz, channel=self._channel, mono_too=True)
+        recording = None
+        if kept is None:
+            recording = Recording(path, rate_hz, channel=self._channel, mono_too=True)
+        blocks: Iterable[Samples] = recording or [kept]  # type: ignore[list-item]
         if word is None:
-            yield from recording
+            yield from blocks
         else:  # a phrase is short: whole, so that one that cannot be read is not half played
-            samples = np.concatenate(list(recording))
+            samples = np.concatenate(list(blocks))
             if self._snr_db is not None:
                 from kws.corpus.augment import mix
 
                 noise = self._noises[int(rng.integers(len(self._noises)))]
                 samples = mix(samples, noise, self._snr_db, rng, sample_rate_hz=rate_hz)
             yield samples
-        for notice in recording.notices:
+        for notice in recording.notices if recording else ():
             tell(notice)
 
     def _refuse_nothing(self) -> None:

@@ -17,7 +17,8 @@ from kws.evaluation.operating_points import (
     suggested,
     sweep,
 )
-from kws.evaluation.recording_stream import PlacedClip, Playlist, Stream
+from kws.evaluation.placed import PlacedClip, Stream
+from kws.evaluation.recording_stream import Playlist
 from kws.evaluation.verdict import Hit, Verdict
 
 
@@ -33,6 +34,7 @@ def evaluate_stream(
     list_errors: bool = False,
     held_out: bool = False,
     channel: int | None = None,
+    cache: Path | None = None,
 ) -> dict[str, Any]:  # longer than most: its docstring says what every figure means
     """Play all recordings as one stream, and count misses and false accepts at many thresholds.
 
@@ -66,6 +68,7 @@ def evaluate_stream(
         seed=seed,
         sample_rate_hz=model.features.sample_rate_hz,
         channel=channel,
+        cache=cache,
     )
     stream = playlist.stream
     scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))

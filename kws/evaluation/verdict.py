@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kws.evaluation.recording_stream import PlacedClip, Stream
+from kws.evaluation.placed import PlacedClip, Stream
 
 GRACE_S = 1.0  # how long after a clip a detection still belongs to it
 

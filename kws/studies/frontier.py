@@ -19,9 +19,9 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
 from kws.settings.toml import load_recipe
 from kws.studies.frontier_points import OURS, RETRAINED, SHIPPED, Point
+from kws.support.cache import CACHE
 from kws.training.commands import CommandTask
 from kws.training.comparison import compare
-from kws.training.feature_store import CACHE
 from kws.training.metrics import Metrics
 from kws.training.run_folder import CONFIG, METRICS, RunFolder
 from kws.training.train import train

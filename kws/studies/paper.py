@@ -18,8 +18,8 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.studies.paper_task import TASKS, PaperTask
+from kws.support.cache import CACHE
 from kws.training.comparison import compare
-from kws.training.feature_store import CACHE
 from kws.training.metrics import Metrics
 from kws.training.run_folder import RunFolder
 

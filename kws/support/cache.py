@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features, teachers; safe to delete
 KEPT_BYTES = 8 * 2**30  # of everything in the folder
 IN_USE_S = 3600.0  # what was used within the hour may be another training's, and stays
 # What kws makes there and can make again; the rest is counted and left alone.

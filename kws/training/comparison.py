@@ -18,8 +18,9 @@ from kws.network.network import Network
 from kws.settings.model import LOGIT_ONE
 from kws.settings.recipe import Recipe
 from kws.settings.stages import stages_of
+from kws.support.cache import CACHE
 from kws.training.distributed import Group
-from kws.training.feature_store import CACHE, FeatureStore
+from kws.training.feature_store import FeatureStore
 from kws.training.metrics import FLOAT, INTEGERS, SPLITS, Metrics
 from kws.training.pieces import run_in_pieces
 from kws.training.run_folder import RunFolder

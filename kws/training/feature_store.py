@@ -18,7 +18,6 @@ from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, is_whole, sealing
 
 LAYOUT_VERSION = 1  # part of every key: a change of features or layout makes old copies unused
-CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features, teachers; safe to delete
 FEATURES, LABELS = "features", "labels"
 
 # Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.

@@ -25,10 +25,11 @@ from kws.settings.model import COMMANDS_BYTES, FeatureConfig
 from kws.settings.recipe import Recipe
 from kws.settings.stages import is_shipped
 from kws.settings.toml import load_recipe
+from kws.support.cache import CACHE
 from kws.training.comparison import compare
 from kws.training.distributed import Group
 from kws.training.epoch_log import TensorBoard, log_epoch
-from kws.training.feature_store import CACHE, FeatureStore
+from kws.training.feature_store import FeatureStore
 from kws.training.metrics import Metrics
 from kws.training.prepare import make_copies
 from kws.training.run_folder import CURVES, NETWORK, RunFolder

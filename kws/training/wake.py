@@ -21,7 +21,8 @@ from kws.engine import batch
 from kws.engine.model_file import Model, parse
 from kws.errors import CorpusError
 from kws.evaluation.operating_points import cheapest_threshold
-from kws.evaluation.recording_stream import Stream, build_stream
+from kws.evaluation.placed import Stream
+from kws.evaluation.recording_stream import build_stream
 from kws.evaluation.stream import evaluate_stream
 from kws.report.training import detection_curve
 from kws.settings.model import DetectorConfig
@@ -43,7 +44,7 @@ class WakeTask:
 
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where a split has no positives or no negatives, or a clip is both."""
-        self.recipe = recipe
+        self.recipe, self._cache = recipe, cache
         self._rate_hz = rate_hz = recipe.features.sample_rate_hz
         self.classes = recipe.words
         data = recipe.data
@@ -154,7 +155,9 @@ class WakeTask:
         """All clips of a split as one stream, as `kws evaluate` plays them."""
         if split not in self._streams:
             clips = self.positives[split], self.negatives[split]
-            self._streams[split] = build_stream(*clips, self.classes, sample_rate_hz=self._rate_hz)
+            self._streams[split] = build_stream(
+                *clips, self.classes, sample_rate_hz=self._rate_hz, cache=self._cache
+            )
         return self._streams[split]
 
     def choose_threshold(self, model: bytes) -> tuple[float, dict[str, float]]:
@@ -185,8 +188,10 @@ class WakeTask:
             "trained_on": sorted(filter(None, heard)),
             "command": f"kws evaluate {shlex.quote(self.recipe.name)} --held-out {asked}",
         }
-        folders = [list(map(Path, some)) for some in (data.positives, data.negatives)]
-        found = evaluate_stream(parse(model), folders[0], folders[1], held_out=True)
+        positives, negatives = (list(map(Path, some)) for some in (data.positives, data.negatives))
+        found = evaluate_stream(
+            parse(model), positives, negatives, held_out=True, cache=self._cache
+        )
         return [{**figures, **found}]
 
     def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:

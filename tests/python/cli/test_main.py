@@ -300,7 +300,7 @@ def test_evaluate_takes_one_channel_of_clips_and_of_a_stream(model, wake):
         options = ("--channel", channel, "--json")
         assert json.loads(run("evaluate", *clips, *options).stdout)["accuracy"] == accuracy
         result = json.loads(run("evaluate", *stream, *options).stdout)
-        assert (result["at_default"]["miss_rate"], result["unread"]) == (miss_rate, [])
+        assert (result["at_default"]["miss_rate"], result["skipped"]) == (miss_rate, [])
     refused = run("evaluate", *clips, "--split", "validation", "--channel", "0")
     assert refused.exit_code == 2 and "--channel does not go with --split" in refused.stderr
 

@@ -12,7 +12,9 @@ import pytest
 from kws.audio.files import read_audio
 from kws.audio.samples import Samples
 from kws.corpus import kokoro, speech_engines, synthesize
-from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite, Piper
+from kws.corpus import piper as piper_engine
+from kws.corpus.piper import Piper
+from kws.corpus.speech_engines import PARTS, Engine, Espeak, Flite
 from kws.errors import AudioError, ConfigError, CorpusError, KwsError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 
@@ -227,7 +229,7 @@ def test_a_missing_program_is_named_with_the_command_that_installs_it(
 def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_program(tmp_path, "flite", "exec sleep 60")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(speech_engines._Program, "timeout_s", 0.2)
+    monkeypatch.setattr(speech_engines.Program, "timeout_s", 0.2)
     with pytest.raises(ToolError, match="flite did not finish"):
         Flite().voices()
 
@@ -279,7 +281,7 @@ def test_espeak_speaks_in_every_part_with_other_variants(tmp_path: Path) -> None
 def test_piper_without_a_voice_tells_how_to_fetch_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech_engines, "_piper_program", lambda: ["piper"])
+    monkeypatch.setattr(piper_engine, "_piper_program", lambda: ["piper"])
     with pytest.raises(ToolError, match=r"no Piper voice .* fetch one with .*download_voices"):
         Piper(tmp_path)
 
@@ -287,7 +289,7 @@ def test_piper_without_a_voice_tells_how_to_fetch_one(
 def test_piper_deals_the_speakers_of_a_model_to_three_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech_engines, "_piper_program", lambda: ["piper"])
+    monkeypatch.setattr(piper_engine, "_piper_program", lambda: ["piper"])
     (tmp_path / "many.onnx").write_bytes(b"")
     (tmp_path / "many.onnx.json").write_text(json.dumps({"num_speakers": 300}))
     piper = Piper(tmp_path)

@@ -132,4 +132,23 @@ def test_beside_recordings_of_several_channels_those_of_one_are_played(folders: 
     model, arguments = model_file.parse(wake_word()), ([folders / "hey"], [folders / "talk"])
     for channel, missed in ((1, 0), (0, 1)):
         result = evaluate_stream(model, *arguments, channel=channel)
-        assert (result["at_default"]["miss_rate"], result["unread"]) == (missed, [])
+        assert (result["at_default"]["miss_rate"], result["skipped"]) == (missed, [])
+
+
+def test_what_was_decoded_once_is_played_from_the_cache(tmp_path, monkeypatch):
+    """The same integers, the same notices, and no file is opened a second time."""
+    for number in range(4):
+        write_audio(tmp_path / "hey" / f"{number}.wav", noise(0.4, 3000, seed=number))
+        write_audio(tmp_path / "talk" / f"{number}.wav", noise(1.0, 300, seed=number))
+    (tmp_path / "talk" / "broken.wav").write_bytes(b"RIFF")
+    asked = model_file.parse(wake_word()), [tmp_path / "hey"], [tmp_path / "talk"]
+    plain = evaluate_stream(*asked)
+    first = evaluate_stream(*asked, cache=tmp_path / "cache")
+    assert first == plain and len(first["skipped"]) == 1
+
+    def refuse(*anything, **options):
+        raise AssertionError("a recording was opened again")
+
+    for module in ("kws.evaluation.recording_stream.Recording", "kws.corpus.decoded.decode"):
+        monkeypatch.setattr(module, refuse)
+    assert evaluate_stream(*asked, cache=tmp_path / "cache") == first

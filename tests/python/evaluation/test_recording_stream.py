@@ -10,7 +10,8 @@ from kws.audio.files import write_audio
 from kws.audio.level import SpeechLevel, speech_span
 from kws.errors import CorpusError
 from kws.evaluation.operating_points import suggested
-from kws.evaluation.recording_stream import PlacedClip, Stream, build_stream
+from kws.evaluation.placed import PlacedClip, Stream
+from kws.evaluation.recording_stream import build_stream
 from kws.evaluation.verdict import Hit, judge
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.statistics import poisson_upper

@@ -43,8 +43,12 @@ def improved(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[st
         monkeypatch.setattr(improve, name, value)
     monkeypatch.setattr(train, "CACHE", home / "cache")
     said: list[str] = []
-    given = {"missed": [home / "missed"], "false_accepts": [home / "fired"]}
-    improve.improve(home / "model", home / "better", **given, say=said.append)
+    improve.improve(
+        *(home / "model", home / "better"),
+        missed=[home / "missed"],
+        false_accepts=[home / "fired"],
+        say=said.append,
+    )
     return home / "better", said
 
 

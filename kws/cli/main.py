@@ -79,6 +79,13 @@ def evaluate(
         float | None,
         typer.Option(metavar="DB", help="Mix --noise into the positives at this ratio."),
     ] = None,
+    room: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Play the positives in this room (impulse response)."),
+    ] = None,
+    gain_db: Annotated[
+        float, typer.Option(metavar="DB", help="Play everything louder, or quieter below 0.")
+    ] = 0.0,
     threshold: Threshold = None,
     channel: Channel = None,
     seed: Seed = 0,
@@ -89,6 +96,10 @@ def evaluate(
     list_errors: Annotated[
         bool, typer.Option("--list-errors", help="Name every file that went wrong.")
     ] = False,
+    png: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw misses against false accepts (DET curve)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the shipped bytes: clip accuracy, or misses and false accepts in a stream.
@@ -101,12 +112,13 @@ def evaluate(
     is_stream = bool(positives and negatives)
     if bool(clips) == is_stream or bool(positives) != bool(negatives):
         raise typer.BadParameter("give either --clips, or both --positives and --negatives")
-    if split and not clips:
-        raise typer.BadParameter("--split goes with --clips")
-    if split and channel is not None:
-        raise typer.BadParameter("--channel does not go with --split, whose clips have one channel")
-    if clips and (noise or snr_db is not None):
-        raise typer.BadParameter("--noise and --snr-db go with --positives and --negatives")
+    _refuse_mixed(
+        clips, split, channel, bool(noise or snr_db is not None or room or gain_db or png)
+    )
+    if png:
+        from kws.report.drawing import require_plots
+
+        require_plots()  # before the hours that it is to draw
     from kws.cli import summaries
     from kws.evaluation.clips import evaluate_clips, evaluate_split
     from kws.evaluation.stream import evaluate_stream
@@ -125,10 +137,29 @@ def evaluate(
         result = evaluate_stream(
             *(model, positives or [], negatives or [], noise or [], snr_db, seed),
             held_out=held_out,
+            room=room,
+            gain_db=gain_db,
             cache=CACHE,
             **options,
         )
+        if png:
+            from kws.report.training import detection_curve
+
+            detection_curve({model: result}, png)
         _print(result, as_json, summaries.stream)
+
+
+def _refuse_mixed(
+    clips: Path | None, split: Split | None, channel: int | None, is_of_streams: bool
+) -> None:
+    """Refuse what does not go together."""
+    if split and not clips:
+        raise typer.BadParameter("--split goes with --clips")
+    if split and channel is not None:
+        raise typer.BadParameter("--channel does not go with --split, whose clips have one channel")
+    if clips and is_of_streams:
+        which = "--noise, --snr-db, --room, --gain-db and --png"
+        raise typer.BadParameter(f"{which} go with --positives and --negatives")
 
 
 @app.command()

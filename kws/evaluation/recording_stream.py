@@ -13,8 +13,9 @@ from kws.audio.recording import Recording
 from kws.audio.samples import Samples
 from kws.corpus.decoded import read_streams
 from kws.corpus.splits import refuse_overlap
-from kws.errors import AudioError, ConfigError, CorpusError
+from kws.errors import AudioError, CorpusError
 from kws.evaluation.clip_stream import JOIN_RMS, JOIN_S
+from kws.evaluation.conditions import Conditions
 from kws.evaluation.placed import PlacedClip, Stream
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import LEFT_OUT, Notice, tell
@@ -29,8 +30,7 @@ def build_stream(
     negatives: Sequence[Path],
     words: Sequence[str],
     *,
-    noise: Sequence[Path] = (),
-    snr_db: float | None = None,
+    conditions: Conditions | None = None,
     seed: int = 0,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
     cache: Path | None = None,
@@ -38,8 +38,7 @@ def build_stream(
     """Join the recordings of folders into one stream in memory, as `Playlist` plays them."""
     playlist = Playlist(
         *(positives, negatives, words),
-        noise=noise,
-        snr_db=snr_db,
+        conditions=conditions,
         seed=seed,
         sample_rate_hz=sample_rate_hz,
         cache=cache,
@@ -53,15 +52,14 @@ class Playlist:
 
     The order depends only on `seed`, and recordings are resampled to `sample_rate_hz` where they
     have another rate. Positives and negatives take turns at random, with 1.5 s of low noise
-    before, between and after them. With `snr_db`, every positive gets a crop of a recording from
-    the `noise` folders. Of several channels only `channel` is played, the first is 0, otherwise
+    before, between and after them. `conditions` say in what noise and room they are heard. Of
+    several channels only `channel` is played, the first is 0, otherwise
     their average. A recording that cannot be read is told, left out and listed in `stream.unread`.
     In a `cache` folder short recordings are kept as they are decoded, for the next time.
 
     Raises CorpusError for a folder without recordings, a file that is given as both positive and
-    negative, or a positive of which it is not clear which of the model's words it holds, and
-    ConfigError for noise without a ratio or a ratio without noise. Playing raises CorpusError
-    where no positive or no negative can be read.
+    negative, or a positive of which it is not clear which of the model's words it holds. Playing
+    raises CorpusError where no positive or no negative can be read.
     """
 
     def __init__(
@@ -70,18 +68,12 @@ class Playlist:
         negatives: Sequence[Path],
         words: Sequence[str],
         *,
-        noise: Sequence[Path] = (),
-        snr_db: float | None = None,
+        conditions: Conditions | None = None,
         seed: int = 0,
         sample_rate_hz: int = SAMPLE_RATE_HZ,
         channel: int | None = None,
         cache: Path | None = None,
     ) -> None:
-        if (snr_db is None) != (len(noise) == 0):
-            raise ConfigError(
-                "noise folders and a signal-to-noise ratio need each other: "
-                "give --noise and --snr-db together"
-            )
         entries: list[_Entry] = [
             (path, folder, _word(path, folder, words)) for path, folder in _recordings(positives)
         ]
@@ -92,12 +84,8 @@ class Playlist:
         )
         order = np.random.default_rng(seed).permutation(len(entries))
         self._entries = [entries[index] for index in order]
-        self._seed, self._snr_db = seed, snr_db
+        self._seed, self._conditions = seed, conditions or Conditions()
         self._channel, self._cache = channel, cache
-        self._noises: list[Samples] = []
-        if snr_db is not None:
-            paths = [path for path, _ in _recordings(noise)]
-            self._noises = read_streams(paths, sample_rate_hz=sample_rate_hz, unread={})
         self.stream = Stream(np.zeros(0, np.int16), [], sample_rate_hz)
 
     def _kept(self) -> dict[Path, Samples]:
@@ -159,15 +147,9 @@ class Playlist:
             recording = Recording(path, rate_hz, channel=self._channel, mono_too=True)
         blocks: Iterable[Samples] = recording or [kept]  # type: ignore[list-item]
         if word is None:
-            yield from blocks
+            yield from map(self._conditions.of_sound, blocks)
         else:  # a phrase is short: whole, so that one that cannot be read is not half played
-            samples = np.concatenate(list(blocks))
-            if self._snr_db is not None:
-                from kws.corpus.augment import mix
-
-                noise = self._noises[int(rng.integers(len(self._noises)))]
-                samples = mix(samples, noise, self._snr_db, rng, sample_rate_hz=rate_hz)
-            yield samples
+            yield self._conditions.of_phrase(np.concatenate(list(blocks)), rng)
         for notice in recording.notices if recording else ():
             tell(notice)
 

@@ -10,6 +10,7 @@ from kws.corpus.sources import engine_of, holder_of, split_negatives
 from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
+from kws.evaluation.conditions import Conditions
 from kws.evaluation.operating_points import (
     SWEEP_LOG_ODDS,
     operating_point,
@@ -33,6 +34,8 @@ def evaluate_stream(
     threshold: float | None = None,
     list_errors: bool = False,
     held_out: bool = False,
+    room: Path | None = None,
+    gain_db: float = 0.0,
     channel: int | None = None,
     cache: Path | None = None,
 ) -> dict[str, Any]:  # longer than most: its docstring says what every figure means
@@ -40,10 +43,10 @@ def evaluate_stream(
 
     The stream is that of `recording_stream`: clips in a random order that `seed` fixes, 1.5 s of
     low noise between them, no reset. `verdict` has the rule: a positive is found within its clip
-    or 1 s after it.
-    `threshold` takes the place of the model's own as the default. With `held_out` only those
-    recordings are played that `kws train` sets aside for testing. Of several channels only
-    `channel` is played, the first is 0, otherwise their average.
+    or 1 s after it. noise, snr_db, room, gain_db: see `Conditions`. `threshold` takes the place of
+    the model's own as the default. With `held_out` only those recordings are played that `kws
+    train` sets aside for testing. Of several channels only `channel` is played, the first is 0,
+    otherwise their average. In a `cache` folder short recordings are kept as they are decoded.
 
     Returns hours (of negative recordings, without joins), positives, operating_points and
     at_default (see `operating_point`), median_latency_ms (from the end of the speech in a clip, as
@@ -61,12 +64,12 @@ def evaluate_stream(
     if held_out:
         positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
         negatives = split_negatives(negatives)["testing"]
+    rate_hz = model.features.sample_rate_hz
     playlist = Playlist(
         *(positives, negatives, model.words),
-        noise=noise,
-        snr_db=snr_db,
+        conditions=Conditions(noise, snr_db, room, gain_db, sample_rate_hz=rate_hz),
         seed=seed,
-        sample_rate_hz=model.features.sample_rate_hz,
+        sample_rate_hz=rate_hz,
         channel=channel,
         cache=cache,
     )
@@ -83,6 +86,8 @@ def evaluate_stream(
     result = {
         **_figures(stream, verdict, points, default),
         "snr_db": snr_db,
+        "room": None if room is None else str(room),
+        "gain_db": gain_db,
         "seed": seed,
         "model_bytes": len(model.data),
         "engine": "c",

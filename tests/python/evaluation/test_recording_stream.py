@@ -9,6 +9,7 @@ import pytest
 from kws.audio.files import write_audio
 from kws.audio.level import SpeechLevel, speech_span
 from kws.errors import CorpusError
+from kws.evaluation.conditions import Conditions
 from kws.evaluation.operating_points import suggested
 from kws.evaluation.placed import PlacedClip, Stream
 from kws.evaluation.recording_stream import build_stream
@@ -171,7 +172,10 @@ def test_the_order_depends_on_the_seed_alone(folders):
 def test_noise_is_added_to_the_positives_at_the_ratio_asked_for(folders):
     plain = build_stream([folders / "hey"], [folders / "talk"], ["hey"])
     noisy = build_stream(
-        [folders / "hey"], [folders / "talk"], ["hey"], noise=[folders / "noise"], snr_db=10.0
+        [folders / "hey"],
+        [folders / "talk"],
+        ["hey"],
+        conditions=Conditions([folders / "noise"], 10.0),
     )
     assert plain.clips == noisy.clips
     difference = noisy.samples.astype(float) - plain.samples

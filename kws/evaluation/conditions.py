@@ -1,0 +1,81 @@
+"""Under what conditions recordings are played: noise, a room, another level."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kws.audio.level import active_rms
+from kws.audio.recording import decode
+from kws.audio.samples import Samples
+from kws.corpus.decoded import read_streams
+from kws.errors import ConfigError
+from kws.settings.front_end import SAMPLE_RATE_HZ
+
+QUIETEST_DB, LOUDEST_DB = -60.0, 60.0
+
+
+class Conditions:
+    """What is done to the recordings of an evaluation, in the order of the physical world.
+
+    A phrase is said in a room, noise joins it, and the microphone's gain scales all that is
+    played. noise and snr_db: recordings of which every phrase gets a crop at that ratio. room: a
+    recording of an impulse response, by which a phrase sounds as from where it was measured, as
+    loud as before. gain_db: of phrases and other sound alike.
+    """
+
+    def __init__(
+        self,
+        noise: Sequence[Path] = (),
+        snr_db: float | None = None,
+        room: Path | None = None,
+        gain_db: float = 0.0,
+        *,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+    ) -> None:
+        """ConfigError for noise without a ratio, a ratio without noise, or a gain out of bounds."""
+        if (snr_db is None) != (len(noise) == 0):
+            raise ConfigError(
+                "noise folders and a signal-to-noise ratio need each other: "
+                "give --noise and --snr-db together"
+            )
+        if not QUIETEST_DB <= gain_db <= LOUDEST_DB:
+            raise ConfigError(f"the gain is {gain_db:g} dB: give {QUIETEST_DB:g} to {LOUDEST_DB:g}")
+        self._rate_hz, self._snr_db = sample_rate_hz, snr_db
+        self._gain = 10.0 ** (gain_db / 20.0)
+        self._noises: list[Samples] = []
+        if snr_db is not None:
+            self._noises = read_streams(noise, sample_rate_hz=sample_rate_hz, unread={})
+        self._room = None if room is None else decode(room, sample_rate_hz)[0]
+        if self._room is not None and not self._room.any():
+            raise ConfigError(f"{room} is silent: give the recording of a room's impulse response")
+
+    def of_phrase(self, samples: Samples, rng: np.random.Generator) -> Samples:
+        """Return a phrase (samples,) int16 as it is heard; the room may make it longer."""
+        from kws.corpus.augment import mix
+
+        if self._room is not None:
+            samples = _in_room(samples, self._room, self._rate_hz)
+        if self._snr_db is not None:
+            noise = self._noises[int(rng.integers(len(self._noises)))]
+            samples = mix(samples, noise, self._snr_db, rng, sample_rate_hz=self._rate_hz)
+        return self.of_sound(samples)
+
+    def of_sound(self, samples: Samples) -> Samples:
+        """Return other sound (samples,) int16 as it is heard."""
+        return samples if self._gain == 1.0 else _int16(samples * self._gain)
+
+
+def _in_room(samples: Samples, response: Samples, rate_hz: int) -> Samples:
+    """Convolve, from the direct sound on, and keep the level of the speech."""
+    first = int(np.argmax(np.abs(response.astype(np.int32))))
+    tail = response[first:].astype(np.float64)
+    size = len(samples) + len(tail) - 1
+    heard = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
+    before, after = active_rms(samples, rate_hz), active_rms(heard.astype(np.float32), rate_hz)
+    return _int16(heard * (before / after if after else 0.0))
+
+
+def _int16(samples: np.ndarray) -> Samples:
+    clipped: Samples = np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
+    return clipped

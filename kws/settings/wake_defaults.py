@@ -7,9 +7,18 @@ from kws.settings.model import FeatureConfig
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
 
 WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
-WAKE_SCHEDULE = ScheduleConfig(float_epochs=120, quantized_epochs=20, versions=8)
+WAKE_SCHEDULE = ScheduleConfig(
+    float_epochs=150,
+    quantized_epochs=200,
+    optimizer="soap",
+    learning_rate=0.01,
+    quantized_learning_rate=0.006,
+    quantized_annealing="cosine-cubed",
+    weight_decay=0.01,
+    versions=8,
+)
 WAKE_TEACHERS = DistillationConfig(
-    teachers=2, hidden=96, rank_w=10, rank_u=24, epochs=120, dropout=0.0, share=0.7
+    teachers=2, hidden=96, rank_w=10, rank_u=24, epochs=100, dropout=0.0, share=0.7
 )
 POSITIVE_WINDOWS, NEGATIVE_WINDOWS = 2000, 5000  # of a copy
 FLUENT_SHARE = 0.4  # of the windows of other speech: word on word, without pauses

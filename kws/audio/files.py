@@ -20,7 +20,8 @@ AUDIO_SUFFIXES = frozenset(
     | {".au", ".snd", ".caf", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".3gp"}
 )
 
-DOCUMENT_SUFFIXES = frozenset({".md", ".csv", ".json", ".toml"})  # what describes a corpus
+# What describes a corpus: expected beside its sound, and not told.
+_DOCUMENTS = (".md", ".csv", ".json", ".toml", "_list.txt")
 
 _SAVED_AS = {
     ".wav": ("WAV", "PCM_16"),
@@ -98,7 +99,7 @@ def find_audio(folder: Path | str) -> list[Path]:
         for name in names:
             if is_audio_name(name):
                 found.append(Path(parent, name))
-            else:
+            elif not is_document_name(name):
                 others[kind_of_name(name)] += 1
     if not found:
         raise CorpusError(
@@ -114,12 +115,13 @@ def is_audio_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
 
 
-def tell_stray(folder: Path, others: Counter[str]) -> None:
-    """Tell how many files of a folder are left out, counted by `kind_of_name`, if any are.
+def is_document_name(name: str) -> bool:
+    """Tell whether a file's name is that of a document about a corpus, such as README.md."""
+    return name.lower().endswith(_DOCUMENTS)
 
-    A document is expected beside sound, and not told.
-    """
-    others = Counter({kind: some for kind, some in others.items() if kind not in DOCUMENT_SUFFIXES})
+
+def tell_stray(folder: Path, others: Counter[str]) -> None:
+    """Tell how many files of a folder are left out, counted by `kind_of_name`, if any are."""
     if not others:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.audio.files import find_audio, is_audio_name, kind_of_name, tell_stray
+from kws.audio.files import (
+    find_audio,
+    is_audio_name,
+    is_document_name,
+    kind_of_name,
+    tell_stray,
+)
 from kws.audio.samples import Samples
 from kws.corpus.decoded import read_streams
 from kws.corpus.splits import SPLITS, speaker_split
@@ -126,7 +132,7 @@ def _audio_in(folder: Path, others: Counter[str]) -> list[Path]:
     for entry in os.scandir(folder):
         if is_audio_name(entry.name):
             names.append(entry.name)
-        else:
+        elif not is_document_name(entry.name):
             others["folders" if entry.is_dir() else kind_of_name(entry.name)] += 1
     return [folder / name for name in sorted(names)]
 

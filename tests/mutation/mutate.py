@@ -37,6 +37,7 @@ TESTS = {
     "kws/corpus/decoded.py": ("corpus/test_labelled.py",),
     "kws/corpus/download.py": ("corpus/test_download.py",),
     "kws/corpus/unpack.py": ("corpus/test_download.py",),
+    "kws/corpus/record.py": ("corpus/test_record.py", "cli/test_record.py"),
     "kws/device/protocol.py": ("device/test_hostile_board.py",),
     "kws/device/line.py": ("device/test_hostile_board.py",),
     "kws/listening/record.py": ("device/test_hostile_board.py",),

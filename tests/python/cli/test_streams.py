@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **environment}
-    return subprocess.run(["bash", "-c", command], capture_output=True, env=env, timeout=60)
+    return subprocess.run(["bash", "-c", command], capture_output=True, env=env, timeout=600)
 
 
 def in_words(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -56,12 +56,51 @@ CLOSED = "kws: cannot write the output: bad file descriptor\n"
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize(
     "command",
-    ["--help", "--version", "listen --help", "inspect plain.kws", "listen plain.kws a.wav"],
+    [
+        "--help",
+        "--version",
+        "listen --help",
+        "inspect plain.kws",
+        "listen plain.kws a.wav",
+        "export plain.kws --to out --format c",
+    ],
 )
 def test_a_full_or_closed_output_is_one_sentence_and_status_1(here, command):
     for target, sentence in ((">/dev/full", FULL), (">&-", CLOSED)):
         done = shell(f"{KWS} {command} {target}")
         assert (in_words(done), done.returncode) == (sentence, 1)
+
+
+@pytest.fixture
+def light(tmp_path) -> dict[str, str]:
+    """An environment without the large packages, which `kws doctor` would import for seconds."""
+    for name in ("torch", "torchaudio", "librosa", "matplotlib", "kokoro_onnx", "onnxruntime"):
+        stub = tmp_path / "absent" / f"{name}.py"
+        stub.parent.mkdir(exist_ok=True)
+        stub.write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")")
+    return {"PYTHONPATH": f"{stub.parent}{os.pathsep}{Path(__file__).parents[3]}"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_the_doctor_ends_in_a_sentence_or_quietly(here, light, form):
+    for target, sentence in ((">/dev/full", FULL), (">&-", CLOSED)):
+        done = shell(f"{KWS} doctor{form} {target}", **light)
+        assert (in_words(done), done.returncode) == (sentence, 1)
+    done = shell(f"{KWS} doctor{form} | head -0; exit ${{PIPESTATUS[0]}}", **light)
+    assert (in_words(done), done.returncode) == ("", 0)
+    done = shell(f"{KWS} doctor{form}", PYTHONIOENCODING="cp1252", **light)
+    assert (in_words(done), done.returncode) == ("", 0) and b"soundfile" in done.stdout
+
+
+def test_an_export_is_whole_whatever_becomes_of_its_output(here):
+    targets = (">/dev/full", ">&-", "2>&-", "| head -0")
+    for number, target in enumerate(targets):
+        shell(f"{KWS} export plain.kws --to out{number} --format c {target}")
+    names = [sorted(os.listdir(here / f"out{number}")) for number in range(len(targets))]
+    assert "kws.h" in names[0] and all(each == names[0] for each in names)
+    done = shell(f"{KWS} export plain.kws --to 你好 --format c", PYTHONIOENCODING="cp1252")
+    assert (in_words(done), done.returncode) == ("", 0) and rb"\u4f60\u597d" in done.stdout
 
 
 def test_output_that_is_lost_does_not_hide_another_error(here):
@@ -73,7 +112,15 @@ def test_output_that_is_lost_does_not_hide_another_error(here):
         assert shell(f"{KWS} inspect plain.kws {target}").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["--help", "inspect plain.kws", "listen plain.kws a.wav"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "inspect plain.kws",
+        "listen plain.kws a.wav",
+        "export plain.kws --to out --format c",
+    ],
+)
 def test_a_reader_that_leaves_at_once_ends_it_quietly(here, command):
     done = shell(f"{KWS} {command} | head -0; exit ${{PIPESTATUS[0]}}")
     assert (in_words(done), done.returncode) == ("", 0)

@@ -621,6 +621,44 @@ def test_a_hostile_header_is_one_sentence(tmp_path: Path, kind: str) -> None:
     refused(raw_archive(tmp_path / "a.tar.gz", HOSTILE_HEADERS[kind]), tmp_path / "out")
 
 
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize(
+    "kind", ["deep", "a long name", "a long part", "bytes", "empty", "a long header"]
+)
+def test_the_largest_of_everything_is_unpacked_and_one_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, more: int
+) -> None:
+    monkeypatch.setattr("kws.corpus.unpack._LARGEST_BYTES", 1000)
+    monkeypatch.setattr("kws.corpus.unpack._MOST_EMPTY", 3)
+    rest = len(b"13 path=a.wav\n")
+    members = {
+        "deep": [plain("a/" * (31 + more) + "x")],
+        "a long name": [plain("a" * 204 + ("/" + "b" * 204) * 4 + more * "c")],
+        "a long part": [plain("a" * (255 + more))],
+        "bytes": [plain("a", bytes(500)), plain("b", bytes(500 + more))],
+        "empty": [plain(f"{n}", b"") for n in range(3 + more)],
+    }
+    archive = tmp_path / "a.tar.gz"
+    if kind == "a long header":
+        comment = "x" * (64 * 1024 - len(b"65522 comment=\n") - rest + more)
+        raw_archive(archive, pax(path="a.wav", comment=comment))
+    else:
+        archive_of(archive, members[kind])
+    if more:
+        refused(archive, tmp_path / "out")
+    else:
+        unpack(archive, tmp_path / "out", progress=False)
+        assert any(path.is_file() for path in (tmp_path / "out").rglob("*"))
+
+
+def test_folders_that_are_not_there_yet_are_made(tmp_path: Path) -> None:
+    members = [special("a/b", tarfile.DIRTYPE), plain("c/d/e.wav"), plain("c/d/f.wav")]
+    archive = archive_of(tmp_path / "a.tar.gz", members)
+    unpack(archive, tmp_path / "new" / "out", progress=False)
+    assert (tmp_path / "new" / "out" / "a" / "b").is_dir()
+    assert len(list((tmp_path / "new" / "out" / "c" / "d").iterdir())) == 2
+
+
 def test_any_change_of_an_archive_is_unpacked_or_refused(tmp_path: Path) -> None:
     """Bytes of the archive within the compression, changed at random: no other way to end."""
     rng = random.Random(3)

@@ -45,6 +45,7 @@ class Port(SerialPort):
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(pieces)
         self.told = b""
+        self.rates: list[int] = []
 
     def read(self, timeout_s: float) -> bytes:
         if not self.pieces:
@@ -55,7 +56,7 @@ class Port(SerialPort):
         self.told += data
 
     def set_rate(self, bits_per_s: int) -> None:
-        pass
+        self.rates.append(bits_per_s)
 
 
 def said(*lines: str) -> bytes:
@@ -165,6 +166,51 @@ def test_a_line_without_an_end_is_counted_once_and_takes_no_memory(tmp_path):
                 pass
             assert len(reader._rest) <= LONGEST_LINE + 1
     assert reader.garbled == 1
+
+
+def test_a_name_without_an_end_is_not_taken_for_its_beginning():
+    name = b"n 0 " + b"x" * LONGEST_LINE
+    reader = BoardLine(Port(said(*GREETING), name, name, said("", "p 1")))
+    reader.connect()
+    with pytest.raises(Gone):
+        list(reader.lines(60.0))
+    assert reader.board.words == {0: "hey you"} and reader.garbled == 1
+
+
+class Deaf(Port):
+    """A port on which nobody answers, or always the same."""
+
+    def read(self, timeout_s: float) -> bytes:
+        return self.pieces[0] if self.pieces else b""
+
+
+def test_a_board_is_looked_for_at_both_rates_and_once_more_at_the_first(monkeypatch):
+    monkeypatch.setattr(line_module, "ANSWER_S", 0.01)
+    port = Deaf()
+    with pytest.raises(KwsError, match="no kws board answers on stand-in: check the port"):
+        BoardLine(port).connect()
+    assert port.rates == [115_200, 921_600, 115_200]
+    assert port.told == 3 * b"\ns 0\na 0\n?\n"
+
+
+def test_a_command_without_an_answer_is_sent_three_times_and_a_refused_one_once(monkeypatch):
+    monkeypatch.setattr(line_module, "ANSWER_S", 0.01)
+    port = Deaf()
+    with pytest.raises(KwsError, match="does not answer `m 7`: is the right program on it"):
+        BoardLine(port).ask("m 7", "m 7")
+    assert port.told == 3 * b"m 7\n"
+    monkeypatch.setattr(line_module, "ANSWER_S", 60.0)
+    port = Port(said("! m no such model"))
+    with pytest.raises(KwsError, match=r"^the board refuses `m 7`: no such model$"):
+        BoardLine(port).ask("m 7", "m 7")
+    assert port.told == b"m 7\n"
+
+
+def test_the_board_and_the_port_change_their_rate(monkeypatch):
+    monkeypatch.setattr(line_module, "ANSWER_S", 60.0)
+    port = Port(said("b 921600"))
+    BoardLine(port).set_rate(line_module.AUDIO_RATE)
+    assert (port.told, port.rates) == (b"b 921600\n\n", [921_600])
 
 
 def test_everything_is_asked_again_where_a_name_was_lost():

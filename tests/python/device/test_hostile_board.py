@@ -200,10 +200,10 @@ def test_a_command_without_an_answer_is_sent_three_times_and_a_refused_one_once(
         BoardLine(port).ask("m 7", "m 7")
     assert port.told == 3 * b"m 7\n"
     monkeypatch.setattr(line_module, "ANSWER_S", 60.0)
-    port = Port(said("! m no such model"))
+    refusing = Port(said("! m no such model"))
     with pytest.raises(KwsError, match=r"^the board refuses `m 7`: no such model$"):
-        BoardLine(port).ask("m 7", "m 7")
-    assert port.told == b"m 7\n"
+        BoardLine(refusing).ask("m 7", "m 7")
+    assert refusing.told == b"m 7\n"
 
 
 def test_the_board_and_the_port_change_their_rate(monkeypatch):

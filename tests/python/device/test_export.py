@@ -14,7 +14,7 @@ from random_models import LARGE
 
 import kws
 from kws.audio.files import read_audio
-from kws.device import engine_sources, export, formats
+from kws.device import engine_sources, export, parts
 from kws.device.identifiers import identifier
 from kws.engine import model_file
 from kws.errors import ConfigError, KwsError, ModelError, ToolError
@@ -230,7 +230,7 @@ def test_a_full_disk_changes_nothing(saved, tmp_path, monkeypatch, is_new):
 
 def test_no_model_takes_a_name_of_the_examples():
     static = re.compile(r"^(?:static )?[\w ]+?\*?\b(\w+)(?:\[.*\])?(?:;| = |\()", flags=re.M)
-    for file in formats.TEMPLATES.rglob("*"):
+    for file in parts.TEMPLATES.rglob("*"):
         if file.suffix in (".c", ".ino"):
             for line in file.read_text().splitlines():
                 if line.startswith(("static ", "void ", "int ")):

@@ -18,14 +18,16 @@ from kws.errors import ConfigError, KwsError
 
 # Files that are yours once they are written: a second export leaves them as they are.
 YOURS = ("main.c", "Makefile", "examples/", "samples/")
-PLANNED = ("onnx",)
-
-
 Given = str | Path | Model
 
 
 def export(
-    model: Given, to: Path, format: str, *, others: Sequence[Given] = (), second: Given | None = None
+    model: Given,
+    to: Path,
+    format: str,
+    *,
+    others: Sequence[Given] = (),
+    second: Given | None = None,
 ) -> list[Path]:
     """Write `model` to the folder `to` in a format, and return the files that were written.
 
@@ -66,14 +68,10 @@ def check_format(format: str) -> None:
     if format in FORMATS:
         return
     choice = f"choose {', '.join(sorted(FORMATS)[:-1])} or {max(FORMATS)}."
-    if format in PLANNED:
-        raise ConfigError(f"Exporting to {format} is not here yet: {choice}")
     raise ConfigError(f"There is no export format {format!r}: {choice}")
 
 
-def files_of(
-    model: Model, format: str, others: Sequence[Model] = ()
-) -> dict[str, str | bytes]:
+def files_of(model: Model, format: str, others: Sequence[Model] = ()) -> dict[str, str | bytes]:
     """Return text or bytes of every file of an export by its path in the folder."""
     parts = Parts(model, others)
     files: dict[str, str | bytes] = dict(FORMATS[format].files(parts))

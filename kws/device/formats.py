@@ -8,7 +8,10 @@ from pathlib import Path
 from kws.device import esphome, footprint, web
 from kws.device.attribution import attribution
 from kws.device.engine_sources import ASSEMBLY, amalgamation
+from kws.device.identifiers import identifier
+from kws.device.onnx_graph import onnx_bytes
 from kws.device.parts import Parts
+
 
 def _c_files(parts: Parts) -> Iterator[tuple[str, str]]:
     yield from parts.two_files()
@@ -62,6 +65,22 @@ def _component_files(folder: str) -> Callable[[Parts], Iterator[tuple[str, str]]
 def _wasm_files(parts: Parts) -> Iterator[tuple[str, str | bytes]]:
     yield from web.binaries(parts.models)
     yield from parts.templates("wasm", leave="README.md", **web.values(parts.models))
+
+
+def _onnx_files(parts: Parts) -> Iterator[tuple[str, str | bytes]]:
+    for model in parts.models:
+        yield f"{identifier(model.name)}.onnx", onnx_bytes(model)
+    for name, text in parts.templates("onnx", leave="README.md"):
+        yield name.removesuffix(esphome.TEMPLATE), text
+
+
+def _onnx_values(parts: Parts) -> dict[str, str]:
+    model = parts.model
+    return {
+        "FEATURES": str(model.features.n_features),
+        "HIDDEN": str(model.hidden),
+        "CLASSES": str(len(model.classes)),
+    }
 
 
 ON_AVR = "defined(__AVR__) && defined(__AVR_HAVE_MUL__)"
@@ -137,9 +156,17 @@ FORMATS = {
     ),
     "esphome": Format(
         esphome.files,
-        "The examples need no change but for their pins: `external_components` of a device names the\nfolder `components`.",
+        "The examples need no change but for their pins: `external_components` of a device names "
+        "the\nfolder `components`.",
         readme="esphome/README.md",
         values=esphome.values,
+    ),
+    "onnx": Format(
+        _onnx_files,
+        "`@NAME@.onnx` runs wherever an ONNX runtime does: `python examples/listen.py "
+        "RECORDING.wav` in onnxruntime.",
+        readme="onnx/README.md",
+        values=_onnx_values,
     ),
 }
 

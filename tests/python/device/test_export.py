@@ -98,8 +98,9 @@ def test_two_models_of_one_name_are_refused(saved, tmp_path):
     twin = tmp_path / "other" / saved.name
     twin.parent.mkdir()
     twin.write_bytes(two_words())
-    with pytest.raises(ConfigError, match="rename one"):
-        export.export(saved, tmp_path / "out", "c", second=twin)
+    for more in ({"second": twin}, {"others": [twin]}):
+        with pytest.raises(ConfigError, match="Two models come to the name hey_noise_2: rename"):
+            export.export(saved, tmp_path / "out", "c", **more)
     assert not (tmp_path / "out").exists()
 
 
@@ -250,11 +251,9 @@ def test_words_cannot_break_out_of_a_comment(tmp_path):
 
 
 def test_refusals_are_one_sentence(saved, tmp_path, monkeypatch):
-    choice = "choose arduino, c, esp-idf, platformio, wasm or zephyr."
+    choice = "choose arduino, c, esp-idf, esphome, onnx, platformio, wasm or zephyr."
     with pytest.raises(ConfigError, match=f"^There is no export format 'zip': {choice}$"):
         export.export(saved, tmp_path / "out", "zip")
-    with pytest.raises(ConfigError, match=f"^Exporting to onnx is not here yet: {choice}$"):
-        export.export(saved, tmp_path / "out", "onnx")
     with pytest.raises(ModelError, match="no model"):
         export.export(tmp_path / "missing.kws", tmp_path / "out", "c")
     assert not (tmp_path / "out").exists()

@@ -78,7 +78,7 @@ def test_thresholds_are_the_integers_of_kws_listen(exported, tmp_path):
     (tmp_path / "all.cpp").write_text(
         '#include "log_odds.h"\n#include <cstdio>\n#include <initializer_list>\nint main() {\n'
         'for (int i = 1; i < 10000; i++) printf("%d\\n", esphome::kws::log_odds_q10(i / 10000.0f));'
-        '\nfor (float out : {-1.0f, 0.0f, 1.0f, 2.0f}) '
+        "\nfor (float out : {-1.0f, 0.0f, 1.0f, 2.0f}) "
         'printf("%d\\n", esphome::kws::log_odds_q10(out)); }\n'
     )
     flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror"]
@@ -120,7 +120,7 @@ def test_esphome_writes_the_program_of_a_c3(exported):
 WRONG = {
     "an unknown model": (
         ["- model: hey_cortana\n", "- model: computer\n"],
-        "Unknown value 'computer', valid options are 'athena', 'hey_cortana'.",
+        "Unknown value 'computer', valid options are 'hey_cortana', 'athena'.",
     ),
     "a misspelt model": (
         ["- model: hey_cortana\n", "- model: hey_cortna\n"],

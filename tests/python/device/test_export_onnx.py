@@ -1,0 +1,145 @@
+"""`--format onnx`: in onnxruntime the graph comes near the C engine, frame by frame."""
+
+import builtins
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exported import ROOT
+from random_models import ALL
+
+import kws
+from kws.audio.files import find_audio, read_audio
+from kws.device.export import export
+from kws.device.onnx_graph import metadata, onnx_bytes
+from kws.engine import batch, model_file
+from kws.engine.model_file import Model
+from kws.errors import ToolError
+
+SHIPPED = ("hey_cortana", "athena", "athena_8k", "commands_1k", "commands_5k")
+# The largest difference of a score over data/sample, in log-odds, rounded up; the page has it.
+LARGEST = {"hey_cortana": 1.0, "athena": 1.0, "athena_8k": 1.0, "commands_1k": 1.0}
+LARGEST |= {"commands_5k": 1.0}
+
+
+@pytest.fixture(scope="module")
+def onnxruntime():
+    pytest.importorskip("onnx", reason="onnx is not installed: make export-tools")
+    reason = "onnxruntime is not installed: make export-tools"
+    return pytest.importorskip("onnxruntime", reason=reason)
+
+
+def scores_by_onnx(onnxruntime, model: Model, clips: np.ndarray) -> np.ndarray:
+    """Return the scores of clips, each from rest: (clips, frames, features) to float32 log-odds."""
+    session = onnxruntime.InferenceSession(onnx_bytes(model))
+    said = session.get_modelmeta().custom_metadata_map
+    ones = np.ones((len(clips), 1), np.float32)
+    hidden = ones * np.array(json.loads(said["hidden_at_rest"]), np.float32)
+    scores = ones * np.array(json.loads(said["scores_at_rest"]), np.float32)
+    out = []
+    for frame in range(clips.shape[1]):
+        features = clips[:, frame].astype(np.float32) / 128
+        given = {"features": features, "hidden": hidden, "scores": scores}
+        hidden, scores = session.run(["hidden_next", "scores_next"], given)
+        out.append(scores)
+    return np.stack(out, 1)
+
+
+def compare(onnxruntime, model: Model, recordings: list[Path]) -> tuple[float, float, int]:
+    """Return the largest difference, the share of equal decisions, and how many frames there were.
+
+    A decision is whether a word's score reaches the threshold in a frame.
+    """
+    rate_hz = model.features.sample_rate_hz
+    stream = np.concatenate([read_audio(file, rate_hz) for file in recordings])
+    length = 10 * rate_hz
+    clips = stream[: len(stream) // length * length].reshape(-1, length)
+    features = batch.features_batch(clips, model.features, threads=1)
+    expected = np.stack([batch.scores_of(model, clip) for clip in features]).astype(np.float64)
+    found = scores_by_onnx(onnxruntime, model, features).astype(np.float64)
+    words = [model.classes.index(word) for word in model.words]
+    threshold = json.loads(metadata(model)["threshold"])
+    equal = (found[:, :, words] >= threshold) == (expected[:, :, words] / 1024 >= threshold)
+    difference = np.abs(found - expected / 1024)[:, :, words].max()
+    return float(difference), float(equal.mean()), expected.shape[0] * expected.shape[1]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_scores_are_near_the_engines_over_data_sample(onnxruntime, name, record_property):
+    recordings = find_audio(ROOT / "data/sample")
+    assert len(recordings) > 700
+    difference, equal, frames = compare(onnxruntime, model_file.load(name), recordings)
+    print(f"{name}: {difference:.4f} log-odds at most, {equal:.6%} of {frames} frames decide alike")
+    assert difference < LARGEST[name] and equal > 0.999 and frames > 50_000
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_scores_are_near_the_engines_over_real_recordings(onnxruntime, name, recordings):
+    files = find_audio(recordings / "negative_speech")[:200]
+    files += find_audio(recordings / "wake_phrases")[:500]
+    difference, equal, frames = compare(onnxruntime, model_file.load(name), files)
+    print(f"{name}: {difference:.4f} log-odds at most, {equal:.6%} of {frames} frames decide alike")
+    assert difference < 2 * LARGEST[name] and equal > 0.999
+
+
+@pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
+def test_every_cell_rank_and_kind_of_matrix_is_near(onnxruntime, recipe):
+    """Random weights saturate everywhere; a wrong scale or a missing clip is far off at once."""
+    model = model_file.parse(recipe.encode())
+    speech = read_audio(ROOT / "data/sample/stream/held_out.opus", model.features.sample_rate_hz)
+    features = batch.features(speech[: 5 * model.features.sample_rate_hz], model.features)
+    expected = batch.scores_of(model, features) / 1024
+    found = scores_by_onnx(onnxruntime, model, features[None])[0]
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
+    assert np.abs(found - expected).mean() < 0.1 * max(1.0, np.abs(expected).max())
+
+
+def test_streams_go_through_together_as_alone(onnxruntime):
+    model = model_file.load("hey_cortana")
+    speech = read_audio(ROOT / "data/sample/stream/held_out.opus")[: 6 * 16_000].reshape(3, -1)
+    features = batch.features_batch(speech, model.features)
+    together = scores_by_onnx(onnxruntime, model, features)
+    alone = [scores_by_onnx(onnxruntime, model, one[None])[0] for one in features]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_the_example_hears_what_kws_hears(onnxruntime, tmp_path, capsys, monkeypatch):
+    export("hey_cortana", tmp_path / "out", "onnx")
+    recording = ROOT / "data/sample/stream/held_out.opus"
+    monkeypatch.setattr(sys, "argv", ["listen.py", str(recording)])
+    runpy.run_path(str(tmp_path / "out/examples/listen.py"))
+    lines = [line.split("  ")[:2] for line in capsys.readouterr().out.splitlines()]
+    found = kws.Spotter("hey_cortana").process(read_audio(recording))
+    assert len(found) >= 3 and [word for word, _ in lines] == [hit.word for hit in found]
+    for (_, time), hit in zip(lines, found, strict=True):
+        assert abs(float(time.removesuffix(" s")) - hit.time_s) <= 0.05
+
+
+def test_the_folder_has_the_file_of_each_model_and_says_what_is_float(onnxruntime, tmp_path):
+    export("hey_cortana", tmp_path / "out", "onnx", others=["athena_8k"])
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {"hey_cortana.onnx", "athena_8k.onnx", "README.md", "LICENSE", "examples"}
+    readme = (tmp_path / "out/README.md").read_text()
+    assert "(streams, 46)" in readme and "not equal" in readme and "@" not in readme
+    session = onnxruntime.InferenceSession(tmp_path / "out/athena_8k.onnx")
+    said = session.get_modelmeta().custom_metadata_map
+    assert json.loads(said["sample_rate_hz"]) == 8000 and json.loads(said["words"]) == ["athena"]
+    assert "Floating point" in json.loads(said["semantics"])
+
+
+def test_without_the_package_one_sentence_says_what_to_install(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def lacking(name, *rest):
+        if name.startswith("onnx"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", lacking)
+    with pytest.raises(ToolError, match=r"needs the package onnx: pip install 'kws\[onnx\]'\.$"):
+        export("hey_cortana", tmp_path / "out", "onnx")
+    assert not (tmp_path / "out").exists()

@@ -20,8 +20,10 @@ async def to_code(config):
     pass
 """
 HEADERS = ("application", "automation", "helpers", "log")  # in nearly every file
-COMPILER = ("g++", "-O0", "-std=gnu++20", "-fno-exceptions", "-DUSE_HOST")
-COMPILER += ("-DESPHOME_LOG_LEVEL=ESPHOME_LOG_LEVEL_DEBUG",)
+COMPILER = (
+    *("g++", "-O0", "-std=gnu++20", "-fno-exceptions", "-DUSE_HOST"),
+    "-DESPHOME_LOG_LEVEL=ESPHOME_LOG_LEVEL_DEBUG",
+)
 STRICT = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter")  # of what kws wrote
 
 

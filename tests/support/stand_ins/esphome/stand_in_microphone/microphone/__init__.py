@@ -1,5 +1,7 @@
 """A microphone of this machine, for ESPHome: samples come from stdin, as int16."""
 
+from typing import Any
+
 import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome.components import audio, microphone
@@ -14,7 +16,7 @@ StandIn = cg.esphome_ns.namespace("stand_in").class_(
 )
 
 
-def with_limits(config):
+def with_limits(config: dict[str, Any]) -> dict[str, Any]:
     audio.set_stream_limits(
         min_bits_per_sample=16,
         max_bits_per_sample=16,
@@ -39,7 +41,7 @@ CONFIG_SCHEMA = cv.All(
 )
 
 
-async def to_code(config):
+async def to_code(config: dict[str, Any]) -> None:
     settings = (CONF_SAMPLE_RATE, CONF_BLOCK_SAMPLES, CONF_WAIT_SAMPLES)
     var = cg.new_Pvariable(config[CONF_ID], *(config[name] for name in settings))
     await cg.register_component(var, config)

@@ -5,6 +5,7 @@ import json
 import runpy
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ from kws.engine.model_file import Model
 from kws.errors import ToolError
 
 SHIPPED = ("hey_cortana", "athena", "athena_8k", "commands_1k", "commands_5k")
-# The largest difference of a score over data/sample, in log-odds, rounded up; the page has it.
-LARGEST = {"hey_cortana": 1.0, "athena": 1.0, "athena_8k": 1.0, "commands_1k": 1.0}
-LARGEST |= {"commands_5k": 1.0}
+# Above the largest difference of a score over data/sample, in log-odds; the how-to page has it.
+LARGEST = {"hey_cortana": 1.3, "athena": 0.5, "athena_8k": 0.7, "commands_1k": 0.6}
+LARGEST |= {"commands_5k": 0.7}
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +49,60 @@ def scores_by_onnx(onnxruntime, model: Model, clips: np.ndarray) -> np.ndarray:
     return np.stack(out, 1)
 
 
-def compare(onnxruntime, model: Model, recordings: list[Path]) -> tuple[float, float, int]:
-    """Return the largest difference, the share of equal decisions, and how many frames there were.
+class Comparison(NamedTuple):
+    """How far the graph is from the engine.
 
-    A decision is whether a word's score reaches the threshold in a frame.
+    A decision is whether a word's score reaches the threshold in a frame; a detection is common
+    where both have it within 5 frames.
     """
+
+    difference: float  # the largest of a word's score, in log-odds
+    equal: float  # share of equal decisions
+    frames: int
+    engine: int  # detections of the engine, of the graph, and of both
+    onnx: int
+    common: int
+
+    def said(self, name: str) -> str:
+        return (
+            f"{name}: {self.difference:.4f} log-odds at most; {self.equal:.4%} of the decisions in "
+            f"{self.frames} frames are equal; of {self.engine} detections of the engine and "
+            f"{self.onnx} of the graph {self.common} are common"
+        )
+
+
+def compare(onnxruntime, model: Model, recordings: list[Path]) -> Comparison:
+    """Compare over recordings, joined and cut into pieces of ten seconds, each from rest."""
     rate_hz = model.features.sample_rate_hz
     stream = np.concatenate([read_audio(file, rate_hz) for file in recordings])
     length = 10 * rate_hz
     clips = stream[: len(stream) // length * length].reshape(-1, length)
     features = batch.features_batch(clips, model.features, threads=1)
-    expected = np.stack([batch.scores_of(model, clip) for clip in features]).astype(np.float64)
+    expected = np.stack([batch.scores_of(model, clip) for clip in features])
     found = scores_by_onnx(onnxruntime, model, features).astype(np.float64)
     words = [model.classes.index(word) for word in model.words]
+    off = np.abs(found - expected / 1024)[:, :, words]
     threshold = json.loads(metadata(model)["threshold"])
     equal = (found[:, :, words] >= threshold) == (expected[:, :, words] / 1024 >= threshold)
-    difference = np.abs(found - expected / 1024)[:, :, words].max()
-    return float(difference), float(equal.mean()), expected.shape[0] * expected.shape[1]
+    rounded = np.clip(np.round(found * 1024), -32768, 32767).astype(np.int16)
+    engine, onnx = ([batch.detect(model, one) for one in each] for each in (expected, rounded))
+    common = sum(
+        any(word == also and abs(frame - at) <= 5 for at, also, _ in theirs)
+        for ours, theirs in zip(engine, onnx, strict=True)
+        for frame, word, _ in ours
+    )
+    counts = (sum(map(len, engine)), sum(map(len, onnx)), common)
+    return Comparison(float(off.max()), float(equal.mean()), off.shape[0] * off.shape[1], *counts)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_its_scores_are_near_the_engines_over_data_sample(onnxruntime, name, record_property):
-    recordings = find_audio(ROOT / "data/sample")
+def test_its_scores_are_near_the_engines_over_data_sample(onnxruntime, name):
+    recordings = sorted((ROOT / "data/sample").rglob("*.opus"))
     assert len(recordings) > 700
-    difference, equal, frames = compare(onnxruntime, model_file.load(name), recordings)
-    print(f"{name}: {difference:.4f} log-odds at most, {equal:.6%} of {frames} frames decide alike")
-    assert difference < LARGEST[name] and equal > 0.999 and frames > 50_000
+    made = compare(onnxruntime, model_file.load(name), recordings)
+    print(made.said(name))
+    assert made.difference < LARGEST[name] and made.equal > 0.999 and made.frames > 50_000
+    assert made.common >= 0.95 * max(made.engine, made.onnx)
 
 
 @pytest.mark.recordings
@@ -81,9 +110,9 @@ def test_its_scores_are_near_the_engines_over_data_sample(onnxruntime, name, rec
 def test_its_scores_are_near_the_engines_over_real_recordings(onnxruntime, name, recordings):
     files = find_audio(recordings / "negative_speech")[:200]
     files += find_audio(recordings / "wake_phrases")[:500]
-    difference, equal, frames = compare(onnxruntime, model_file.load(name), files)
-    print(f"{name}: {difference:.4f} log-odds at most, {equal:.6%} of {frames} frames decide alike")
-    assert difference < 2 * LARGEST[name] and equal > 0.999
+    made = compare(onnxruntime, model_file.load(name), files)
+    print(made.said(name))
+    assert made.difference < 2 * LARGEST[name] and made.equal > 0.999
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)

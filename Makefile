@@ -97,13 +97,17 @@ define library
 else echo "$(1): $(2)gcc is not installed"; fi
 endef
 
-# What reads the libraries of `kws export`: PlatformIO, ESP-IDF's component manager, Kconfig.
-export-tools: $(BUILD)/export-tools/.installed ## tools that check exported libraries, for the tests
+# What reads the libraries of `kws export`: PlatformIO, ESP-IDF's component manager, Kconfig, ESPHome,
+# which wants a PlatformIO and a YAML of its own; and what writes and runs ONNX.
+export-tools: setup $(BUILD)/export-tools/.installed ## tools that check exported libraries, for the tests
 $(BUILD)/export-tools/.installed:
 	@mkdir -p $(BUILD)
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    'platformio>=6.1' 'idf-component-manager>=2' 'kconfiglib>=14' 'ruamel.yaml>=0.18'
+	@test -x $(BUILD)/esphome/bin/python || $(PYTHON) -m venv $(BUILD)/esphome
+	$(BUILD)/esphome/bin/python -m pip install --quiet --disable-pip-version-check 'esphome>=2026.2'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'onnx>=1.16' 'onnxruntime>=1.18'
 	@touch $@
 
 # What opens the exported page (Chromium is the system's), reads its types, and judges how it reads.

@@ -12,6 +12,7 @@ from kws.cli.options import (
     Channel,
     Folders,
     Model,
+    Models,
     Noise,
     OutputFolder,
     Seed,
@@ -164,25 +165,30 @@ def _refuse_mixed(
 
 @app.command()
 def export(
-    model: Model,
+    models: Models,
     to: OutputFolder,
     format: Annotated[
         str,
-        typer.Option(metavar="FORMAT", help="c, arduino, platformio, esp-idf, zephyr or wasm."),
+        typer.Option(
+            metavar="FORMAT",
+            help="c, arduino, platformio, esp-idf, esphome, zephyr, wasm or onnx.",
+        ),
     ],
     second: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A second model, which shares the engine.")
+        str | None, typer.Option(metavar="MODEL", help="The same as a second MODEL.")
     ] = None,
 ) -> None:
     """Write a model and the engine as a library for your own project, or as a page (wasm).
 
+    Several models share one engine. ONNX (onnx) holds the network in floating point.
+
     \b
     Example: kws export hey_cortana --to build/arduino --format arduino
-    Example: kws export hey_cortana --second athena --to build/both --format c
+    Example: kws export hey_cortana athena --to build/esphome --format esphome
     """
     from kws.device import export
 
-    for path in export.export(model, to, format, second=second):
+    for path in export.export(models[0], to, format, others=models[1:], second=second):
         print(shown(path))
 
 

@@ -17,6 +17,12 @@ Model = Annotated[
 PhraseOrNone = Annotated[
     str | None, typer.Argument(metavar="PHRASE", help="The words, such as 'hey cortana'.")
 ]
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...", help="A .kws file, a folder that holds one, or a name under models/."
+    ),
+]
 Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help="The words, such as 'hey cortana'.")]
 OutputFolder = Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -1,7 +1,7 @@
 """What a model's card says of the data that it was trained on."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kws.engine.model_file import Model
 from kws.support.text import markdown
@@ -15,14 +15,17 @@ def data_of(model: Model) -> str:
     return found[1].strip() if text.startswith(f"# {markdown(model.name)}\n") and found else ""
 
 
-def attribution(model: Model) -> str:
-    """Return what an export's README says of the data that the model was trained on."""
-    if data := data_of(model):
-        return f"The model's card names what it was trained on:\n\n{data}"
-    return (
-        "No model card lies beside the model: name here whoever's recordings it was trained on, "
-        "where their licence asks for it."
-    )
+def attribution(models: Sequence[Model]) -> str:
+    """Return what an export's README says of the data that its models were trained on."""
+    said = []
+    if data := attribution_of_all(models):
+        said.append(f"The model's card names what it was trained on:\n\n{data}")
+    if not all(map(data_of, models)):
+        said.append(
+            "No model card lies beside the model: name here whoever's recordings it was trained "
+            "on, where their licence asks for it."
+        )
+    return "\n\n".join(said)
 
 
 def attribution_of_all(models: Iterable[Model]) -> str:

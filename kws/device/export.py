@@ -5,44 +5,47 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from kws.device.engine_sources import licence
-from kws.device.formats import FORMATS, Parts
+from kws.device.formats import FORMATS, readme
 from kws.device.identifiers import checksum, identifier
+from kws.device.parts import Parts
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ConfigError, KwsError
 
 # Files that are yours once they are written: a second export leaves them as they are.
 YOURS = ("main.c", "Makefile", "examples/", "samples/")
-PLANNED = ("onnx",)
+Given = str | Path | Model
 
 
 def export(
-    model: str | Path | Model, to: Path, format: str, *, second: str | Path | Model | None = None
+    model: Given,
+    to: Path,
+    format: str,
+    *,
+    others: Sequence[Given] = (),
+    second: Given | None = None,
 ) -> list[Path]:
     """Write `model` to the folder `to` in a format, and return the files that were written.
 
-    model: what `model_file.load` takes; second: another one, for a program that listens with both:
-    they share the engine, whose limits hold either. The examples use the first. The folder must be
-    new, empty, or an earlier export of the same model in the same format, of which examples stay as
-    they are, for they may be yours by now. All files are written before the first takes its place,
-    so a full disk changes nothing.
+    model: what `model_file.load` takes; second and others: more, for a program that listens with
+    several: they share the engine, whose limits hold each. Examples in C use the first. The folder
+    must be new, empty, or an earlier export of the same model in the same format, of which examples
+    stay as they are, for they may be yours by now. All files are written before the first takes its
+    place, so a full disk changes nothing.
     ConfigError on the format or the folder, ModelError on the model, KwsError on the disk.
     """
     check_format(format)
-    loaded = model_file.load(model)
-    other = None if second is None else model_file.load(second)
-    if other and identifier(other.name) == identifier(loaded.name):
-        raise ConfigError(
-            f"Both models come to the name {identifier(loaded.name)}: rename one of the files."
-        )
+    loaded, *more = map(model_file.load, (model, *([second] if second else []), *others))
+    _check_names([loaded, *more])
     folder = Path(to)
     _check_folder(folder, format, loaded)
     new = {
         name: content
-        for name, content in files_of(loaded, format, other).items()
+        for name, content in files_of(loaded, format, more).items()
         if not (name.startswith(YOURS) and (folder / name).exists())
     }
     try:
@@ -54,21 +57,25 @@ def export(
         ) from refusal
 
 
+def _check_names(models: Sequence[Model]) -> None:
+    names = [identifier(model.name) for model in models]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(f"Two models come to the name {twice[0]}: rename one of the files.")
+
+
 def check_format(format: str) -> None:
     """Raise ConfigError where `format` is none of FORMATS."""
     if format in FORMATS:
         return
     choice = f"choose {', '.join(sorted(FORMATS)[:-1])} or {max(FORMATS)}."
-    if format in PLANNED:
-        raise ConfigError(f"Exporting to {format} is not here yet: {choice}")
     raise ConfigError(f"There is no export format {format!r}: {choice}")
 
 
-def files_of(model: Model, format: str, second: Model | None = None) -> dict[str, str | bytes]:
+def files_of(model: Model, format: str, others: Sequence[Model] = ()) -> dict[str, str | bytes]:
     """Return text or bytes of every file of an export by its path in the folder."""
-    parts = Parts(model, second)
+    parts = Parts(model, others)
     files: dict[str, str | bytes] = dict(FORMATS[format].files(parts))
-    files |= {"LICENSE": licence(), "README.md": parts.readme(format, _mark(format, model))}
+    files |= {"LICENSE": licence(), "README.md": readme(parts, format, _mark(format, model))}
     return files
 
 

@@ -16,6 +16,7 @@ from kws.engine.model_file import Model
 ROOT = Path(__file__).parents[2]
 STAND_INS = ROOT / "tests" / "support" / "stand_ins"
 EXPORT_TOOLS = ROOT / "build" / "export-tools" / "bin"
+ESPHOME = ROOT / "build" / "esphome" / "bin"
 STRICT = ("-Wall", "-Wextra", "-pedantic", "-Werror")
 # Every compiler of C that may be here, as a chip's user would call it.
 CROSS = {
@@ -28,7 +29,8 @@ CROSS = {
 
 def needs(tool: str, install: str = "") -> str:
     """Return the path of a tool, or skip the test, saying what to install."""
-    found = shutil.which(tool) or shutil.which(tool, path=EXPORT_TOOLS)
+    places = (None, EXPORT_TOOLS, ESPHOME)
+    found = next((found for place in places if (found := shutil.which(tool, path=place))), None)
     if found is None:
         pytest.skip(f"{tool} is not installed: {install or f'apt-get install {tool}'}")
     return found

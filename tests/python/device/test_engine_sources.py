@@ -11,7 +11,7 @@ from kws.audio.files import read_audio
 from kws.device import footprint
 from kws.device.engine_sources import amalgamation, engine_sources, with_limits, without
 from kws.device.export import export
-from kws.device.formats import c_array
+from kws.device.parts import c_array
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ToolError

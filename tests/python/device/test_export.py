@@ -14,7 +14,7 @@ from random_models import LARGE
 
 import kws
 from kws.audio.files import read_audio
-from kws.device import engine_sources, export, formats
+from kws.device import engine_sources, export, parts
 from kws.device.identifiers import identifier
 from kws.engine import model_file
 from kws.errors import ConfigError, KwsError, ModelError, ToolError
@@ -98,8 +98,9 @@ def test_two_models_of_one_name_are_refused(saved, tmp_path):
     twin = tmp_path / "other" / saved.name
     twin.parent.mkdir()
     twin.write_bytes(two_words())
-    with pytest.raises(ConfigError, match="rename one"):
-        export.export(saved, tmp_path / "out", "c", second=twin)
+    for more in ({"second": twin}, {"others": [twin]}):
+        with pytest.raises(ConfigError, match="Two models come to the name hey_noise_2: rename"):
+            export.export(saved, tmp_path / "out", "c", **more)
     assert not (tmp_path / "out").exists()
 
 
@@ -230,7 +231,7 @@ def test_a_full_disk_changes_nothing(saved, tmp_path, monkeypatch, is_new):
 
 def test_no_model_takes_a_name_of_the_examples():
     static = re.compile(r"^(?:static )?[\w ]+?\*?\b(\w+)(?:\[.*\])?(?:;| = |\()", flags=re.M)
-    for file in formats.TEMPLATES.rglob("*"):
+    for file in parts.TEMPLATES.rglob("*"):
         if file.suffix in (".c", ".ino"):
             for line in file.read_text().splitlines():
                 if line.startswith(("static ", "void ", "int ")):
@@ -250,11 +251,9 @@ def test_words_cannot_break_out_of_a_comment(tmp_path):
 
 
 def test_refusals_are_one_sentence(saved, tmp_path, monkeypatch):
-    choice = "choose arduino, c, esp-idf, platformio, wasm or zephyr."
+    choice = "choose arduino, c, esp-idf, esphome, onnx, platformio, wasm or zephyr."
     with pytest.raises(ConfigError, match=f"^There is no export format 'zip': {choice}$"):
         export.export(saved, tmp_path / "out", "zip")
-    with pytest.raises(ConfigError, match=f"^Exporting to onnx is not here yet: {choice}$"):
-        export.export(saved, tmp_path / "out", "onnx")
     with pytest.raises(ModelError, match="no model"):
         export.export(tmp_path / "missing.kws", tmp_path / "out", "c")
     assert not (tmp_path / "out").exists()

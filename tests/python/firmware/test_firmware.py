@@ -13,7 +13,7 @@ from loudness_models import noise, wake_word
 import kws
 from kws.audio.files import read_audio
 from kws.device.engine_sources import engine_sources
-from kws.device.formats import c_array
+from kws.device.parts import c_array
 from kws.engine.model_file import parse
 
 ROOT = Path(__file__).parents[3]

@@ -124,7 +124,7 @@ def test_a_step_from_the_engines_state_is_near_for_every_kind_of_model(onnxrunti
     features, hidden, _, scores = batch.trace(model, speech)
     before = {"hidden": hidden[:-1] / 32_768, "scores": scores[:-1] / 1024}
     given = {name: values.astype(np.float32) for name, values in before.items()}
-    given["features"] = features[1:].astype(np.float32) / 128
+    given["features"] = (features[1:] / 128).astype(np.float32)
     session = onnxruntime.InferenceSession(onnx_bytes(model))
     state, smoothed = session.run(["hidden_next", "scores_next"], given)
     off = np.abs(state.astype(np.float64) - hidden[1:] / 32_768)

@@ -45,7 +45,8 @@ def test_each_file_is_there_and_no_placeholder_is_left(exported):
     for file in texts:
         assert not re.search(r"@[A-Z_]+@", file.read_text()), file
     readme = (exported / "README.md").read_text()
-    assert "| `athena` | athena | 1,001 | 16,000 | 0.9820 |" in readme
+    threshold = model_file.load("athena").detector.threshold
+    assert f"| `athena` | athena | 1,001 | 16,000 | {threshold:.4f} |" in readme
     for name in ("hey_cortana", "athena"):
         data = (exported / f"components/kws/models/{name}.kws").read_bytes()
         assert data == model_file.load(name).data
@@ -304,7 +305,9 @@ def test_the_program_hears_what_kws_listen_hears(device, sample):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("block", [1, 160, 333, 50_000])
 def test_any_block_of_the_microphone_will_do(device, sample, block):
-    few = sample[: 16_000 * 40 if block > 1 else 16_000 * 8]
+    few = sample[: 16_000 * 40]
+    if block == 1:  # slow: the first phrase alone
+        few = read_audio(ROOT / "data/sample/stream/held_out.opus")[: 16_000 * 8]
     expected = heard_by_kws("hey_cortana", few) + heard_by_kws("athena", few, ATHENA_AT)
     found = heard_by(device, few, BLOCK_SAMPLES=block)
     assert len(expected) > 0 and sorted(found) == sorted(expected)

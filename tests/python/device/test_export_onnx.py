@@ -102,7 +102,7 @@ def test_its_scores_are_near_the_engines_over_data_sample(onnxruntime, name):
     made = compare(onnxruntime, model_file.load(name), recordings)
     print(made.said(name))
     assert made.difference < LARGEST[name] and made.equal > 0.999 and made.frames > 50_000
-    assert made.common >= 0.95 * max(made.engine, made.onnx)
+    assert made.common >= 0.9 * max(made.engine, made.onnx)
 
 
 @pytest.mark.recordings

@@ -28,7 +28,7 @@ void kws_detector_reset(kws_detector *detector, const kws_model *model, const in
 void kws_detector_smooth(kws_detector *detector, const kws_model *model,
                          const int16_t *logits_q10) {
     for (unsigned i = 0; i < model->classes; i++) {
-        int32_t change = odds_q10(model, logits_q10, i) - detector->score_q10[i];
+        int32_t change = (int32_t)odds_q10(model, logits_q10, i) - detector->score_q10[i];
         int32_t step = kws_round_shift(change, model->detector.smoothing_shift);
         detector->score_q10[i] = (int16_t)(detector->score_q10[i] + step); /* at most the odds */
     }

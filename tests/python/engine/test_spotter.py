@@ -121,7 +121,7 @@ import numpy as np
 import kws
 threads, chunks = 6, 150
 chunk = np.random.default_rng(0).integers(-9000, 9000, 3 * 320 + 7).astype(np.int16)
-alone, shared = (kws.Spotter({str(SHIPPED[0])!r}, threshold=0.01) for _ in range(2))
+alone, shared = (kws.Spotter({str(SHIPPED[0])!r}, threshold=0.002) for _ in range(2))
 wanted = [d for _ in range(threads * chunks) for d in alone.process(chunk)]
 assert wanted
 found, start, done = [], threading.Barrier(threads), threading.Event()

@@ -155,8 +155,8 @@ def test_the_example_of_the_header_hears_a_recording(tmp_path):
     assert words >= 5 and run.stdout == str(words).encode()
 
 
-def test_the_readme_shows_the_same_example():
-    assert f"```c\n{example()}```" in (ROOT / "README.md").read_text()
+def test_the_how_to_shows_the_same_example():
+    assert f"```c\n{example()}```" in (ROOT / "docs/how-to/c-project.md").read_text()
 
 
 def test_the_engine_is_a_few_small_files():

@@ -21,6 +21,7 @@ UNUSUAL = Recipe(
     task="commands",
     name='a "name" = [of all] # kinds',
     words=("yes", "größer", "ねこ"),
+    start="models/hey_cortana",
     seed=2**62,
     max_bytes=4321,
     data=DataConfig(

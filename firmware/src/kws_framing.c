@@ -40,7 +40,7 @@ void kws_framing_remove_level(kws_framing *framing, const kws_feature_settings *
                               int16_t *features_q7) {
     int16_t level_q7 = level_of(settings, features_q7);
     for (unsigned i = 0; i < carriers_of(settings); i++)
-        features_q7[i] = kws_sat16(features_q7[i] - framing->level_q7);
+        features_q7[i] = kws_sat16((int32_t)features_q7[i] - framing->level_q7);
     framing->level_q7 = level_q7;
 }
 

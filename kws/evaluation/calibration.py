@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kws.engine import batch
 from kws.engine.model_file import Model
-from kws.evaluation.operating_points import SWEEP_LOG_ODDS, WISHES
+from kws.evaluation.operating_points import SWEEP_LOG_ODDS, WISHES, posterior
 from kws.settings.model import LOGIT_ONE
 from kws.support.statistics import poisson_lower, poisson_upper
 
@@ -54,7 +54,7 @@ def propose(model: Model, scores: NDArray[np.int16]) -> list[Proposal]:
         return []
     tail = Tail.of(peaks(model, scores), hours)
     counts = [
-        (log_odds, len(list(batch.detect(model, scores, _posterior(log_odds)))))
+        (log_odds, len(batch.detect(model, scores, posterior(log_odds))))
         for log_odds in SWEEP_LOG_ODDS
     ]
     proposals = []
@@ -65,7 +65,7 @@ def propose(model: Model, scores: NDArray[np.int16]) -> list[Proposal]:
             expected = tail.rate(log_odds) if tail else None
             upper, is_heard = poisson_upper(heard) / hours, True
         elif tail and (log_odds := tail.log_odds_of(per_hour)) <= LARGEST_LOG_ODDS:
-            heard = len(list(batch.detect(model, scores, _posterior(log_odds))))
+            heard = len(batch.detect(model, scores, posterior(log_odds)))
             expected, upper, is_heard = per_hour, tail.upper_rate(log_odds), False
         else:
             continue
@@ -73,7 +73,7 @@ def propose(model: Model, scores: NDArray[np.int16]) -> list[Proposal]:
             Proposal(
                 wish=wish,
                 per_hour=per_hour,
-                threshold=_posterior(log_odds),
+                threshold=posterior(log_odds),
                 heard=heard,
                 expected=expected,
                 upper_95=upper,
@@ -125,7 +125,3 @@ class Tail:
         """The 95 % bound of `rate`, where scale and number are both at theirs."""
         scale = self.scale * self.count / poisson_lower(self.count)
         return poisson_upper(self.count) / self.hours * math.exp(-(log_odds - self.level) / scale)
-
-
-def _posterior(log_odds: float) -> float:
-    return 1 / (1 + math.exp(-log_odds))

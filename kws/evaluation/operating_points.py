@@ -24,6 +24,11 @@ NEAR_MISS_COST = 0.5  # of all near misses, in misses of the phrase: one in ten 
 WISHES = {"once an hour": 1.0, "twice a day": 2 / 24, "once a day": 1 / 24}
 
 
+def posterior(log_odds: float) -> float:
+    """Return log-odds as a threshold, unrounded."""
+    return 1 / (1 + math.exp(-log_odds))
+
+
 def stream_verdict(
     model: Model, stream: Stream, scores: NDArray[np.int16], threshold: float | None
 ) -> Verdict:
@@ -43,7 +48,7 @@ def sweep(
 ) -> Iterator[tuple[float, Verdict]]:
     """Yield each threshold, given as log-odds, and what comes of it."""
     for tried in log_odds:
-        threshold = 1 / (1 + math.exp(-tried))
+        threshold = posterior(float(tried))
         yield threshold, stream_verdict(model, stream, scores, threshold)
 
 

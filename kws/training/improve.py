@@ -137,13 +137,13 @@ def _data(recipe: Recipe, heard: Mapping[str, Path], say: train.Say) -> DataConf
     gone = [f for kind, some in here.items() for f in getattr(asked, kind) if f not in some]
     if gone:
         say(f"Without what is not here: {', '.join(gone)}.")
-    phrase = recipe.words[0]
+    phrase, has_talk = recipe.words[0], bool(here["negatives"])
     if not here["positives"]:
         spoken, near = wake_data.speak(phrase, wake_data.RAW / recipe.name, say=say)
         here["positives"], here["negatives"] = [str(spoken)], [*here["negatives"], str(near)]
-    if not here["negatives"] or (gone and asked.negatives[:1] == tuple(gone[:1])):
+    if not has_talk:  # near misses alone are none
         talk, noise = wake_data.other_sound(phrase)
-        here["negatives"] += [str(f) for f in talk if str(f) not in here["negatives"]]
+        here["negatives"] += map(str, talk)
         here["noise"] = here["noise"] or list(map(str, noise))
     return dataclasses.replace(
         asked,

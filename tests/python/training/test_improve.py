@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from kws.audio.files import write_audio
 from kws.cli.main import app
+from kws.corpus import wake_data
 from kws.engine import model_file
 from kws.errors import ConfigError
 from kws.settings.toml import load_recipe
@@ -139,3 +140,14 @@ def test_lists_of_folders_end_at_the_next_option(
     assert told.exit_code == 0, told.output
     assert asked["missed"] == [Path("a"), Path("b")]
     assert asked["false_accepts"] == [Path("c"), Path("d")]
+
+
+def test_near_misses_alone_are_no_talk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a model's own data is gone, the phrase is spoken, and the talk that is here joins."""
+    near, talk = Path("near"), Path("talk")
+    monkeypatch.setattr(wake_data, "speak", lambda *given, **how: (Path("said"), near))
+    monkeypatch.setattr(wake_data, "other_sound", lambda phrase: ([talk], []))
+    recipe = load_recipe(home / "model" / CONFIG)
+    gone = dataclasses.replace(recipe.data, positives=("gone/a",), negatives=("gone/b",))
+    data = improve._data(dataclasses.replace(recipe, data=gone), {}, lambda line: None)
+    assert (data.positives, data.negatives) == (("said",), ("near", "talk"))

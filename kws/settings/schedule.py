@@ -55,7 +55,7 @@ class ScheduleConfig:
         for name in ("learning_rate", "quantized_learning_rate"):
             value = getattr(self, name)
             check(0 < value < math.inf, f"{name} is {value}; give a positive number.")
-        check(0 <= self.dropout < 1, f"dropout is {self.dropout}; choose 0 (none) to less than 1.")
+        _check_dropout(self.dropout)
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("annealing", self.ANNEALINGS),
@@ -72,10 +72,10 @@ class DistillationConfig:
 
     The network learns their mean answer beside the labels. networks: folders of finished networks
     (or names under models/) that know all its words. teachers: how many FastGRNNs are trained
-    first; hidden, rank_w, rank_u, epochs, dropout: theirs. convolutional: how many DS-CNN-S, with
-    convolutional_epochs each. None of all learns from the labels alone. share: the weight of the
-    answer in the loss; temperature: by which logits are divided, so that what is less likely
-    counts too.
+    first; hidden, rank_w, rank_u, epochs, dropout, masked_frames, masked_bands: theirs.
+    convolutional: how many DS-CNN-S, with convolutional_epochs each. None of all learns from the
+    labels alone. share: the weight of the answer in the loss; temperature: by which logits are
+    divided, so that what is less likely counts too.
     """
 
     networks: tuple[str, ...] = ()
@@ -85,6 +85,8 @@ class DistillationConfig:
     rank_u: int = 50
     epochs: int = 64
     dropout: float = 0.15
+    masked_frames: int = 0
+    masked_bands: int = 0
     convolutional: int = 0
     convolutional_epochs: int = 40
     share: float = 0.6
@@ -97,6 +99,10 @@ class DistillationConfig:
         for name in ("epochs", "convolutional_epochs"):
             value = getattr(self, name)
             check(value >= 1, f"{name} of a teacher is {value}; give at least 1.")
+        _check_dropout(self.dropout)
+        for name in ("masked_frames", "masked_bands"):
+            value = getattr(self, name)
+            check(value >= 0, f"{name} of a teacher is {value}; give 0 (none) or more.")
         check(1 <= self.hidden <= MAX_HIDDEN, f"hidden is {self.hidden}; choose 1 to {MAX_HIDDEN}.")
         check(0 <= self.share <= 1, f"share is {self.share}; choose 0 to 1.")
         check(
@@ -113,3 +119,7 @@ class DistillationConfig:
     def total(self) -> int:
         """How many teachers there are."""
         return self.trained + len(self.networks)
+
+
+def _check_dropout(share: float) -> None:
+    check(0 <= share < 1, f"dropout is {share}; choose 0 (none) to less than 1.")

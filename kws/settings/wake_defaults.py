@@ -18,7 +18,15 @@ WAKE_SCHEDULE = ScheduleConfig(
     versions=8,
 )
 WAKE_TEACHERS = DistillationConfig(
-    teachers=2, hidden=96, rank_w=10, rank_u=24, epochs=100, dropout=0.0, share=0.7
+    teachers=2,
+    hidden=96,
+    rank_w=10,
+    rank_u=24,
+    epochs=100,
+    dropout=0.2,
+    masked_frames=15,
+    masked_bands=4,
+    share=0.7,
 )
 POSITIVE_WINDOWS, NEGATIVE_WINDOWS = 2000, 5000  # of a copy
 FLUENT_SHARE = 0.4  # of the windows of other speech: word on word, without pauses

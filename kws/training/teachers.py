@@ -67,7 +67,11 @@ def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
             plain,
             network=NetworkConfig(hidden=config.hidden, rank_w=config.rank_w, rank_u=config.rank_u),
             schedule=dataclasses.replace(
-                schedule, float_epochs=config.epochs, dropout=config.dropout
+                schedule,
+                float_epochs=config.epochs,
+                dropout=config.dropout,
+                masked_frames=config.masked_frames,
+                masked_bands=config.masked_bands,
             ),
         )
     return dataclasses.replace(

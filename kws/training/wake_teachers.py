@@ -48,7 +48,12 @@ def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
     """Return the recipe of a teacher: the windows of `recipe`, sizes and a seed of its own."""
     config = recipe.distillation
     schedule = dataclasses.replace(
-        recipe.schedule, float_epochs=config.epochs, dropout=config.dropout, quantized_epochs=0
+        recipe.schedule,
+        float_epochs=config.epochs,
+        quantized_epochs=0,
+        dropout=config.dropout,
+        masked_frames=config.masked_frames,
+        masked_bands=config.masked_bands,
     )
     return dataclasses.replace(
         recipe,

@@ -10,6 +10,7 @@ import sys
 import termios
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,13 @@ from emulated_terminal import EmulatedTerminal
 from loudness_models import noise, wake_word
 from virtual_microphone import NEEDS_SOUND, virtual_microphone
 
-from kws.audio.files import write_audio
+from kws.audio.files import read_audio, write_audio
+from kws.engine.spotter import Spotter
 
 pytestmark = NEEDS_SOUND
+
+SAMPLE = Path(__file__).parents[2] / "data/sample"
+HOP_S = 0.02
 
 
 @pytest.fixture
@@ -109,6 +114,24 @@ def test_what_is_played_is_heard_once_each_and_at_its_time(sound, model, recordi
         gaps_s = np.diff([entry["time_s"] for entry in found])
         assert gaps_s == pytest.approx([2.0, 1.5], abs=0.06)
         assert listening.err == [listening.err[0]]  # nothing of ALSA's or PortAudio's own
+
+
+def test_what_ships_hears_from_the_microphone_what_it_hears_in_the_file(sound, tmp_path):
+    """The same words, at times within a hop: the microphone's first frame falls anywhere."""
+    stream = read_audio(SAMPLE / "stream/held_out.opus")[: round(24.5 * 16_000)]  # four phrases
+    path = tmp_path / "held_out.wav"
+    write_audio(path, stream)
+    in_file = [(each.word, each.time_s) for each in Spotter("hey_cortana").process(stream)]
+    assert len(in_file) == 4
+    with Listening(sound, "hey_cortana", "--json") as listening:
+        listening.wait_for(listening.err, "Listening to")
+        sound.play(path)
+        time.sleep(1.0)
+        assert listening.end() == 0
+    live = [(entry["word"], entry["time_s"]) for entry in map(json.loads, listening.out)]
+    assert [word for word, _ in live] == [word for word, _ in in_file]
+    later_s = [mine - theirs for (_, mine), (_, theirs) in zip(live, in_file, strict=True)]
+    assert max(later_s) - min(later_s) <= 2 * HOP_S  # a hop either way of when it was played
 
 
 def test_ctrl_c_closes_the_timeline_with_a_summary(sound, model, recording):

@@ -54,6 +54,15 @@ def test_they_differ_by_their_seed_alone_and_their_mean_is_the_answer(recipe, tm
     assert np.abs(mean - teachers.answers(1, 1)).max() < 0.02  # float16
 
 
+def test_what_hides_things_from_a_teacher_is_its_own(recipe):
+    hiding = dataclasses.replace(TWO, dropout=0.3, masked_frames=7, masked_bands=2)
+    taught = dataclasses.replace(recipe, distillation=hiding)
+    schedule = wake_teachers.teacher_recipe(taught, 0).schedule
+    assert (schedule.dropout, schedule.masked_frames, schedule.masked_bands) == (0.3, 7, 2)
+    own = taught.schedule
+    assert (own.dropout, own.masked_frames, own.masked_bands) == (0.0, 0, 0)
+
+
 def test_the_loss_is_least_where_the_scores_are_the_teachers(recipe, tmp_path):
     teachers = made(recipe, tmp_path)
     answers = teachers.answers(0, 1)[:4]

@@ -1,6 +1,7 @@
 """What one teacher answers to the copies of a training set, asked once and kept."""
 
 import io
+import shutil
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +12,17 @@ from torch import Tensor
 
 from kws.corpus.listing import UNKNOWN
 from kws.engine import batch
-from kws.errors import CorpusError
+from kws.errors import ConfigError, CorpusError
+from kws.network.fit import untrained
 from kws.network.network import Network
 from kws.network.quantized import Normalization
+from kws.settings.recipe import Recipe
 from kws.support import cache
 from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, sealing
 from kws.training.distributed import device_of
 from kws.training.feature_store import Examples
+from kws.training.run_folder import RunFolder
 from kws.training.task import ClipTask
 
 ROWS_AT_ONCE = 32  # a convolutional layer of more falls out of the cache: twice the time
@@ -86,6 +90,20 @@ class TrainedTeacher:
         """Return (clips, the task's classes) float32 for copy `index`, at a temperature."""
         softened = torch.from_numpy(self.logits(index).astype(np.float32)).div(temperature)
         return softened.softmax(-1) @ self._merging
+
+
+def remove_damaged(folder: Path, recipe: Recipe, classes: int) -> None:
+    """Have a teacher of the cache trained anew where its files can no longer be read.
+
+    recipe: the teacher's own, by which its folder is named.
+    """
+    run = RunFolder(folder)
+    try:
+        if run.finished_or_free(recipe) is not None:
+            run.load_network(untrained(recipe, classes))
+    except ConfigError:
+        tell(Notice("damaged", f"the teacher in {folder} is damaged and trained anew"))
+        shutil.rmtree(folder)
 
 
 def kept_answers(folder: Path, index: int, ask: Callable[[], Tensor]) -> np.ndarray:

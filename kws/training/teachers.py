@@ -10,7 +10,6 @@ Source: Hinton et al., "Distilling the knowledge in a neural network", arXiv:150
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,14 +32,13 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
 from kws.settings.stages import stages_of
 from kws.settings.toml import load_recipe
-from kws.support.notices import Notice, tell
 from kws.support.progress import progress
 from kws.training.commands import CommandTask
 from kws.training.comparison import compare, network_of
 from kws.training.feature_store import Examples, FeatureStore
 from kws.training.run_folder import CONFIG, NETWORK, RunFolder
 from kws.training.task import ClipTask
-from kws.training.teacher_answers import Copies, TrainedTeacher
+from kws.training.teacher_answers import Copies, TrainedTeacher, remove_damaged
 
 LARGEST_BYTES = 65_535
 FIRST_SEED = 1000  # apart from those of the networks that are taught
@@ -186,7 +184,7 @@ class Teachers:
         own = teacher_recipe(self._recipe, index)
         task, _ = self._shown(own)
         folder = self._kept(task.identity + own.to_toml())
-        self._remove_damaged(own, folder)
+        remove_damaged(folder, own, len(task.classes))
         figures = compare(own, task, folder, cache=self._cache)
         self._say(
             f"Teacher {index + 1} of {self.config.trained}: {own.network.cell} with "
@@ -195,15 +193,6 @@ class Teachers:
         )
         network = network_of(own, len(task.classes), folder)
         return TrainedTeacher(network, task, self._stored(task), folder, task.classes)
-
-    def _remove_damaged(self, recipe: Recipe, folder: Path) -> None:
-        """Have a teacher of the cache trained anew where its files can no longer be read."""
-        try:
-            if RunFolder(folder).finished(recipe) is not None:
-                network_of(recipe, len(self._task.classes), folder)
-        except ConfigError:
-            tell(Notice("damaged", f"the teacher in {folder} is damaged and trained anew"))
-            shutil.rmtree(folder)
 
     def _stored(self, task: ClipTask) -> Callable[[int], Examples]:
         return partial(FeatureStore(self._cache, task.identity), blocks=task.blocks)

@@ -34,7 +34,7 @@ from kws.training.metrics import FLOAT, Metrics
 from kws.training.prepare import is_long
 from kws.training.run_folder import RunFolder
 from kws.training.task import Task
-from kws.training.teacher_answers import kept_answers
+from kws.training.teacher_answers import kept_answers, remove_damaged
 from kws.training.teachers import FIRST_SEED, LARGEST_BYTES
 from kws.training.trainer import Trainer
 from kws.training.wake import WakeTask, smoothed
@@ -107,6 +107,8 @@ class WakeTeachers:
         self._task = task
         self._recipes = [teacher_recipe(recipe, index) for index in range(self.config.teachers)]
         self._folders = [self._kept(cache, each.to_toml()) for each in self._recipes]
+        for each, folder in zip(self._recipes, self._folders, strict=True):
+            remove_damaged(folder, each, len(task.classes))
         wanted = [
             (each, cache, folder)
             for each, folder in zip(self._recipes, self._folders, strict=True)

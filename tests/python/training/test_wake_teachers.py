@@ -42,6 +42,16 @@ def test_they_are_trained_once_and_their_answers_kept(recipe, tmp_path, monkeypa
     assert np.array_equal(made(other, tmp_path).answers(0, 1), answers[0])
 
 
+@pytest.mark.parametrize("name", ["network.pt", "metrics.json", "config.toml", "logits/0000.npy"])
+def test_a_damaged_one_is_made_again_and_said(name, recipe, tmp_path, capsys):
+    before = made(recipe, tmp_path).answers(0, 1)
+    path = next(tmp_path.glob(f"cache/teacher-*/{name}"))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert np.array_equal(made(recipe, tmp_path).answers(0, 1), before)
+    assert "damaged" in capsys.readouterr().err
+
+
 def test_they_differ_by_their_seed_alone_and_their_mean_is_the_answer(recipe, tmp_path):
     teachers = made(recipe, tmp_path)
     first, second = teachers._networks

@@ -16,6 +16,7 @@ from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES
+from kws.support.notices import Notice, tell
 from kws.support.progress import progress
 
 LONGEST_TEXT = 300
@@ -57,7 +58,8 @@ def synthesize(
     no voice is in two parts.  Clips that are there already are kept: an interrupted run goes on
     where it stopped.  Names tell phrase, engine, seed, number, voice, pace and pitch.
 
-    Returns the `clips` paths: 16 kHz mono files of the format that `suffix` names.  Raises
+    Returns the `clips` paths: 16 kHz mono files of the format that `suffix` names; fewer where an
+    engine stumbles over one of several phrases every time, which is told.  Raises
     ConfigError for a bad phrase or number, ToolError for an engine that is not there, CorpusError
     and AudioError for a folder that cannot be written.
     """
@@ -77,16 +79,28 @@ def synthesize(
     except OSError as error:
         raise CorpusError(f"cannot make the folder {to} ({error.strerror}): give another") from None
     kept = {found[1]: path for path in to.iterdir() if (found := _NAME.match(path.name))}
-    paths = []
+    paths, unsaid = [], set[str]()
     index: int
     for index in progress(clips, label=f"speaking with {speaker.name}"):
         text = phrases[index % len(phrases)]
         stem = f"{_slug(text)}_{speaker.name}_{part}_s{seed}_{index:05d}"
-        if stem in kept:
-            paths.append(kept[stem])
-        else:
-            paths.append(_make(speaker, voices, text, seed, index, to / stem, suffix))
+        path = kept.get(stem)
+        if path is None and text not in unsaid:
+            path = _make(speaker, voices, text, seed, index, to / stem, suffix)
+            if path is None:
+                unsaid.add(text)
+                _tell_unsaid(speaker, text, is_last=len(unsaid) == len(set(phrases)))
+        if path is not None:
+            paths.append(path)
     return paths
+
+
+def _tell_unsaid(engine: Engine, text: str, *, is_last: bool) -> None:
+    """Go on without a text that an engine cannot say, unless it is the last of all: ToolError."""
+    failed = f"{engine.name} failed to say {text!r} {_ATTEMPTS} times"
+    if is_last:
+        raise ToolError(f"{failed}: use another engine")
+    tell(Notice("unsaid", f"{failed}: it is left out"))
 
 
 def open_engine(name: str, model_dir: Path | None = None) -> Engine:
@@ -182,8 +196,8 @@ def _make(
     index: int,
     stem: Path,
     suffix: str,
-) -> Path:
-    """Speak one clip into its file, drawing again where the speech failed."""
+) -> Path | None:
+    """Speak one clip into its file, drawing again where the speech failed; None where all did."""
     for utterance in _draws(engine, voices, text, seed, index):
         clip = render(engine, utterance)
         if clip is not None:
@@ -191,7 +205,7 @@ def _make(
             path = stem.with_name(f"{stem.name}_{how}{suffix}")
             write_audio(path, clip, SAMPLE_RATE_HZ)
             return path
-    raise ToolError(f"{engine.name} failed to say {text!r} {_ATTEMPTS} times: use another engine")
+    return None
 
 
 def _draws(

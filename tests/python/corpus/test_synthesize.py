@@ -133,6 +133,23 @@ def test_speech_too_short_or_too_long_for_its_text_is_never_kept(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_of_several_phrases_that_cannot_be_said_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Mumbler(Whistler):
+        def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:
+            samples, rate_hz = super()._spoken(text, voice, speed)
+            return (samples // 100 if "hum" in text.lower() else samples), rate_hz
+
+    engine = Mumbler()
+    paths = synthesize.synthesize(["hey you", "hum"], tmp_path, clips=7, engine=engine)
+    assert len(paths) == 4 and all("hey_you" in path.name for path in paths)
+    assert sum("hum" in text.lower() for text, _, _ in engine.said) == 8  # asked in one turn alone
+    assert "whistler failed to say 'hum' 8 times: it is left out" in capsys.readouterr().err
+    with pytest.raises(ToolError, match="'hum' 8 times: use another engine"):
+        synthesize.synthesize(["hum", "hum"], tmp_path / "other", clips=7, engine=engine)
+
+
 def test_a_voice_that_stumbles_once_is_replaced_by_another_draw(tmp_path: Path) -> None:
     class Stumbler(Whistler):
         def _spoken(self, text: str, voice: str, speed: float) -> tuple[Samples, int]:

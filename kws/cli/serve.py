@@ -1,6 +1,5 @@
 """The command `kws serve`: wake words for the smart home."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +47,8 @@ def serve(
     Example: kws serve --models my_models --uri tcp://0.0.0.0:10400 \\
                  --allow 192.168.1.0/24 --zeroconf
     """
+    import asyncio
+
     from kws.engine import model_file
     from kws.serving import server
     from kws.serving.address import parse_networks

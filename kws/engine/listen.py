@@ -1,6 +1,5 @@
 """`kws.listen`: the microphone as detections, in a loop or in an asyncio program."""
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -99,9 +98,11 @@ class Listening:
         return self
 
     async def __anext__(self) -> Detection:
+        from asyncio import to_thread  # a tenth of the time in which other commands start
+
         # A step waits a tenth of a second at most, so that a task that is cancelled ends soon.
         while not self._found:
-            if not await asyncio.to_thread(self._step):
+            if not await to_thread(self._step):
                 raise StopAsyncIteration
         return self._found.popleft()
 

@@ -104,7 +104,7 @@ $(BUILD)/export-tools/.installed:
 	@mkdir -p $(BUILD)
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    'platformio>=6.1' 'idf-component-manager>=2' 'kconfiglib>=14' 'ruamel.yaml>=0.18'
+	    'platformio>=6.1' 'conan>=2' 'idf-component-manager>=2' 'kconfiglib>=14' 'ruamel.yaml>=0.18'
 	@test -x $(BUILD)/esphome/bin/python || $(PYTHON) -m venv $(BUILD)/esphome
 	$(BUILD)/esphome/bin/python -m pip install --quiet --disable-pip-version-check 'esphome>=2026.2'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'onnx>=1.16' 'onnxruntime>=1.18'

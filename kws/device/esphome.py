@@ -15,7 +15,6 @@ from kws.engine.model_file import Model
 from kws.settings.model import log_odds_q10
 
 COMPONENT = "components/kws/"
-TEMPLATE = ".in"  # ends the name of a template that is Python, which is no module of kws
 CHIP = next(chip for chip in footprint.CHIPS if chip.name == "RV32IMC")  # the core of a C3 or C6
 
 
@@ -26,8 +25,7 @@ def files(parts: Parts) -> Iterator[tuple[str, str | bytes]]:
     yield f"{COMPONENT}models.py", _table(parts.models)
     for model in parts.models:
         yield f"{COMPONENT}models/{identifier(model.name)}.kws", model.data
-    for name, text in parts.templates("esphome", leave="README.md"):
-        yield name.removesuffix(TEMPLATE), text
+    yield from parts.templates("esphome", leave="README.md")
 
 
 def values(parts: Parts) -> dict[str, str]:

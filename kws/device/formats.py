@@ -70,8 +70,7 @@ def _wasm_files(parts: Parts) -> Iterator[tuple[str, str | bytes]]:
 def _onnx_files(parts: Parts) -> Iterator[tuple[str, str | bytes]]:
     for model in parts.models:
         yield f"{identifier(model.name)}.onnx", onnx_bytes(model)
-    for name, text in parts.templates("onnx", leave="README.md"):
-        yield name.removesuffix(esphome.TEMPLATE), text
+    yield from parts.templates("onnx", leave="README.md")
 
 
 def _onnx_values(parts: Parts) -> dict[str, str]:
@@ -123,7 +122,9 @@ FORMATS = {
     "c": Format(
         _c_files,
         "Two plain files, `kws.c` and `kws.h`, and two more with the model: add them to any C99 or "
-        "C++11\nproject. `make && ./@NAME@ < samples.raw` tries them on this machine.",
+        "C++11\nproject. `make && ./@NAME@ < samples.raw` tries them on this machine.\n\n"
+        "In CMake the target is `@LIBRARY@::@LIBRARY@`, by `add_subdirectory`, by `FetchContent`, "
+        "or by\n`find_package(@LIBRARY@)` once it is installed. `conan create .` makes a package.",
     ),
     "arduino": Format(
         _arduino_files,

@@ -12,6 +12,7 @@ from kws.engine.model_file import Model
 
 BYTES_A_LINE = 16
 TEMPLATES = Path(__file__).resolve().parent / "templates"
+TEMPLATE = ".in"  # ends the name of a template that is Python, which is no module of kws
 
 
 def plain(text: str) -> str:
@@ -59,7 +60,12 @@ class Parts:
         self.engine = dict(engine_sources())
         self.engine["kws.h"] = with_limits(self.engine["kws.h"], self.limits)
         features = model.features
+        names = [identifier(each.name) for each in self.models]
+        sources = [f"{name}.c" for name in ("kws", *names)]
         self.values = {
+            "SOURCES": " ".join(sources),
+            "SRC_SOURCES": " ".join(f"src/{source}" for source in sources),
+            "HEADERS": " ".join(f"{name}.h" for name in ("kws", *names)),
             "NAME": self.name,
             "LIBRARY": f"kws_{self.name}",
             "VERSION": __version__,
@@ -83,7 +89,8 @@ class Parts:
         for file in sorted((TEMPLATES / folder).rglob("*")):
             name = file.relative_to(TEMPLATES / folder).as_posix()
             if file.is_file() and not (leave and name.startswith(leave)):
-                yield name, self.template(f"{folder}/{name}", **values)
+                text = self.template(f"{folder}/{name}", **values)
+                yield name.removesuffix(TEMPLATE), text
 
     def two_files(self, headers: str = "", sources: str = "") -> Iterator[tuple[str, str]]:
         """Give engine and models as two files each, in folders for headers and for sources."""

@@ -297,5 +297,6 @@ def test_a_model_without_a_file_can_be_exported(tmp_path):
     model = model_file.parse(wake_word())
     names = {path.name for path in export.export(model, tmp_path / "out", "c")}
     assert names == {
-        *("model.c", "model.h", "kws.c", "kws.h", "main.c", "Makefile", "LICENSE", "README.md")
+        *("model.c", "model.h", "kws.c", "kws.h", "main.c", "Makefile", "LICENSE", "README.md"),
+        *("CMakeLists.txt", "conanfile.py"),
     }

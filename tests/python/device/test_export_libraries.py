@@ -214,7 +214,10 @@ CMAKE = {
 @pytest.mark.parametrize("format", CMAKE)
 def test_cmake_names_files_that_build(format, tmp_path):
     cmake = needs("cmake")
-    folder = write(tmp_path, format)
+    (tmp_path / "two.kws").write_bytes(two_words())
+    (tmp_path / "hey_noise.kws").write_bytes(wake_word())
+    folder = tmp_path / "kws_hey_noise"
+    export(tmp_path / "hey_noise.kws", folder, format, second=tmp_path / "two.kws")
     (tmp_path / "check.cmake").write_text(f"{CMAKE[format]}\ninclude({folder}/CMakeLists.txt)\n")
     ran = subprocess.run([cmake, "-P", "check.cmake"], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

@@ -94,18 +94,22 @@ def split_folders(
 ) -> dict[str, list[Path]]:
     """Give every file of the folders its split.
 
-    A folder with train/ and any of validation/, test/, testing/ below it is taken as it is split;
-    any other is split by its files' names, equal contents together.
+    A folder with train/ and any of validation/, test/, testing/ below it is taken as it is split,
+    and so is one that holds nothing but validation/, test/ or testing/; any other is split by its
+    files' names, equal contents together.
     """
     parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
     loose: list[Path] = []
     for folder in map(Path, folders):
         present = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
-        if "train" in present and len(present) > 1:
+        within = {name: find_audio(folder / name) for name in present}
+        files = [folder] if folder.is_file() else find_audio(folder)
+        is_apart = any(name != "train" for name in present)
+        if is_apart and ("train" in present or len(files) == sum(map(len, within.values()))):
             for name in present:
-                parts[_FOLDER_SPLITS[name]] += find_audio(folder / name)
+                parts[_FOLDER_SPLITS[name]] += within[name]
         else:
-            loose += [folder] if folder.is_file() else find_audio(folder)
+            loose += files
     if loose:
         for split, paths in split_paths(loose, validation, testing).items():
             parts[split] += paths

@@ -99,6 +99,20 @@ def test_a_folder_that_is_split_keeps_its_split(tmp_path):
     }
 
 
+@pytest.mark.parametrize("name", ["test", "testing", "validation"])
+def test_a_folder_of_nothing_but_a_test_never_trains(name, tmp_path):
+    write_split(tmp_path, "people", name, *[hiss(0.1, n) for n in range(20)])
+    for number in range(20):
+        write_audio(tmp_path / "loose" / f"{number}.wav", hiss(0.1, 30 + number))
+    folders = [str(tmp_path / "people"), str(tmp_path / "loose")]
+    parts = split_folders(folders, 0.2, 0.2)
+    apart = "testing" if name.startswith("test") else name
+    assert sum("people" in path.parts for path in parts[apart]) == 20
+    assert sum(map(len, parts.values())) == 40 and parts["train"]
+    write_audio(tmp_path / "people/new.wav", hiss(0.1, 99))  # what lies beside is of no part yet
+    assert any("people" in path.parts for path in split_folders(folders, 0.2, 0.2)["train"])
+
+
 def test_loose_files_are_split_by_name_and_none_is_in_two_parts(tmp_path):
     for folder in ("a", "b"):
         for number in range(40):

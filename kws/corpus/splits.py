@@ -21,7 +21,6 @@ from kws.errors import AudioError, CorpusError
 from kws.support.notices import Notice, tell
 
 SPLITS = ("train", "validation", "testing")
-
 # Shares for validation and testing of folders that are not split already.
 POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
 
@@ -94,22 +93,21 @@ def split_folders(
 ) -> dict[str, list[Path]]:
     """Give every file of the folders its split.
 
-    A folder with train/ and any of validation/, test/, testing/ below it is taken as it is split,
-    and so is one that holds nothing but validation/, test/ or testing/; any other is split by its
-    files' names, equal contents together.
+    A folder with train/ and validation/, test/ or testing/ below it keeps its split, and so does
+    one of nothing but the latter; others are split by their files' names, equal contents together.
     """
     parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
     loose: list[Path] = []
     for folder in map(Path, folders):
-        present = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
-        within = {name: find_audio(folder / name) for name in present}
         files = [folder] if folder.is_file() else find_audio(folder)
-        is_apart = any(name != "train" for name in present)
-        if is_apart and ("train" in present or len(files) == sum(map(len, within.values()))):
-            for name in present:
-                parts[_FOLDER_SPLITS[name]] += within[name]
-        else:
+        ready = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
+        within = {name: [f for f in files if f.is_relative_to(folder / name)] for name in ready}
+        apart = sum(len(some) for name, some in within.items() if name != "train")
+        if not apart or not (within.get("train") or apart == len(files)):
             loose += files
+            continue
+        for name, paths in within.items():
+            parts[_FOLDER_SPLITS[name]] += paths
     if loose:
         for split, paths in split_paths(loose, validation, testing).items():
             parts[split] += paths

@@ -34,7 +34,7 @@ TESTS = {
     "kws/support/files.py": ("support", "corpus/test_labelled.py"),
     "kws/support/sealed.py": ("support/test_sealed.py",),
     "kws/support/cache.py": ("support/test_cache.py",),
-    "kws/corpus/decoded.py": ("corpus/test_labelled.py",),
+    "kws/corpus/decoded.py": ("corpus/test_labelled.py", "corpus/test_unreadable.py"),
     "kws/corpus/download.py": ("corpus/test_download.py",),
     "kws/corpus/unpack.py": ("corpus/test_download.py",),
     "kws/corpus/record.py": ("corpus/test_record.py", "cli/test_record.py"),

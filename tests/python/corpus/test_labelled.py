@@ -25,6 +25,7 @@ from kws.corpus.listing import (
 )
 from kws.corpus.splits import SPLITS, speaker_split, split_paths
 from kws.errors import AudioError, CorpusError
+from kws.support.sealed import sealing
 
 
 def clip_of(value: int, samples: int = 400) -> np.ndarray:
@@ -360,6 +361,33 @@ def test_a_damaged_cache_is_made_again_and_said(
         in capsys.readouterr().err
     )
     assert np.load(entry).tolist() == good
+
+
+@pytest.mark.parametrize("shape", [(2, 400), (3, 400), (2, 399)])
+def test_a_sealed_cache_of_another_type_or_shape_is_made_again(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    paths = write_clips(tmp_path / "clips", ["a.wav", "b.wav"])
+    good = read_clips(paths, 400, tmp_path / "cache").tolist()
+    (entry,) = (tmp_path / "cache").iterdir()
+    with sealing(entry) as file:
+        np.save(file, np.zeros(shape, np.int32 if shape == (2, 400) else np.int16))
+    again = read_clips(paths, 400, tmp_path / "cache")
+    assert again.dtype == np.int16 and again.tolist() == good
+
+
+@pytest.mark.parametrize("lengths", [[400.0, 400.0], [400, 401], [800]])
+def test_sealed_lengths_that_do_not_fit_are_made_again(
+    tmp_path: Path, lengths: list[float]
+) -> None:
+    write_clips(tmp_path / "clips", ["a.wav", "b.wav"])
+    good = [stream.tolist() for stream in read_streams([tmp_path / "clips"], tmp_path / "cache")]
+    (entry,) = (tmp_path / "cache").glob("*.npy")
+    assert np.load(entry).tolist() == [400, 400]
+    with sealing(entry) as file:
+        np.save(file, np.array(lengths))
+    again = read_streams([tmp_path / "clips"], tmp_path / "cache")
+    assert [stream.tolist() for stream in again] == good
 
 
 @pytest.mark.parametrize("suffix", [".pcm", ".npy"])

@@ -103,11 +103,11 @@ def split_folders(
         ready = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
         within = {name: [f for f in files if f.is_relative_to(folder / name)] for name in ready}
         apart = sum(len(some) for name, some in within.items() if name != "train")
-        if not apart or not (within.get("train") or apart == len(files)):
+        if apart and (within.get("train") or apart == len(files)):
+            for name, paths in within.items():
+                parts[_FOLDER_SPLITS[name]] += paths
+        else:
             loose += files
-            continue
-        for name, paths in within.items():
-            parts[_FOLDER_SPLITS[name]] += paths
     if loose:
         for split, paths in split_paths(loose, validation, testing).items():
             parts[split] += paths

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from kws.engine import batch
 from kws.engine.model_file import Model
-from kws.evaluation.operating_points import SWEEP_LOG_ODDS, WISHES, posterior
-from kws.settings.model import LOGIT_ONE
+from kws.evaluation.operating_points import SWEEP_LOG_ODDS, WISHES
+from kws.settings.model import LOGIT_ONE, posterior
 from kws.support.statistics import poisson_lower, poisson_upper
 
 PEAK_S = 1.0  # two peaks within it are one

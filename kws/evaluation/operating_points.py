@@ -1,6 +1,5 @@
 """Misses and false accepts at many thresholds, and the one that costs least."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from kws.engine import batch
 from kws.engine.model_file import Model
 from kws.evaluation.placed import Stream
 from kws.evaluation.verdict import Hit, Verdict, judge
-from kws.settings.model import posterior_of
+from kws.settings.model import posterior, posterior_of
 from kws.support.statistics import poisson_upper
 
 # Log-odds of the thresholds that are tried: posteriors from 0.02 to 0.999994.
@@ -22,11 +21,6 @@ LEAST_HOURS = 1.0
 NEAR_MISS_COST = 0.5  # of all near misses, in misses of the phrase: one in ten is one in twenty
 # What people ask for, in false accepts an hour.
 WISHES = {"once an hour": 1.0, "twice a day": 2 / 24, "once a day": 1 / 24}
-
-
-def posterior(log_odds: float) -> float:
-    """Return log-odds as a threshold, unrounded."""
-    return 1 / (1 + math.exp(-log_odds))
 
 
 def stream_verdict(

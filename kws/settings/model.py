@@ -117,6 +117,11 @@ def log_odds_q10(posterior: float, name: str = "The threshold") -> int:
     return max(-32768, min(32767, round(math.log(posterior / (1.0 - posterior)) * LOGIT_ONE)))
 
 
+def posterior(log_odds: float) -> float:
+    """Return the posterior of log-odds, unrounded."""
+    return 1.0 / (1.0 + math.exp(-log_odds))
+
+
 def posterior_of(score_q10: int) -> float:
     """Return the posterior of a log-odds score with 10 fractional bits."""
-    return 1.0 / (1.0 + math.exp(-score_q10 / LOGIT_ONE))
+    return posterior(score_q10 / LOGIT_ONE)

@@ -1,7 +1,7 @@
 """How long and by what a network is trained, and who teaches it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from kws.settings.checks import check, check_not_negative
@@ -100,14 +100,23 @@ class DistillationConfig:
             value = getattr(self, name)
             check(value >= 1, f"{name} of a teacher is {value}; give at least 1.")
         _check_dropout(self.dropout)
-        for name in ("masked_frames", "masked_bands"):
-            value = getattr(self, name)
-            check(value >= 0, f"{name} of a teacher is {value}; give 0 (none) or more.")
         check(1 <= self.hidden <= MAX_HIDDEN, f"hidden is {self.hidden}; choose 1 to {MAX_HIDDEN}.")
         check(0 <= self.share <= 1, f"share is {self.share}; choose 0 to 1.")
         check(
             0 < self.temperature < math.inf,
             f"temperature is {self.temperature}; give a positive number.",
+        )
+        check_not_negative(self)
+
+    def schedule_of(self, schedule: ScheduleConfig) -> ScheduleConfig:
+        """Return the schedule of a FastGRNN that teaches, from that of its pupil."""
+        return replace(
+            schedule,
+            float_epochs=self.epochs,
+            quantized_epochs=0,
+            dropout=self.dropout,
+            masked_frames=self.masked_frames,
+            masked_bands=self.masked_bands,
         )
 
     @property

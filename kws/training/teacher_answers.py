@@ -92,18 +92,21 @@ class TrainedTeacher:
         return softened.softmax(-1) @ self._merging
 
 
-def remove_damaged(folder: Path, recipe: Recipe, classes: int) -> None:
-    """Have a teacher of the cache trained anew where its files can no longer be read.
+def is_trained(folder: Path, recipe: Recipe, classes: int) -> bool:
+    """Whether a teacher lies in its folder of the cache; a damaged one is removed, which is told.
 
     recipe: the teacher's own, by which its folder is named.
     """
     run = RunFolder(folder)
     try:
-        if run.finished_or_free(recipe) is not None:
-            run.load_network(untrained(recipe, classes))
+        if run.finished_or_free(recipe) is None:
+            return False
+        run.load_network(untrained(recipe, classes))
     except ConfigError:
         tell(Notice("damaged", f"the teacher in {folder} is damaged and trained anew"))
         shutil.rmtree(folder)
+        return False
+    return True
 
 
 def kept_answers(folder: Path, index: int, ask: Callable[[], Tensor]) -> np.ndarray:

@@ -38,7 +38,7 @@ from kws.training.comparison import compare, network_of
 from kws.training.feature_store import Examples, FeatureStore
 from kws.training.run_folder import CONFIG, NETWORK, RunFolder
 from kws.training.task import ClipTask
-from kws.training.teacher_answers import Copies, TrainedTeacher, remove_damaged
+from kws.training.teacher_answers import Copies, TrainedTeacher, is_trained
 
 LARGEST_BYTES = 65_535
 FIRST_SEED = 1000  # apart from those of the networks that are taught
@@ -64,13 +64,7 @@ def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
         return dataclasses.replace(
             plain,
             network=NetworkConfig(hidden=config.hidden, rank_w=config.rank_w, rank_u=config.rank_u),
-            schedule=dataclasses.replace(
-                schedule,
-                float_epochs=config.epochs,
-                dropout=config.dropout,
-                masked_frames=config.masked_frames,
-                masked_bands=config.masked_bands,
-            ),
+            schedule=config.schedule_of(schedule),
         )
     return dataclasses.replace(
         plain,
@@ -184,7 +178,7 @@ class Teachers:
         own = teacher_recipe(self._recipe, index)
         task, _ = self._shown(own)
         folder = self._kept(task.identity + own.to_toml())
-        remove_damaged(folder, own, len(task.classes))
+        is_trained(folder, own, len(task.classes))  # a damaged one makes way
         figures = compare(own, task, folder, cache=self._cache)
         self._say(
             f"Teacher {index + 1} of {self.config.trained}: {own.network.cell} with "

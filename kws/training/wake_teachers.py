@@ -34,7 +34,7 @@ from kws.training.metrics import FLOAT, Metrics
 from kws.training.prepare import is_long
 from kws.training.run_folder import RunFolder
 from kws.training.task import Task
-from kws.training.teacher_answers import kept_answers, remove_damaged
+from kws.training.teacher_answers import is_trained, kept_answers
 from kws.training.teachers import FIRST_SEED, LARGEST_BYTES
 from kws.training.trainer import Trainer
 from kws.training.wake import WakeTask, smoothed
@@ -47,14 +47,6 @@ ROWS_AT_ONCE = 256
 def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
     """Return the recipe of a teacher: the windows of `recipe`, sizes and a seed of its own."""
     config = recipe.distillation
-    schedule = dataclasses.replace(
-        recipe.schedule,
-        float_epochs=config.epochs,
-        quantized_epochs=0,
-        dropout=config.dropout,
-        masked_frames=config.masked_frames,
-        masked_bands=config.masked_bands,
-    )
     return dataclasses.replace(
         recipe,
         name=f"teacher{index}",
@@ -62,7 +54,7 @@ def teacher_recipe(recipe: Recipe, index: int) -> Recipe:
         max_bytes=LARGEST_BYTES,
         network=NetworkConfig(hidden=config.hidden, rank_w=config.rank_w, rank_u=config.rank_u),
         compression=CompressionConfig(),
-        schedule=schedule,
+        schedule=config.schedule_of(recipe.schedule),
         distillation=DistillationConfig(),
         detector=DetectorConfig(smoothing_shift=recipe.detector.smoothing_shift),
     )
@@ -107,12 +99,10 @@ class WakeTeachers:
         self._task = task
         self._recipes = [teacher_recipe(recipe, index) for index in range(self.config.teachers)]
         self._folders = [self._kept(cache, each.to_toml()) for each in self._recipes]
-        for each, folder in zip(self._recipes, self._folders, strict=True):
-            remove_damaged(folder, each, len(task.classes))
         wanted = [
             (each, cache, folder)
             for each, folder in zip(self._recipes, self._folders, strict=True)
-            if RunFolder(folder).finished(each) is None
+            if not is_trained(folder, each, len(task.classes))
         ]
         if wanted:
             run_each(train_teacher, wanted, "Training the teachers", apart=is_long(recipe))

@@ -34,6 +34,12 @@ def noise(seconds: float, rms: float, seed: int = 0, colour: str = "white") -> S
     return whole
 
 
+def three_words() -> Samples:
+    """Return four seconds in which `wake_word()` fires three times."""
+    parts = [(noise(0.5, 3000, seed=i), noise(0.9, 16)) for i in range(3)]
+    return np.concatenate([part for pair in parts for part in pair])
+
+
 def _offsets(config: FeatureConfig) -> npt.NDArray[np.int8]:
     """Between quiet and loud in c0, and halfway between low and high noise in c1."""
     quiet = features(noise(1, 16), config).mean(axis=0)

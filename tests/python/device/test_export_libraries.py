@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exported import CROSS, EXPORT_TOOLS, STAND_INS, STRICT, build, heard, needs, run, said
-from loudness_models import FEATURES_8K, noise, two_words, wake_word
+from loudness_models import FEATURES_8K, three_words, two_words, wake_word
 
 from kws.device.export import export
 from kws.engine import model_file
@@ -38,8 +38,7 @@ def for_format(*formats: str) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module")
 def speech_like() -> np.ndarray:
     """Four seconds that the models of noise hear three words in."""
-    parts = [(noise(0.5, 3000, seed=i), noise(0.9, 16)) for i in range(3)]
-    return np.concatenate([part for pair in parts for part in pair])
+    return three_words()
 
 
 # ---- what every format holds -------------------------------------------------------------------

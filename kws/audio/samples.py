@@ -44,13 +44,13 @@ def to_int16(samples: npt.ArrayLike) -> Samples:
         if array.ndim == 1:
             return array
         _check_sides(array)
-        return mono(array) if array.shape[1] == 1 else _rounded(array.mean(axis=1))
+        return mono(array) if array.shape[1] == 1 else rounded(array.mean(axis=1))
     if not np.issubdtype(array.dtype, np.floating):
         raise AudioError(f"samples are {array.dtype}: give int16, or floats between -1 and 1")
     check_finite(array)
     check_scale(array)
     _check_sides(array)
-    return _rounded(mono(array.astype(np.float64)) * 32768.0)
+    return rounded(mono(array.astype(np.float64)) * 32768.0)
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
@@ -161,7 +161,20 @@ def mono(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
-def _rounded(samples: npt.NDArray[np.floating]) -> Samples:
+def convolved(
+    samples: npt.NDArray[Any], response: npt.NDArray[np.floating]
+) -> npt.NDArray[np.floating]:
+    """Return (n + m - 1,) floats: what (n,) samples sound like through an impulse response (m,)."""
+    length = samples.size + response.size - 1
+    power = 1 << (length - 1).bit_length()
+    size = 3 * power // 4 if 3 * power // 4 >= length else power  # a fast one: 2**a or 3 * 2**a
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
+    heard: npt.NDArray[np.floating] = np.fft.irfft(spectrum, size)[:length]
+    return heard
+
+
+def rounded(samples: npt.NDArray[np.floating]) -> Samples:
+    """Round to the nearest int16; what is beyond saturates."""
     whole: Samples = np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
     return whole
 

@@ -14,7 +14,7 @@ from kws.errors import KwsError
 from kws.evaluation.verdict import GRACE_S
 from kws.settings.augment import AugmentConfig
 from kws.settings.data import DataConfig
-from kws.settings.model import LOGIT_ONE, FeatureConfig
+from kws.settings.model import FeatureConfig, posterior_of
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
 from kws.support.text import bar, bar_characters, clock, count_of
@@ -96,10 +96,10 @@ def play(model_path: Path, stream: Path, table: Path, picture: Path) -> tuple[in
         if i not in heard_already:
             print(f"  {clock(start)}  spoken and not heard")
     found = len(heard_already)
-    scores = batch.scores(model_path, samples)[:, 0] / LOGIT_ONE
+    scores = batch.scores(model_path, samples)[:, 0]
     detection_timeline(
         samples,
-        1 / (1 + np.exp(-scores)),
+        np.array([posterior_of(score) for score in scores]),
         detections,
         picture,
         threshold=spotter.model.detector.threshold,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kws.audio.level import active_rms
-from kws.audio.samples import FloatArray, Samples
+from kws.audio.samples import FloatArray, Samples, convolved
 from kws.errors import AudioError, ConfigError
 from kws.settings.augment import AugmentConfig
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -169,9 +169,7 @@ def _reverberate(
     response = np.concatenate([np.ones(1, np.float32), tail])
     # The loudness stays: direct path and tail add up in energy.
     response /= np.float32(math.sqrt(1.0 + _ratio(-2.0 * direct_to_reverb_db)))
-    size = _fast_fft_size(samples.size + response.size - 1)
-    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
-    return np.fft.irfft(spectrum, size)[: samples.size].astype(np.float32)
+    return convolved(samples, response)[: samples.size].astype(np.float32)
 
 
 def _synthetic_noises(sample_rate_hz: int) -> list[Samples]:
@@ -216,12 +214,6 @@ def _between(ends: tuple[float, float], position: float) -> float:
 
 def _ratio(decibels: float) -> float:
     return float(10.0 ** (decibels / 20.0))
-
-
-def _fast_fft_size(size: int) -> int:
-    """Return the smallest 2**a or 3 * 2**a that is at least `size`."""
-    power = 1 << (size - 1).bit_length()
-    return 3 * power // 4 if 3 * power // 4 >= size else power
 
 
 def _require_int16(samples: Samples, dimensions: int, name: str) -> None:

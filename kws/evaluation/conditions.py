@@ -7,7 +7,7 @@ import numpy as np
 
 from kws.audio.level import active_rms
 from kws.audio.recording import decode
-from kws.audio.samples import Samples
+from kws.audio.samples import Samples, convolved, rounded
 from kws.corpus.decoded import read_streams
 from kws.errors import ConfigError
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -63,19 +63,13 @@ class Conditions:
 
     def of_sound(self, samples: Samples) -> Samples:
         """Return other sound (samples,) int16 as it is heard."""
-        return samples if self._gain == 1.0 else _int16(samples * self._gain)
+        return samples if self._gain == 1.0 else rounded(samples * self._gain)
 
 
 def _in_room(samples: Samples, response: Samples, rate_hz: int) -> Samples:
     """Convolve, from the direct sound on, and keep the level of the speech."""
     first = int(np.argmax(np.abs(response.astype(np.int32))))
     tail = response[first:].astype(np.float64)
-    size = len(samples) + len(tail) - 1
-    heard = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
+    heard = convolved(samples, tail)
     before, after = active_rms(samples, rate_hz), active_rms(heard.astype(np.float32), rate_hz)
-    return _int16(heard * (before / after if after else 0.0))
-
-
-def _int16(samples: np.ndarray) -> Samples:
-    clipped: Samples = np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
-    return clipped
+    return rounded(heard * (before / after if after else 0.0))

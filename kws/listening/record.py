@@ -123,7 +123,7 @@ class Curve:
         """
         from kws.report.drawing import INK, RED, SERIES, figure_saved
 
-        posteriors = 1 / (1 + np.exp(-np.array(self.scores, np.float64) / 1024))
+        posteriors = np.array([[posterior_of(score) for score in row] for row in self.scores])
         with figure_saved(path, 3.0) as figure:
             axis = figure.subplots()
             colours = [colour for colour in SERIES if colour != RED]  # red is for detections

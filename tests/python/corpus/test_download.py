@@ -377,6 +377,28 @@ def test_a_body_without_a_length_is_capped(
     assert len(hostile.served) == 1 and hostile.served[0] < 20_000_000
 
 
+@pytest.mark.parametrize(("lines", "steps"), [((), None), (("Content-Length: 3000000",), 3)])
+def test_progress_ends_where_the_server_says_how_much_comes(
+    hostile: type[Hostile],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: tuple[str, ...],
+    steps: int | None,
+) -> None:
+    totals = []
+
+    def shown(chunks: Iterator[bytes], *, total: int | None, **_: str) -> Iterator[bytes]:
+        totals.append(total)
+        return chunks
+
+    monkeypatch.setattr(download_module, "shown", shown)
+    body = bytes(3_000_000)
+    hostile.head, hostile.bodies = head(*lines), [body]
+    sum_ = hashlib.sha256(body).hexdigest()
+    download(hostile.url, tmp_path / "words", sum_, progress=True, retry_wait_s=0)
+    assert totals == [steps]
+
+
 def test_a_length_beyond_the_cap_is_refused_before_it_is_read(
     hostile: type[Hostile], tmp_path: Path
 ) -> None:

@@ -82,8 +82,9 @@ Noise = Annotated[
 
 
 class EngineName(str, Enum):
-    """The speech synthesisers."""
+    """The speech synthesisers, or all of them that are installed."""
 
+    all = "all"
     piper = "piper"
     kokoro = "kokoro"
     flite = "flite"

@@ -34,9 +34,24 @@ def download_speech_commands(
     \b
     Example: kws download speech-commands --to data/raw
     """
-    from kws.corpus.download import download_speech_commands
+    from kws.corpus.corpora import download_speech_commands
 
     print(shown(download_speech_commands(version, to)))
+
+
+@download_app.command("wake-data")
+def download_wake_data(to: OutputFolder = Path("data/raw")) -> None:
+    """Fetch what people say besides a wake word: Speech Commands and LibriSpeech (3.1 GB).
+
+    Of LibriSpeech dev-clean and test-clean. `kws train wake` finds them under data/raw.
+
+    \b
+    Example: kws download wake-data --to data/raw
+    """
+    from kws.corpus.corpora import download_wake_data
+
+    for folder in download_wake_data(to):
+        print(shown(folder))
 
 
 def synthesize(
@@ -53,7 +68,10 @@ def synthesize(
     clips: Annotated[int, typer.Option(metavar="N", min=1, help="How many clips.")] = 1000,
     engine: Annotated[
         EngineName | None,
-        typer.Option(help="The program that speaks; the first that is installed unless given."),
+        typer.Option(
+            help="The program that speaks, or all that are installed, each its share; unless "
+            "given, the first that is."
+        ),
     ] = None,
     part: Annotated[Part, typer.Option(help="Only the voices of this part.")] = Part.all,
     seed: Seed = 0,
@@ -61,17 +79,20 @@ def synthesize(
     """Speak a phrase into clips, in many voices, speeds and pitches.
 
     \b
-    Example: kws synthesize "hey cortana" --to data/raw/hey_cortana --clips 2000 --engine kokoro
+    Example: kws synthesize "hey cortana" --to data/raw/hey_cortana --clips 2000 --engine all
     Example: kws synthesize "hey cortana" --near-misses --to data/raw/near_misses
     Example: kws synthesize --file sentences.txt --to data/raw/talk
     """
     from kws.corpus.synthesize import synthesize
-    from kws.corpus.wake_data import first_engine, texts_to_speak
+    from kws.corpus.wake_data import first_engine, speak_with_all, texts_to_speak
 
     texts = texts_to_speak(phrase, file, near_misses=near_misses)
-    name = engine.value if engine else first_engine()
-    paths = synthesize(texts, to, clips=clips, engine=name, part=part.value, seed=seed)
-    print(f"{count_of(len(paths), 'clip')} in {shown(to)}")
+    if engine is EngineName.all:
+        spoken = speak_with_all(texts, to, clips=clips, part=part.value, seed=seed)
+    else:
+        name = engine.value if engine else first_engine()
+        spoken = len(synthesize(texts, to, clips=clips, engine=name, part=part.value, seed=seed))
+    print(f"{count_of(spoken, 'clip')} in {shown(to)}")
 
 
 @train_app.command("commands", cls=ListCommand)

@@ -11,9 +11,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from kws.corpus.unpack import unpack
 from kws.errors import DownloadError
 from kws.support.progress import progress as shown
 
@@ -23,50 +22,6 @@ _ATTEMPTS = 5  # in a row that bring the file not one byte further
 _LARGEST_BYTES = 8 * 10**9  # three times the largest archive here
 _WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
 _SIZE = "[0-9]{1,15}"  # in a header; a longer one is as good as none
-_MARKER = ".kws_version"
-
-
-class Archive(NamedTuple):
-    """A file to download and the SHA-256 that it must have."""
-
-    url: str
-    sha256: str
-
-
-_BUCKET = "https://storage.googleapis.com/download.tensorflow.org/data"
-# The sums are those of torchaudio.datasets.SPEECHCOMMANDS.
-SPEECH_COMMANDS = {
-    "v0.01": Archive(
-        f"{_BUCKET}/speech_commands_v0.01.tar.gz",
-        "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
-    ),
-    "v0.02": Archive(
-        f"{_BUCKET}/speech_commands_v0.02.tar.gz",
-        "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
-    ),
-}
-
-
-def download_speech_commands(
-    version: str = "v0.02", to: Path | str = "data/raw", *, progress: bool = True
-) -> Path:
-    """Download Speech Commands from its official archive and return `<to>/speech_commands`.
-
-    A second call does nothing; one after an interruption goes on where it stopped.  The archive
-    (v0.02: 2.4 GB) is removed once it is unpacked.  Raises DownloadError.
-    """
-    if version not in SPEECH_COMMANDS:
-        known = ", ".join(SPEECH_COMMANDS)
-        raise DownloadError(f"there is no version {version!r} of Speech Commands: it is {known}")
-    folder = Path(to) / "speech_commands"
-    if folder.exists():
-        _check_is_version(folder, version)
-        return folder
-    url, sha256 = SPEECH_COMMANDS[version]
-    archive = download(url, Path(to) / url.rpartition("/")[2], sha256, progress=progress)
-    unpack(archive, folder, marker=(_MARKER, version), progress=progress)
-    archive.unlink()
-    return folder
 
 
 def download(
@@ -248,14 +203,6 @@ def _check_room(file: BinaryIO, total: int) -> None:
             f"{folder} has {free / 1e9:.1f} GB free and the download needs {missing / 1e9:.1f}: "
             "make room or choose another folder"
         )
-
-
-def _check_is_version(folder: Path, version: str) -> None:
-    marker = folder / _MARKER
-    found = marker.read_text("utf-8").strip() if marker.is_file() else None
-    if found != version:
-        what = f"holds version {found}" if found else "was not made by this command"
-        raise DownloadError(f"{folder} exists and {what}: use it as it is, or move it away first")
 
 
 def _reason(refusal: Exception) -> str:

@@ -36,7 +36,7 @@ def split_negatives(folders: Sequence[Path | str]) -> dict[str, list[Path]]:
     if folders and not fluent:
         text = (
             "the negatives hold no sentences: what fires in a day of talk is neither trained "
-            "against nor counted; add data/negatives, or recordings of people who talk"
+            "against nor counted; add data/negatives, or what `kws download wake-data` fetches"
         )
         tell(Notice("no sentences", text))
     parts: dict[str, list[Path]] = {split: [] for split in SPLITS}

@@ -62,22 +62,44 @@ def speak(phrase: str, to: Path, *, say: Callable[[str], None] = print) -> tuple
             for seed in range(seeds if part == "train" else 1):
                 count = clips // seeds if part == "train" else clips
                 few = round(NEAR_MISS_SHARE * count)
-                jobs.append((name, [phrase], to / "positives" / part, count, seed, part))
-                jobs.append((name, texts, to / "near_misses" / part, few, seed, part))
+                said, near_misses = to / "positives" / part, to / "near_misses" / part
+                jobs.append((name, [phrase], said, count, seed, part, ".flac"))
+                jobs.append((name, texts, near_misses, few, seed, part, ".flac"))
     jobs = sorted((job for job in jobs if job[3]), key=lambda job: -job[3] * (job[0] in _SEEDS))
     run_each(_speak, jobs, label="Speaking")
     return to / "positives", to / "near_misses"
 
 
-def _speak(engine: str, texts: Sequence[str], to: Path, clips: int, seed: int, part: str) -> None:
-    synthesize(texts, to, clips=clips, engine=engine, seed=seed, part=part, suffix=".flac")
+def speak_with_all(texts: Sequence[str], to: Path, *, clips: int, seed: int, part: str) -> int:
+    """Speak texts into a folder with every engine that has voices of a part, at once.
+
+    Each engine speaks its share of the clips, as WAV. Returns how many there are: fewer where an
+    engine cannot say a text. Raises ToolError where no engine has a voice of the part.
+    """
+    engines = list(installed_engines(part))[:clips]
+    if not engines:
+        raise ToolError(_NO_ENGINE)
+    shares = [len(range(at, clips, len(engines))) for at in range(len(engines))]
+    jobs = [
+        (name, texts, to, share, seed, part, ".wav")
+        for name, share in zip(engines, shares, strict=True)
+    ]
+    run_each(_speak, jobs, label="Speaking")
+    spoken = [path.name for path in find_audio(to)]
+    return sum(f"_{name}_{part}_s{seed}_" in clip for clip in spoken for name in engines)
 
 
-def installed_engines() -> Iterator[str]:
-    """Yield the engines that can speak here, Kokoro or Piper first; each is asked in its turn."""
+def _speak(
+    engine: str, texts: Sequence[str], to: Path, clips: int, seed: int, part: str, suffix: str
+) -> None:
+    synthesize(texts, to, clips=clips, engine=engine, seed=seed, part=part, suffix=suffix)
+
+
+def installed_engines(part: str = "all") -> Iterator[str]:
+    """Yield the engines with voices of a part, Kokoro or Piper first; each is asked in its turn."""
     for name in ENGINES:
         try:
-            part_voices(open_engine(name))
+            part_voices(open_engine(name), part)
         except ToolError:
             continue
         yield name
@@ -132,6 +154,6 @@ def other_sound(phrase: str, raw: Path = RAW, pack: Path = PACK) -> tuple[list[P
     if not talk:
         raise CorpusError(
             f"there is no other speech to train against: neither {pack} nor folders below {raw}; "
-            "give some with --negatives DIR"
+            "give some with --negatives DIR, or fetch it with `kws download wake-data`"
         )
     return talk, [folder for folder in noise if folder.is_dir() and find_audio(folder)]

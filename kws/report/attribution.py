@@ -20,6 +20,11 @@ SOURCES = (
         'Speech Recognition", 2018, arXiv:1804.03209. CC BY 4.0; clips were augmented.',
     ),
     Source(
+        ("librispeech",),
+        'LibriSpeech: Vassil Panayotov et al., "LibriSpeech: an ASR corpus based on public domain '
+        'audio books", 2015. CC BY 4.0; recordings were cut and augmented.',
+    ),
+    Source(
         ("common_voice", "common-voice", "negative_speech/languages"),
         "Mozilla Common Voice, sentences read by volunteers. CC0 1.0.",
     ),

@@ -5,6 +5,7 @@ import errno
 import gzip
 import hashlib
 import http.server
+import importlib.util
 import io
 import os
 import random
@@ -19,9 +20,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from typer.testing import CliRunner
 
+from kws.cli.main import app
+from kws.corpus import corpora
 from kws.corpus import download as download_module
-from kws.corpus.download import Archive, download, download_speech_commands
+from kws.corpus.corpora import Archive, download_speech_commands
+from kws.corpus.download import download
 from kws.corpus.unpack import unpack
 from kws.errors import DownloadError
 
@@ -727,7 +732,7 @@ def test_what_a_killed_call_left_is_cleared(tmp_path: Path) -> None:
     assert not (tmp_path / ".out.part").exists()
 
 
-# --- Speech Commands --------------------------------------------------------------------------
+# --- public corpora ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -738,7 +743,8 @@ def official(
     archive = archive_of(tmp_path / "source", [plain("./yes/a.wav"), plain("./LICENSE")])
     server.content = archive.read_bytes()
     known = Archive(server.url, hashlib.sha256(server.content).hexdigest())
-    monkeypatch.setattr(download_module, "SPEECH_COMMANDS", {"v0.02": known, "v0.01": known})
+    monkeypatch.setattr(corpora, "SPEECH_COMMANDS", {"v0.02": known, "v0.01": known})
+    monkeypatch.setattr(corpora, "LIBRISPEECH", dict.fromkeys(corpora.LIBRISPEECH, known))
     return server
 
 
@@ -769,3 +775,38 @@ def test_another_version_is_not_mixed_in(official: type[Handler], tmp_path: Path
 def test_an_unknown_version_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"no version 'v9'.*v0\.01, v0\.02"):
         download_speech_commands("v9", tmp_path)
+
+
+def test_wake_data_survives_a_server_that_drops_and_one_that_corrupts(
+    official: type[Handler], tmp_path: Path
+) -> None:
+    raw, good = tmp_path / "raw", official.content
+    official.drop_after = [10, None]
+    official.content = good[:-1] + b"?"
+    command = ["download", "wake-data", "--to", str(raw)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1 and "arrived corrupted" in result.output
+    assert not any(raw.iterdir())
+    official.content = good
+    result = CliRunner().invoke(app, command)
+    folders = [
+        raw / "speech_commands",
+        *(raw / "librispeech" / part for part in corpora.LIBRISPEECH),
+    ]
+    assert result.output == "".join(f"{folder}\n" for folder in folders)
+    assert all((folder / "yes" / "a.wav").read_bytes() == b"x" for folder in folders)
+    assert len(list((raw / "librispeech").iterdir())) == 2
+    asked = len(official.seen)
+    assert CliRunner().invoke(app, command).output == result.output
+    assert len(official.seen) == asked
+
+
+def test_the_sums_are_those_of_torchaudio() -> None:
+    spec = importlib.util.find_spec("torchaudio")
+    assert spec and spec.origin
+    folder = Path(spec.origin).parent / "datasets"  # read: to import it takes seconds
+    known = "".join(
+        (folder / f"{name}.py").read_text() for name in ("librispeech", "speechcommands")
+    )
+    for url, sum_ in [*corpora.SPEECH_COMMANDS.values(), *corpora.LIBRISPEECH.values()]:
+        assert f'{url.rpartition("/")[2]}": "{sum_}"' in known

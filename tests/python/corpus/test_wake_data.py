@@ -25,6 +25,13 @@ class Fake(Engine):
         return hiss(0.1 * len(text), sum(map(ord, text + voice)), 3000), 16_000
 
 
+class WithoutTest(Fake):
+    """Has no voice of its own for the test."""
+
+    name = "espeak"
+    held_out = {}  # noqa: RUF012
+
+
 @pytest.fixture
 def one_engine(monkeypatch):
     def opened(name, model_dir=None):
@@ -68,6 +75,27 @@ def test_without_an_engine_it_is_said_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(wake_data, "installed_engines", lambda: ["festival"])  # for tests alone
     with pytest.raises(ToolError, match="no speech engine"):
         wake_data.speak("hey robin", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "shares"), [("all", {"flite": 4, "espeak": 3}), ("test", {"flite": 7})]
+)
+def test_all_engines_speak_their_share_of_what_they_have_voices_for(
+    one_engine, monkeypatch, tmp_path, part, shares
+):
+    def opened(name, model_dir=None):
+        if name not in ("flite", "espeak"):
+            raise ToolError(f"{name} is not installed")
+        return Fake() if name == "flite" else WithoutTest()
+
+    for module in (synthesize, wake_data):
+        monkeypatch.setattr(module, "open_engine", opened)
+    command = ["synthesize", "hey robin", "--engine", "all", "--clips", "7", "--part", part]
+    result = CliRunner().invoke(app, [*command, "--to", str(tmp_path)])
+    names = [path.name for path in find_audio(tmp_path)]
+    assert {key: sum(f"_{key}_{part}_s0_" in name for name in names) for key in shares} == shares
+    assert len(names) == 7 and all(name.endswith(".wav") for name in names)
+    assert result.output == f"7 clips in {tmp_path}\n"
 
 
 def test_what_lies_under_data_raw_is_other_sound_but_for_the_phrase_itself(tmp_path):

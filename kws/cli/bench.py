@@ -1,12 +1,14 @@
 """The command `kws bench`, and below it the comparisons of accuracy, which train."""
 
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kws.cli.options import AsJson, OutputFolder
+from kws.cli.options import AsJson, Negatives, OutputFolder, Positives, Seed
+from kws.cli.support import ListCommand
 from kws.support.text import json_text, shown
 
 bench_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
@@ -74,6 +76,51 @@ def bench(
 
     result = suite.run([name.value for name in only or ()], model=model, peers=peers)
     print(json_text(result, indent=2) if as_json else suite.to_text(result))
+
+
+@bench_app.command("peers", cls=ListCommand)
+def peers(
+    positives: Positives = None,
+    negatives: Negatives = None,
+    word: Annotated[
+        str, typer.Option(metavar="NAME", help="The detectors' own model, as hey_jarvis.")
+    ] = "",
+    python: Annotated[
+        str, typer.Option(metavar="PYTHON", help="A Python that has the detectors installed.")
+    ] = sys.executable,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="A model of ours.")] = None,
+    held_out: Annotated[
+        bool,
+        typer.Option("--held-out", help="Take only the recordings that training kept for testing."),
+    ] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Play your recordings to other detectors and a model of ours, and compare what they hear.
+
+    The detectors are pymicro-wakeword (microWakeWord's models) and pyopen-wakeword
+    (openWakeWord's), which pip installs into a Python of their own.
+
+    \b
+    Example: kws bench peers --word alexa --python peers/bin/python --model runs/alexa \\
+        --positives data/raw/alexa --negatives data/raw/librispeech
+    """
+    if not (positives and negatives):
+        raise typer.BadParameter("give both --positives and --negatives")
+    from kws.bench import peers
+    from kws.support.cache import CACHE
+
+    result = peers.compare(
+        positives or [],
+        negatives or [],
+        python=python,
+        word=word,
+        model=model,
+        held_out=held_out,
+        seed=seed,
+        cache=CACHE,
+    )
+    print(json_text(result, indent=2) if as_json else peers.to_text(result))
 
 
 @bench_app.command("paper")

@@ -111,9 +111,11 @@ def test_rows_wait_for_a_model_that_lags_and_not_for_ever():
     assert list(rows.ready()) == []
     rows.take(1, 0, 0.032, [7])
     assert list(rows.ready()) == [(0, 0.032, [5, 7])]
-    rows.take(0, 99, 2.012, [8])
+    rows.take(0, 50, 1.051, [8])
+    assert list(rows.ready()) == []
+    rows.take(0, 51, 1.052, [9])  # a second behind
     assert list(rows.ready()) == [(1, 0.052, [6, None])]
-    assert list(rows.ready(is_over=True)) == [(99, 2.012, [8, None])]
+    assert list(rows.ready(is_over=True)) == [(50, 1.051, [8, None]), (51, 1.052, [9, None])]
 
 
 def test_clips_of_detections_and_near_misses_hold_the_sound_itself(stream, tmp_path):

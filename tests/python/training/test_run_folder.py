@@ -11,6 +11,9 @@ from small_runs import command_recipe
 from kws.errors import ConfigError
 from kws.network.network import Network
 from kws.settings.network import NetworkConfig
+from kws.settings.schedule import ScheduleConfig
+from kws.settings.stages import stages_of
+from kws.training.checkpoint import completed_recipe, write_checkpoint
 from kws.training.metrics import FLOAT, INTEGERS, Metrics
 from kws.training.run_folder import CARD, CHECKPOINT, CONFIG, METRICS, RunFolder
 
@@ -35,6 +38,32 @@ def finished_run(folder: Path) -> RunFolder:
     run.write_card(RECIPE, FIGURES)
     run.write_results(RECIPE, FIGURES)
     return run
+
+
+@pytest.mark.parametrize(
+    ("stage", "epoch", "best", "is_over"),
+    [
+        ("quantized", 9, {}, True),
+        ("quantized", 8, {}, False),
+        ("quantized", 3, {"epoch": 1}, False),
+        ("quantized", 4, {"epoch": 1}, True),  # three epochs of patience are over
+        ("float", 9, {}, False),
+        ("float", 5, {"epoch": 1}, False),
+    ],
+)
+def test_a_training_is_over_after_its_last_epoch_or_its_patience(
+    tmp_path, stage, epoch, best, is_over
+):
+    schedule = ScheduleConfig(float_epochs=10, quantized_epochs=10, patience=3)
+    recipe = dataclasses.replace(RECIPE, schedule=schedule)
+    number = [each.name for each in stages_of(recipe)].index(stage)
+    content = {"recipe": recipe.to_toml(), "stage": number, "epoch": epoch, "best": best}
+    write_checkpoint(tmp_path / CHECKPOINT, content)
+    assert completed_recipe(tmp_path / CHECKPOINT) == (recipe if is_over else None)
+    (tmp_path / CHECKPOINT).write_bytes(b"damaged")
+    assert completed_recipe(tmp_path / CHECKPOINT) is None
+    (tmp_path / CHECKPOINT).unlink()
+    assert completed_recipe(tmp_path / CHECKPOINT) is None
 
 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*/metrics.json")), ids=lambda p: p.parent.name)

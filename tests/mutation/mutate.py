@@ -40,7 +40,7 @@ TESTS = {
     "kws/corpus/record.py": ("corpus/test_record.py", "cli/test_record.py"),
     "kws/device/protocol.py": ("device/test_hostile_board.py",),
     "kws/device/line.py": ("device/test_hostile_board.py",),
-    "kws/listening/record.py": ("listening/test_hearing.py", "device/test_monitor.py"),
+    "kws/listening/record.py": ("listening/test_hearing.py", "device/test_hostile_board.py"),
     "kws/settings/model.py": ("settings", "engine/test_model_file.py"),
     "kws/training/checkpoint.py": ("training/test_run_folder.py", "training/test_trainer.py"),
     "kws/training/feature_store.py": ("training/test_feature_store.py",),

@@ -225,8 +225,6 @@ def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
     assert header == ["frame", "time_s", '\'=HYPERLINK("http://x")', "'-1+1", "hey, you", "$x^"]
     curve = Curve()
     curve.take(0.032, [0, 0, 0, 0])
-    curve.take(0.052, [1, 2, 3, 4])
-    assert (curve.times_s, curve.scores[1]) == ([0.032, 0.052], [1, 2, 3, 4])
     curve.draw(
         dict.fromkeys(words, 0.9), tmp_path / "a.png", "the start"
     )  # a dollar opens no formula either

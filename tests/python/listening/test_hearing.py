@@ -17,6 +17,7 @@ from kws.engine import model_file
 from kws.engine.listen import ears_of, models_first
 from kws.errors import ConfigError, KwsError
 from kws.listening import clips as clips_module
+from kws.listening import record
 from kws.listening.ears import Ear, Wishes
 from kws.listening.hearing import Hearing
 from kws.listening.near_misses import Near
@@ -116,6 +117,18 @@ def test_rows_wait_for_a_model_that_lags_and_not_for_ever():
     rows.take(0, 51, 1.052, [9])  # a second behind
     assert list(rows.ready()) == [(1, 0.052, [6, None])]
     assert list(rows.ready(is_over=True)) == [(50, 1.051, [8, None]), (51, 1.052, [9, None])]
+
+
+def test_a_curve_has_a_point_a_frame_until_it_is_long_and_keeps_the_peaks(monkeypatch):
+    monkeypatch.setattr(record, "LONGEST_CURVE", 4)
+    curve = record.Curve()
+    for frame, score in enumerate([1, 9, 3, 4]):
+        curve.take(frame / 50, [score, -score])
+    assert curve.times_s == [0.0, 0.02, 0.04, 0.06]
+    assert curve.scores == [[1, -1], [9, -9], [3, -3], [4, -4]]
+    curve.take(0.08, [7, None])
+    assert curve.times_s == [0.0, 0.04, 0.08]
+    assert curve.scores == [[9, -1], [4, -3], [7, -4]]
 
 
 def test_clips_of_detections_and_near_misses_hold_the_sound_itself(stream, tmp_path):

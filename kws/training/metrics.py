@@ -9,6 +9,7 @@ from kws.errors import ConfigError
 
 FLOAT, INTEGERS = "float", "integers through the C engine"
 SPLITS = ("validation", "testing")
+LOSS_SHARE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,14 @@ class Metrics:
     def is_classifier(self) -> bool:
         """Whether clips were told apart, and not a wake word found."""
         return "accuracy" in self.evaluations[0]
+
+    @property
+    def cost(self) -> float:
+        """By what the best of several runs is chosen, on validation: the lower, the better."""
+        found = self.validation
+        if self.is_classifier:
+            return float(found["validation_loss"])
+        return whole_cost(found["validation_cost"], found["validation_loss"])
 
     def evaluation(self, split: str) -> Mapping[str, Any]:
         """Return the evaluation of this name."""
@@ -79,6 +88,14 @@ class Metrics:
         for key in ("evaluations", "seeds"):
             known[key] = tuple(known.get(key, ()))
         return cls(**known)
+
+
+def whole_cost(stream_cost: float, loss: float) -> float:
+    """Return what a wake word costs on a stream, and a little of its loss on the windows.
+
+    A stream without a fault tells nothing of how near one was; the loss does.
+    """
+    return stream_cost + LOSS_SHARE * loss
 
 
 def _of_before(values: dict[str, Any]) -> dict[str, Any]:

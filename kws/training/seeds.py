@@ -52,7 +52,7 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
             runs.append((run, metrics))
     if not runs:
         return None  # the first process of several writes
-    run, best = min(runs, key=lambda each: _cost(each[1]))
+    run, best = min(runs, key=lambda each: each[1].cost)
     best = dataclasses.replace(best, seeds=tuple(_figures(each) for _, each in runs))
     kept = run.recipe()
     assert kept is not None  # it is finished
@@ -90,12 +90,6 @@ def _figures(metrics: Metrics) -> dict[str, Any]:
         if key in metrics.evaluations[0]:
             found[key] = metrics.evaluations[0][key]
     return found
-
-
-def _cost(metrics: Metrics) -> float:
-    """By what the best seed is chosen, on validation: the loss, or misses and false accepts."""
-    chosen_by = "validation_loss" if metrics.is_classifier else "validation_cost"
-    return float(metrics.validation[chosen_by])
 
 
 def _score(metrics: Metrics) -> float:

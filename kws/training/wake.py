@@ -28,6 +28,7 @@ from kws.report.training import detection_curve
 from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.training.feature_store import Examples
+from kws.training.metrics import whole_cost
 from kws.training.run_folder import DETECTION
 from kws.training.task import Run
 from kws.training.windows import WindowCutter
@@ -119,7 +120,7 @@ class WakeTask:
             scores = scores_in_pieces(parse(model), self._stream_features)
             found = self._cheapest(model, scores)[1]
             figures |= {
-                "score": -found["cost"] - 0.1 * loss,
+                "score": -whole_cost(found["cost"], loss),
                 "validation_cost": found["cost"],
                 "validation_miss_rate": found["miss_rate"],
                 "validation_false_accepts_per_hour": found["per_hour"],

@@ -40,6 +40,16 @@ def finished_run(folder: Path) -> RunFolder:
     return run
 
 
+def test_of_wake_words_that_cost_the_same_the_one_of_less_loss_is_better():
+    def metrics(cost: float, loss: float) -> Metrics:
+        found = {"validation_cost": cost, "validation_loss": loss}
+        return dataclasses.replace(FIGURES, validation=found, evaluations=({"positives": 4},))
+
+    assert metrics(0.0, 0.010).cost < metrics(0.0, 0.011).cost < metrics(0.01, 0.010).cost
+    assert metrics(0.0, 0.2).cost > metrics(0.01, 0.05).cost  # a tenth of a loss counts
+    assert FIGURES.cost == 0.5
+
+
 @pytest.mark.parametrize(
     ("stage", "epoch", "best", "is_over"),
     [

@@ -7,7 +7,7 @@ most clips would be what a network learns.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kws.audio.files import find_audio
@@ -74,17 +74,25 @@ def engine_of(path: Path) -> str | None:
     return found[1] if found else None
 
 
-def holder_of(path: Path, folders: Iterable[Path | str]) -> str | None:
-    """Return which of the folders holds a file, the innermost where several do; None if none."""
-    held = [str(folder) for folder in folders if path.is_relative_to(folder)]
-    return max(held, key=len, default=None)
+def holder_of(path: Path, named: Mapping[Path, str]) -> str | None:
+    """Return which of the folders holds a file, the innermost where several do; None if none.
+
+    named: the folders, as `by_path` gives them.
+    """
+    return next((named[each] for each in (path, *path.parents) if each in named), None)
+
+
+def by_path(folders: Iterable[Path | str]) -> dict[Path, str]:
+    """Return the names of folders as they were given, by their paths."""
+    return {Path(folder): str(folder) for folder in folders}
 
 
 def sources_of(paths: Iterable[Path], folders: Sequence[Path | str]) -> Sources:
     """Gather files by their source: the folder of `folders` that holds them, and the engine."""
     sources: Sources = defaultdict(list)
+    named = by_path(folders)
     for path in paths:
-        folder = holder_of(path, folders) or str(path.parent)
+        folder = holder_of(path, named) or str(path.parent)
         engine = engine_of(path)
         sources[f"{folder} ({engine})" if engine else folder].append(path)
     return dict(sources)

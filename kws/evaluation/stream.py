@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kws.corpus.sources import engine_of, holder_of, split_negatives
+from kws.corpus.sources import by_path, engine_of, holder_of, split_negatives
 from kws.corpus.splits import POSITIVE_SHARES, split_folders
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
@@ -76,8 +76,9 @@ def evaluate_stream(
     stream = playlist.stream
     scores = batch.scores_of(model, batch.features_of_blocks(playlist.blocks(), model.features))
     if held_out:  # files were played, of the folders that were given
+        named = by_path(given)
         stream.clips[:] = [
-            clip._replace(folder=holder_of(clip.path, given) or clip.folder)
+            clip._replace(folder=holder_of(clip.path, named) or clip.folder)
             for clip in stream.clips
         ]
     verdict = stream_verdict(model, stream, scores, threshold)

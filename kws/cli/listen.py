@@ -59,7 +59,6 @@ def listen(
     Example: kws listen hey_cortana data/sample/stream/held_out.opus
     Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
     """
-    from kws.cli.calibrate import Calibration, seconds_of
     from kws.engine.listen import ears_of, models_first
     from kws.listening import listen, session, timeline
     from kws.listening.ears import Wishes
@@ -72,6 +71,8 @@ def listen(
 
         require_plots()  # before the hours that it is to draw
     if calibrate is not None:
+        from kws.cli.calibrate import Calibration, seconds_of
+
         seconds = seconds_of(calibrate)
     wishes = Wishes(
         near=near, save_clips=save_clips, csv=csv, png=png, seconds=seconds, on_detect=on_detect

@@ -64,7 +64,7 @@ def test_of_wake_words_that_cost_the_same_the_one_of_less_loss_is_better():
 def test_a_training_is_over_after_its_last_epoch_or_its_patience(
     tmp_path, stage, epoch, best, is_over
 ):
-    schedule = ScheduleConfig(float_epochs=10, quantized_epochs=10, patience=3)
+    schedule = ScheduleConfig(float_epochs=14, quantized_epochs=10, patience=3)
     recipe = dataclasses.replace(RECIPE, schedule=schedule)
     number = [each.name for each in stages_of(recipe)].index(stage)
     content = {"recipe": recipe.to_toml(), "stage": number, "epoch": epoch, "best": best}

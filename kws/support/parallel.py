@@ -6,6 +6,7 @@ A FastGRNN's frames come one after another, so that a second thread takes its ti
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
@@ -47,5 +48,17 @@ def run_each(
 
 def _quiet() -> None:
     """The parent's progress bar is enough, and warnings were told when it read the data."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there to read it
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed takes its processes along: nobody waits for what they compute.
+
+    What they leave is whole at any moment, as what a kill leaves of the parent is.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

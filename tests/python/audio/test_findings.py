@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from kws.audio.bandwidth import Spectrum
 from kws.audio.files import find_audio, read_audio, write_audio
 from kws.audio.recording import Recording, decode
 from kws.audio.samples import Samples, resample
@@ -161,6 +162,22 @@ def test_speech_of_a_lower_rate_is_told_with_its_bandwidth(
             assert f"nothing above {said} kHz, since it was made from sound" in notice.text
             warned += 1
     assert warned >= 0.9 * len(SPEECH)
+
+
+def test_the_bandwidth_of_a_long_recording_does_not_depend_on_its_pieces() -> None:
+    speech = np.concatenate([read_audio(path) for path in SPEECH])
+    first = np.tile(upsampled(speech, 8_000), 1 + 70 * 16_000 // len(speech))  # over a minute
+    rng = np.random.default_rng(0)
+    for rest, source_hz in ((first, 8_000), (np.tile(speech, 20), None)):
+        whole, pieces = Spectrum(), Spectrum()
+        samples = np.concatenate([first, rest])
+        whole.add(samples)
+        start = 0
+        while start < len(samples):
+            end = start + int(rng.integers(1, 40_000))
+            pieces.add(samples[start:end])
+            start = end
+        assert whole.source_hz() == pieces.source_hz() == source_hz
 
 
 def test_speech_of_16_khz_is_no_finding() -> None:

@@ -185,8 +185,9 @@ lint: setup ## ruff with its format check, mypy and clang-format
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(FORMATTED)
 
+# A file of tests stays in one process, and shares there what it made.
 test-python: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 FIRMWARE_TESTS := $(addprefix $(BUILD)/tests/firmware_,sanitized small 8khz optimized unsigned_char)
 FIRMWARE_TESTS += $(BUILD)/tests/firmware_all_tables

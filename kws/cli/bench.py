@@ -86,8 +86,11 @@ def peers(
         str, typer.Option(metavar="NAME", help="The detectors' own model, as hey_jarvis.")
     ] = "",
     python: Annotated[
-        str, typer.Option(metavar="PYTHON", help="A Python that has the detectors installed.")
-    ] = sys.executable,
+        str,
+        typer.Option(
+            metavar="PYTHON", help="The Python that has the detectors installed, if not this one."
+        ),
+    ] = "",
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="A model of ours.")] = None,
     held_out: Annotated[
         bool,
@@ -113,7 +116,7 @@ def peers(
     result = peers.compare(
         positives or [],
         negatives or [],
-        python=python,
+        python=python or sys.executable,
         word=word,
         model=model,
         held_out=held_out,

@@ -16,11 +16,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from kws.corpus.sources import split_negatives
-from kws.corpus.splits import POSITIVE_SHARES, split_folders
+from kws.corpus.sources import kept_for_testing
 from kws.engine import model_file
 from kws.errors import ToolError
-from kws.evaluation.operating_points import SWEEP_LOG_ODDS, operating_point
+from kws.evaluation.operating_points import SWEEP_LOG_ODDS, least_missed, operating_point
 from kws.evaluation.placed import Stream
 from kws.evaluation.recording_stream import Playlist
 from kws.evaluation.stream import evaluate_stream
@@ -88,8 +87,7 @@ def compare(
     so few). Raises ToolError where there is nothing to compare, or a detector ends early.
     """
     if held_out:
-        positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
-        negatives = split_negatives(negatives)["testing"]
+        positives, negatives = kept_for_testing(positives, negatives)
     notes: list[str] = []
     described = {name: _described(python, name, word, notes) for name in PEERS if word}
     peers = {name: about for name, about in described.items() if about}
@@ -191,8 +189,8 @@ def _row(
 ) -> dict[str, Any]:
     missed_at = {}
     for rate in RATES:
-        fits = [row["miss_rate"] for row in points if row["false_accepts_per_hour"] <= rate]
-        missed_at[f"{rate:g}"] = min(fits, default=None)
+        best = least_missed(points, rate)
+        missed_at[f"{rate:g}"] = best["miss_rate"] if best else None
     return {
         "name": name,
         **about,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kws.audio.files import find_audio
-from kws.corpus.splits import NEGATIVE_SHARES, SPLITS, split_folders
+from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, SPLITS, split_folders
 from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
 
@@ -47,6 +47,14 @@ def split_negatives(folders: Sequence[Path | str]) -> dict[str, list[Path]]:
         for split, paths in split_folders(some, *shares).items():
             parts[split] += paths
     return parts
+
+
+def kept_for_testing(
+    positives: Sequence[Path | str], negatives: Sequence[Path | str]
+) -> tuple[list[Path], list[Path]]:
+    """Return the files of folders that training sets aside for testing."""
+    spoken = split_folders(positives, *POSITIVE_SHARES)["testing"]
+    return spoken, split_negatives(negatives)["testing"]
 
 
 def holds_sentences(folder: Path) -> bool:

@@ -77,12 +77,16 @@ def suggested(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     rows = []
     for wish, rate in WISHES.items():
-        fits = [point for point in points if point["false_accepts_per_hour"] <= rate]
-        if fits:
-            best = min(fits, key=lambda point: (point["miss_rate"], point["threshold"]))
+        if best := least_missed(points, rate):
             is_shown = best["false_accepts_per_hour_upper_95"] <= rate
             rows.append({"wish": wish, "per_hour": rate, **best, "is_shown": is_shown})
     return rows
+
+
+def least_missed(points: Sequence[Mapping[str, Any]], rate: float) -> Mapping[str, Any] | None:
+    """Return the point that misses least within a rate of false accepts an hour; None if none."""
+    fits = [point for point in points if point["false_accepts_per_hour"] <= rate]
+    return min(fits, key=lambda point: (point["miss_rate"], point["threshold"]), default=None)
 
 
 def operating_point(stream: Stream, threshold: float, verdict: Verdict) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kws.corpus.sources import by_path, engine_of, holder_of, split_negatives
-from kws.corpus.splits import POSITIVE_SHARES, split_folders
+from kws.corpus.sources import by_path, engine_of, holder_of, kept_for_testing
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
 from kws.evaluation.conditions import Conditions
@@ -62,8 +61,7 @@ def evaluate_stream(
     model = model_file.load(model)
     given = negatives
     if held_out:
-        positives = split_folders(positives, *POSITIVE_SHARES)["testing"]
-        negatives = split_negatives(negatives)["testing"]
+        positives, negatives = kept_for_testing(positives, negatives)
     rate_hz = model.features.sample_rate_hz
     playlist = Playlist(
         *(positives, negatives, model.words),

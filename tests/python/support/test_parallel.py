@@ -13,8 +13,7 @@ from kws.support import parallel
 from kws.support.parallel import run_each
 
 PROGRAM = """
-import sys, time
-from pathlib import Path
+import sys
 from test_parallel import stay
 from kws.support.parallel import run_each
 if __name__ == "__main__":
@@ -46,7 +45,7 @@ def wait_for(condition, limit_s: float = 120.0) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_who_is_killed_takes_its_processes_along(tmp_path, monkeypatch, number):
+def test_who_is_killed_takes_its_processes_along(tmp_path, number):
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(parallel.__file__).parents[2])])

@@ -46,9 +46,13 @@ class Log:
             text = f"  {clock}  {shown(name):<20} {score}  {shown(client)}"
         self._put(self._out, text)
 
+    def note(self, sentence: str) -> None:
+        """Say how the service goes, on standard error, after what was said before."""
+        self._put(sys.stderr, sentence)
+
     def warning(self, sentence: str) -> None:
         """Say what a person should know."""
-        self._put(sys.stderr, f"kws: warning: {sentence}")
+        self.note(f"kws: warning: {sentence}")
 
     def refusal(self, client: str, sentence: str) -> None:
         """Say why a client was refused; of many in a minute only the first ones."""

@@ -156,8 +156,10 @@ async def run(catalogue: Catalogue, settings: Settings, *, as_json: bool = False
         with suppress(NotImplementedError):  # on Windows, where Ctrl-C raises KeyboardInterrupt
             loop.add_signal_handler(number, stop.set)
 
+    log = Log(sys.stdout, as_json=as_json)
+
     def ready(address: Address) -> None:
         words = count_of(len(catalogue.words), "wake word")
-        print(f"Serving {words} on {address}; Ctrl-C ends.", file=sys.stderr, flush=True)
+        log.note(f"Serving {words} on {address}; Ctrl-C ends.")
 
-    await Server(catalogue, settings, Log(sys.stdout, as_json=as_json)).serve(ready, stop)
+    await Server(catalogue, settings, log).serve(ready, stop)

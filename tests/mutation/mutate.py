@@ -36,7 +36,7 @@ TESTS = {
     "kws/support/cache.py": ("support/test_cache.py",),
     "kws/corpus/decoded.py": ("corpus/test_labelled.py", "corpus/test_unreadable.py"),
     "kws/corpus/download.py": ("corpus/test_download.py",),
-    "kws/corpus/unpack.py": ("corpus/test_download.py",),
+    "kws/corpus/unpack.py": ("corpus/test_unpack.py",),
     "kws/corpus/record.py": ("corpus/test_record.py", "cli/test_record.py"),
     "kws/device/protocol.py": ("device/test_hostile_board.py",),
     "kws/device/line.py": ("device/test_hostile_board.py",),

@@ -10,7 +10,7 @@ import numpy as np
 
 from kws.audio.files import read_audio
 from kws.bench.inputs import speech_like, with_hop
-from kws.bench.timing import Figure, Found, gain, measure, median, version
+from kws.bench.timing import Figure, Found, gain, measure, median, missing, version
 from kws.engine import batch
 from kws.engine.model_file import Model
 from kws.engine.spotter import Spotter
@@ -123,9 +123,9 @@ Peer = Callable[[batch.Int16Array, int], Callable[[], object]]
 def _mfcc_peers() -> tuple[dict[str, Peer], list[str]]:
     """Return the peers that are installed, and a note for each that is not."""
     known: dict[str, Peer] = {"torchaudio": _torchaudio, "librosa": _librosa}
-    missing = [name for name in known if version(name) == "not installed"]
-    notes = [f"{name} is not installed: pip install {name} includes it." for name in missing]
-    return {name: peer for name, peer in known.items() if name not in missing}, notes
+    absent = [name for name in known if version(name) == "not installed"]
+    notes = [missing(name) for name in absent]
+    return {name: peer for name, peer in known.items() if name not in absent}, notes
 
 
 def _torchaudio(samples: batch.Int16Array, hop: int) -> Callable[[], object]:

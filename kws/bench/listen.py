@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kws.audio.files import write_audio
 from kws.bench.inputs import speech_like
-from kws.bench.timing import Figure, Found, Timings, gain, program_cpu_s
+from kws.bench.timing import Figure, Found, Timings, gain, missing, program_cpu_s
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ToolError
@@ -68,7 +68,7 @@ def bench_listen(
             if _can_import(python, peer.replace("-", "_")):
                 programs[peer] = ([python, "-c", script], lengths)
             else:
-                notes.append(f"{peer} is not installed: pip install {peer} includes it.")
+                notes.append(missing(peer))
         for seconds in sorted({s for _, lengths in programs.values() for s in lengths}):
             write_audio(folder / f"{seconds}.wav", speech_like(seconds))
         per_second, start = _measure(programs, folder, rounds)

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from kws.bench.timing import missing
 from kws.corpus.sources import kept_for_testing
 from kws.engine import model_file
 from kws.errors import ToolError
@@ -121,7 +122,7 @@ def _described(python: str, name: str, word: str, notes: list[str]) -> dict[str,
     except OSError as refusal:
         raise ToolError(f"cannot run {python}: {refusal.strerror}; give a Python") from None
     except ValueError:
-        notes.append(f"{name} is not installed there: pip install {name} includes it.")
+        notes.append(missing(name, " there"))
         return None
     if "bytes" not in about:
         notes.append(f"{name} has no model {shown(word)!r}: it has {', '.join(about['known'])}.")

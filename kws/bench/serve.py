@@ -17,7 +17,7 @@ from pathlib import Path
 from wyoming.audio import AudioChunk
 
 from kws.bench.inputs import speech_like
-from kws.bench.timing import Figure, Found, Timings, gain, one_thread_env, running_cpu_s
+from kws.bench.timing import Figure, Found, Timings, gain, missing, one_thread_env, running_cpu_s
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ToolError
@@ -50,7 +50,7 @@ def bench_serve(
         if _is_installed(python):
             services[PEER] = [python, "-m", PEER_MODULE, "--preload-model", "ok_nabu"]
         else:
-            notes.append(f"{PEER} is not installed: pip install {PEER} includes it.")
+            notes.append(missing(PEER))
         cases = [("kws serve", count) for count in clients]
         cases += [(PEER, clients[0])] * (PEER in services)
         taken: Timings = {_label(*case): [] for case in cases}

@@ -147,6 +147,11 @@ def version(package: str) -> str:
         return "not installed"
 
 
+def missing(name: str, where: str = "") -> str:
+    """Say how a peer that is not installed (`where`: here, unless named) joins the comparison."""
+    return f"{name} is not installed{where}: pip install {name} includes it."
+
+
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if sys.platform == "linux" and cpuinfo.is_file():

@@ -17,6 +17,7 @@ from kws.settings.data import DataConfig
 from kws.settings.model import FeatureConfig, posterior_of
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import ScheduleConfig
+from kws.support.notices import gathered
 from kws.support.text import bar, bar_characters, clock, count_of
 
 SAMPLE = Path("data/sample")
@@ -155,7 +156,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        with gathered():
+            main()
     except KwsError as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:

@@ -1,8 +1,8 @@
 """Waveform augmentation, drawn anew for every clip of every epoch.
 
-A clip passes through, in this order: speed and time shift, reverb, noise, gain, saturation.  It is
-the order of the physical world: a person speaks somewhere in a room, the noise joins at the
-microphone, and the microphone's gain scales and clips them both.
+A clip passes through, in this order: speed and time shift, reverb, noise, the microphone's
+colour, gain, saturation.  It is the order of the physical world: a person speaks somewhere in a
+room, the noise joins at the microphone, which colours, scales and clips them both.
 """
 
 import math
@@ -12,6 +12,7 @@ import numpy as np
 
 from kws.audio.level import active_rms
 from kws.audio.samples import FloatArray, Samples, convolved
+from kws.corpus.coloration import Coloration
 from kws.errors import AudioError, ConfigError
 from kws.settings.augment import AugmentConfig
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -50,6 +51,7 @@ class Augment:
                 raise AudioError(f"noise {index} has no samples: leave empty recordings out")
         self.config = config
         self.sample_rate_hz = sample_rate_hz
+        self._coloration = Coloration(config, sample_rate_hz)
         self._synthetic = _synthetic_noises(sample_rate_hz)
         self._noises = list(noises) or self._synthetic
 
@@ -87,6 +89,8 @@ class Augment:
             else:
                 wanted = level / _ratio(_between(config.snr_db, snr))
             samples += self._noise(samples.size, wanted, rng)
+        if not self._coloration.is_plain:
+            samples = self._coloration(samples, rng)
         samples *= np.float32(_ratio(_between(config.gain_db, gain)))
         return samples
 

@@ -11,7 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kws.audio.files import find_audio
-from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, SPLITS, split_folders
+from kws.corpus.splits import (
+    NEGATIVE_SHARES,
+    POSITIVE_SHARES,
+    SPLITS,
+    named_speaker,
+    split_folders,
+)
 from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
 
@@ -80,6 +86,13 @@ def engine_of(path: Path) -> str | None:
         return found[1]
     found = _TALKER.match(path.parent.name)
     return found[1] if found else None
+
+
+def unnamed_speakers(paths: Iterable[Path]) -> int:
+    """Count the recordings of people whose names do not say who speaks."""
+    return sum(
+        not (engine_of(path) or named_speaker(path) or "_nohash_" in path.stem) for path in paths
+    )
 
 
 def holder_of(path: Path, named: Mapping[Path, str]) -> str | None:

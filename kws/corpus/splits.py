@@ -62,7 +62,7 @@ def split_paths(
     wanted = [split for split in SPLITS if shares[split] > 0]
     paths = list(paths)
     groups = _groups(paths)
-    if len(groups) < len(wanted) and any(_named_speaker(path) for path in paths):
+    if len(groups) < len(wanted) and any(named_speaker(path) for path in paths):
         by_name = _groups(paths, by_speaker=False)
         if len(by_name) >= len(wanted):
             text = (
@@ -174,7 +174,7 @@ def _speaker(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).split("_nohash_")[0]
 
 
-def _named_speaker(path: Path) -> str | None:
+def named_speaker(path: Path) -> str | None:
     """Who speaks, where a folder's name or the start of the file's own says so."""
     for folder in reversed(path.parts[:-1]):
         if named := _SPEAKER.fullmatch(folder):
@@ -214,7 +214,7 @@ def _groups(paths: Iterable[Path], *, by_speaker: bool = True) -> dict[str, list
     """Gather files that must not be parted; each group goes by the first of its names."""
     by_name: dict[str, list[Path]] = defaultdict(list)
     for path in map(Path, paths):
-        name = _named_speaker(path) if by_speaker else None
+        name = named_speaker(path) if by_speaker else None
         by_name[name or _speaker(path.stem)].append(path)
     leader = {name: name for name in by_name}
 

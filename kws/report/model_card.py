@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kws.report.attribution import attributions, folders_of
+from kws.report.attribution import attributions
+from kws.report.limits import limits
 from kws.settings.names import ENGINES
 from kws.support.statistics import interval_95
 from kws.support.text import code_block, markdown
@@ -16,8 +17,6 @@ STREAMED = {
 }
 LAST_EPOCH = "by the last epoch, not the best one on validation"
 MISHEARD = {"missed": "still missed", "false_accepts": "still fires at"}
-FEW_CLIPS = 30
-FEW_HOURS = 10.0
 
 
 def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: str = "") -> str:
@@ -37,7 +36,7 @@ def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: st
         _per_class(evaluations),
         _training(config),
         attributions(config),
-        _limits(evaluations, config),
+        limits(evaluations, config),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -211,36 +210,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " to ".join(map(str, value)) if len(value) == 2 else ", ".join(map(str, value))
     return str(value)
-
-
-def _limits(evaluations: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
-    lines = []
-    for each in evaluations:
-        few = [
-            f"{markdown(word)} ({row['clips']})"
-            for word, row in each.get("per_class", {}).items()
-            if 0 < row.get("clips", 0) < FEW_CLIPS
-        ]
-        if few:
-            lines.append(f"Classes with few test clips, whose figures are rough: {', '.join(few)}.")
-        hours = each.get("hours")
-        if hours and hours < FEW_HOURS:
-            lines.append(
-                f"{hours:.2f} hours of other sound cannot show fewer false accepts than the 95 % "
-                "figure above; a room with a television plays more than that in a day."
-            )
-    voices = {who for each in evaluations for who in each.get("by_voice", ())}
-    if voices and voices <= set(ENGINES):
-        lines.append("No person spoke in this test, only synthesisers: expect it to miss people "
-                     "several times as often, until you tried it on recordings.")  # fmt: skip
-    elif any("synthetic" in folder or "data/sample" in folder for folder in folders_of(config)):
-        lines.append("Training used synthetic voices: the model may miss people who speak "
-                     "differently more often, children above all.")  # fmt: skip
-    lines += [
-        "It hears the voices, languages and rooms of its training data best; try it on yours.",
-        "It does not tell people apart: whoever says the phrase sets it off, a loudspeaker too.",
-    ]
-    return "\n".join(["## Limits", "", *(f"- {line}" for line in dict.fromkeys(lines))])
 
 
 def _first(mapping: Mapping[str, Any], *keys: str) -> Any:

@@ -15,7 +15,7 @@ from torch import Tensor
 from kws.audio.samples import Samples
 from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
-from kws.corpus.sources import engine_of, sources_of, split_negatives
+from kws.corpus.sources import engine_of, sources_of, split_negatives, unnamed_speakers
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.engine import batch
 from kws.engine.model_file import Model, parse
@@ -187,6 +187,7 @@ class WakeTask:
         figures = {
             "name": "held-out clips",
             "trained_on": sorted(filter(None, heard)),
+            "unnamed_speakers": unnamed_speakers(self.positives["testing"]),
             "command": f"kws evaluate {shlex.quote(self.recipe.name)} --held-out {asked}",
         }
         positives, negatives = (list(map(Path, some)) for some in (data.positives, data.negatives))

@@ -7,7 +7,13 @@ import pytest
 from small_runs import hiss
 
 from kws.audio.files import write_audio
-from kws.corpus.sources import engine_of, holds_sentences, sources_of, split_negatives
+from kws.corpus.sources import (
+    engine_of,
+    holds_sentences,
+    sources_of,
+    split_negatives,
+    unnamed_speakers,
+)
 from kws.corpus.splits import split_paths
 from kws.support.notices import gathered
 
@@ -63,6 +69,18 @@ def test_negatives_without_a_sentence_are_told(tmp_path, capsys):
 )
 def test_who_spoke_stands_in_the_name(path, engine):
     assert engine_of(Path(path)) == engine
+
+
+def test_recordings_that_do_not_say_who_speaks_are_counted():
+    named = [
+        "x/hey_robin_kokoro_train_s0_00001_af-sky_x1.00_p1.00.wav",
+        "yes/3a3ee7ed_nohash_0.wav",
+        "speaker07/2.wav",
+        "1272-128104-0000.flac",
+    ]
+    unnamed = ["athena-en-0111603b-448a-47.opus", "door_03.wav"]
+    assert unnamed_speakers(map(Path, named)) == 0
+    assert unnamed_speakers(map(Path, named + unnamed)) == 2
 
 
 def test_a_source_is_the_given_folder_and_the_engine(tmp_path):

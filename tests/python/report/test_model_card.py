@@ -6,6 +6,7 @@ import shlex
 from kws.report.model_card import model_card
 
 HOSTILE = "<script>x</script> [a](http://b) *c* `d` | e\n# f"
+AT_DEFAULT = {"threshold": 0.9, "miss_rate": 0.1, "false_accepts_per_hour": 0.5}
 
 
 def card(name="a", words=("b",), folder="", **metrics):
@@ -56,3 +57,11 @@ def test_the_card_names_the_folder_it_lies_in():
     assert commands(card("hey"))[0] == ["kws", "listen", "models/hey"]
     assert commands(card("hey", folder="my runs/1"))[0] == ["kws", "listen", "my runs/1"]
     assert commands(card("hey", folder="-x"))[0] == ["kws", "listen", "./-x"]
+
+
+def test_a_test_that_may_share_its_speakers_with_training_says_so():
+    held_out = {"name": "held-out clips", "positives": 95, "at_default": AT_DEFAULT}
+    said = "The names of 90 of the 95 recordings of the phrase do not say who speaks"
+    assert said in card(evaluations=[{**held_out, "unnamed_speakers": 90}])
+    assert "who speaks" not in card(evaluations=[{**held_out, "unnamed_speakers": 0}])
+    assert "who speaks" not in card(evaluations=[held_out])

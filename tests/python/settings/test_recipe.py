@@ -62,6 +62,10 @@ UNUSUAL = Recipe(
         speed=(0.95, 1.25),
         reverb_probability=0.5,
         reverb_s=(0.2, 0.3),
+        equalizer_db=6.0,
+        floor_probability=0.4,
+        floor_snr_db=(3.0, 40.0),
+        band_probability=0.2,
         sample_bits=10,
     ),
     schedule=ScheduleConfig(

@@ -1,6 +1,6 @@
 """Part recordings of one phrase by who speaks, where their names do not tell people apart.
 
-    python data/part_by_voice.py data/raw/wake_phrases/wake-words/en/athena data/raw/athena
+    python data/part_by_voice.py data/raw/wake_phrases/wake-words/en/athena data/raw/athena_people
 
 Volunteers record a phrase ten times in a row, and their files are then named at random. Split by
 name, everybody is in training and in the test, and the test tells how well the network knows these

@@ -31,6 +31,7 @@ _NO_ENGINE = (
 _SEEDS = {"kokoro": 2, "piper": 2}  # slow ones are parted between the cores
 # Under data/raw, by their usual names; a folder of folders counts as one source each.
 _TALK = ("speech_commands", "LibriSpeech", "librispeech", "negative_speech/*", "wake_phrases/*")
+_CALLED = "wake-words"  # single phrases, called as one's own is, by volunteers
 _NOISE = ("noise/*", "speech_commands/_background_noise_")
 
 
@@ -135,17 +136,23 @@ def texts_to_speak(phrase: str, file: Path | None, *, near_misses: bool) -> list
     return texts
 
 
-def other_sound(phrase: str, raw: Path = RAW, pack: Path = PACK) -> tuple[list[Path], list[Path]]:
+def other_sound(
+    phrase: str, raw: Path = RAW, pack: Path = PACK, *, has_people: bool = True
+) -> tuple[list[Path], list[Path]]:
     """Return the folders of other talk and those of noise that are here: the pack, and data/raw.
 
     A folder of the phrase itself (data/raw/wake_phrases/.../hey_robin, or a word of Speech
-    Commands) is no negative, and its corpus is left out. CorpusError where there is no talk.
+    Commands) is no negative, and its corpus is left out. Where no people say the phrase
+    (`has_people`), other phrases that people called are left out, too: a network would learn that
+    people are not the phrase (docs/experiments/wake-words.md). CorpusError where there is no talk.
     """
     own = "_".join(phrase.lower().split())
     talk = [pack] if pack.is_dir() else []
     for pattern in _TALK:
         for folder in sorted(raw.glob(pattern)):
-            if folder.is_dir() and not any(path.is_dir() for path in folder.rglob(own)):
+            is_called = folder.name == _CALLED and not has_people
+            is_own = any(path.is_dir() for path in folder.rglob(own))
+            if folder.is_dir() and not is_own and not is_called:
                 talk.append(folder)
     noise = [folder for pattern in _NOISE for folder in sorted(raw.glob(pattern))]
     if (pack / "noise").is_dir():

@@ -6,7 +6,14 @@ from kws.settings.front_end import FRONT_ENDS, SAMPLE_RATE_HZ
 from kws.settings.model import FeatureConfig
 from kws.settings.schedule import DistillationConfig, ScheduleConfig
 
-WAKE_AUGMENT = AugmentConfig(shift_ms=50.0, speed=(0.85, 1.15), reverb_probability=0.3)
+WAKE_AUGMENT = AugmentConfig(
+    shift_ms=50.0,
+    speed=(0.85, 1.15),
+    reverb_probability=0.3,
+    equalizer_db=4.0,
+    floor_probability=0.5,
+    band_probability=0.2,
+)
 WAKE_SCHEDULE = ScheduleConfig(
     float_epochs=150,
     quantized_epochs=200,

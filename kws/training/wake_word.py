@@ -80,7 +80,7 @@ def wake_recipe(
         spoken, near_misses = wake_data.speak(phrase, wake_data.RAW / name, say=say)
         positives, near = [spoken], [near_misses]
     if not negatives:
-        negatives, found = wake_data.other_sound(phrase)
+        negatives, found = wake_data.other_sound(phrase, has_people=not near)
         noise = noise or found
         say(f"Against {', '.join(map(str, [*negatives, *near]))}.")
     return Recipe(

@@ -126,6 +126,8 @@ def test_what_lies_under_data_raw_is_other_sound_but_for_the_phrase_itself(tmp_p
         "raw/speech_commands/_background_noise_",
         "negatives/noise",
     ]
+    alone, _ = wake_data.other_sound("hey robin", raw, pack, has_people=False)
+    assert alone == [folder for folder in talk if folder.name != "wake-words"]
     assert raw / "speech_commands" not in wake_data.other_sound("yes", raw, pack)[0]
     assert raw / "wake_phrases/wake-words" not in wake_data.other_sound("Athena", raw, pack)[0]
 

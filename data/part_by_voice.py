@@ -10,14 +10,15 @@ in train/, validation/ or test/ below the second folder, copied.
 
 It hears less than a person: of 60 people of Speech Commands who say a word three times or more,
 half to three quarters of the pairs of one person's clips are kept together, and people parted
-wrongly make a test easier than strangers would. The numbers of a folder may change when recordings
-join it.
+wrongly make a test easier than strangers would. Where a recording goes may change when others join
+its folder.
 """
 
 import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,7 @@ def traits(samples: Samples) -> Traits:
     padded = np.pad(samples.astype(np.float64), (0, max(0, 4 * FRAME - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(FRAME))))
-    filters = librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=FRAME, n_mels=BANDS)
-    decibels = 10 * np.log10(power @ filters.T + 1.0)
+    decibels = 10 * np.log10(power @ _filters().T + 1.0)
     level = decibels.mean(axis=1)
     is_loud = level > np.percentile(level, LOUD)
     speech = decibels[is_loud].mean(axis=0)
@@ -102,22 +102,30 @@ def traits(samples: Samples) -> Traits:
     )
 
 
+@cache
+def _filters() -> npt.NDArray[np.floating]:
+    import librosa
+
+    filters: npt.NDArray[np.floating] = librosa.filters.mel(
+        sr=SAMPLE_RATE_HZ, n_fft=FRAME, n_mels=BANDS
+    )
+    return filters
+
+
 def part_by_voice(paths: Sequence[Path], seed: int = 0) -> dict[str, list[Path]]:
     """Give each group of recordings a split, until validation and testing have their share.
 
     CorpusError where too few groups are small enough to make three parts of them.
     """
     groups = group_by_voice(paths)
-    shares = dict(zip(("testing", "validation"), reversed(POSITIVE_SHARES), strict=True))
+    validation, testing = POSITIVE_SHARES
+    shares = {"testing": testing, "validation": validation}
     parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
     for index in np.random.default_rng(seed).permutation(len(groups)):
         group = groups[index]
-        open_parts = [
-            split
-            for split, share in shares.items()
-            if len(parts[split]) < share * len(paths) and len(group) <= LARGEST * len(paths)
-        ]
-        parts[(open_parts or ["train"])[0]] += group
+        wanting = (split for split in shares if len(parts[split]) < shares[split] * len(paths))
+        is_small = len(group) <= LARGEST * len(paths)
+        parts[next(wanting, "train") if is_small else "train"] += group
     empty = [split for split, some in parts.items() if not some]
     if empty:
         raise CorpusError(
@@ -139,7 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = given.to / split.replace("testing", "test")
         folder.mkdir(parents=True)
         for path in paths:
-            shutil.copy2(path, folder)
+            copy = folder / path.relative_to(given.recordings)  # two folders may share a name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
         print(f"{folder}: {len(paths)} recordings")
 
 

@@ -14,6 +14,12 @@ OUT_OF_NOISE = 10.0  # as a ratio of powers, 10 dB
 ACTIVE_MARGIN = 10.0 ** (-15.9 / 10.0)  # ITU-T P.56: active speech is within 15.9 dB of its level
 
 
+def rms(samples: FloatArray) -> float:
+    """Root mean square of samples (n,), n at least 1, in their unit; the same bits everywhere."""
+    # einsum, not dot: BLAS splits long vectors over threads, and the sum's last bits with them.
+    return math.sqrt(float(np.einsum("i,i", samples, samples)) / samples.size)
+
+
 def active_rms(samples: Samples | FloatArray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> float:
     """Root mean square of the part of a recording where somebody speaks, in the samples' unit.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kws.audio.level import active_rms
+from kws.audio.level import active_rms, rms
 from kws.audio.samples import FloatArray, Samples, convolved
 from kws.corpus.coloration import Coloration
 from kws.errors import AudioError, ConfigError
@@ -96,12 +96,12 @@ class Augment:
 
     def _noise(self, length: int, wanted_rms: float, rng: np.random.Generator) -> FloatArray:
         crop = _crop(self._noises[rng.integers(len(self._noises))], length, rng)
-        rms = _rms(crop)
-        if rms < 1.0:
+        loudness = rms(crop)
+        if loudness < 1.0:
             # Sound effects are often padded with digital silence, which no gain makes audible.
             crop = _crop(self._synthetic[rng.integers(len(self._synthetic))], length, rng)
-            rms = _rms(crop)
-        crop *= np.float32(wanted_rms / rms)
+            loudness = rms(crop)
+        crop *= np.float32(wanted_rms / loudness)
         return crop
 
 
@@ -131,7 +131,7 @@ def mix(
         return mixed
     samples = clip.astype(np.float32)
     crop = _crop(noise, clip.size, rng)
-    level, noise_rms = active_rms(samples, sample_rate_hz), _rms(crop)
+    level, noise_rms = active_rms(samples, sample_rate_hz), rms(crop)
     if level > 0.0 and noise_rms > 0.0:
         crop *= np.float32(level / (noise_rms * _ratio(snr_db)))
         samples += crop
@@ -194,11 +194,6 @@ def _crop(noise: Samples, length: int, rng: np.random.Generator) -> FloatArray:
         return noise[start : start + length].astype(np.float32)
     start = rng.integers(noise.size)
     return np.resize(np.roll(noise, -start), length).astype(np.float32)
-
-
-def _rms(samples: FloatArray) -> float:
-    # einsum, not dot: BLAS splits long vectors over threads, and the sum's last bits with them.
-    return math.sqrt(float(np.einsum("i,i", samples, samples)) / samples.size)
 
 
 def _saturate(samples: FloatArray, target: Samples, lost_bits: int = 0) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio.level import active_rms
+from kws.audio.level import active_rms, rms
 from kws.audio.samples import FloatArray
 from kws.settings.augment import AugmentConfig
 
@@ -52,8 +52,8 @@ class Coloration:
             spectrum[hertz > rng.uniform(*BAND_HIGH) * self._rate_hz / 2] *= BAND_STOPS[1]
         spectrum *= self._gain(samples.size, decibels)
         heard = np.fft.irfft(spectrum, samples.size).astype(np.float32)
-        before, after = (float(np.sqrt(np.mean(np.square(x)))) for x in (samples, heard))
-        heard *= np.float32(before / after if after > 0.0 else 1.0)
+        loudness = rms(heard)
+        heard *= np.float32(rms(samples) / loudness if loudness > 0.0 else 1.0)
         return heard
 
     def _floor(self, length: int, wanted_rms: float, rng: np.random.Generator) -> Spectrum:
@@ -63,18 +63,16 @@ class Coloration:
         gain = self._gain(length, ripple - slope * OCTAVES)
         noise: Spectrum = rng.standard_normal((gain.size, 2), np.float32).view(np.complex64)[:, 0]
         noise *= gain
-        # Parseval: each of the upper frequencies stands for two of the whole spectrum.
-        rms = float(np.sqrt(2.0 * np.vdot(noise, noise).real)) / length
-        noise *= np.float32(wanted_rms / rms)
+        # Parseval: real and imaginary parts, and each frequency for two of the whole spectrum.
+        heard_rms = rms(noise.view(np.float32)) * 2.0 * np.sqrt(noise.size) / length
+        noise *= np.float32(wanted_rms / heard_rms)
         return noise
 
     def _gain(self, length: int, decibels: npt.NDArray[np.floating]) -> FloatArray:
         """Factors of the spectrum of `length` samples that has so many decibels at OCTAVES."""
-        gain: FloatArray = np.exp(
-            decibels.astype(np.float32)
-            * np.float32(np.log(10) / 20)
-            @ _shares(length, self._rate_hz)
-        )
+        nepers = (decibels * (np.log(10) / 20)).astype(np.float32)
+        # einsum, as in `rms`: the same bits however many threads BLAS has.
+        gain: FloatArray = np.exp(np.einsum("i,ij->j", nepers, _shares(length, self._rate_hz)))
         return gain
 
 

@@ -150,9 +150,9 @@ def other_sound(
     talk = [pack] if pack.is_dir() else []
     for pattern in _TALK:
         for folder in sorted(raw.glob(pattern)):
-            is_called = folder.name == _CALLED and not has_people
-            is_own = any(path.is_dir() for path in folder.rglob(own))
-            if folder.is_dir() and not is_own and not is_called:
+            if not folder.is_dir() or (folder.name == _CALLED and not has_people):
+                continue
+            if not any(path.is_dir() for path in folder.rglob(own)):
                 talk.append(folder)
     noise = [folder for pattern in _NOISE for folder in sorted(raw.glob(pattern))]
     if (pack / "noise").is_dir():

@@ -1,14 +1,9 @@
 """How strongly training clips are varied."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from kws.errors import ConfigError
-
-_PROBABILITIES = (
-    *("noise_probability", "reverb_probability"),
-    *("floor_probability", "band_probability"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +37,7 @@ class AugmentConfig:
             low, high = getattr(self, name)
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise ConfigError(f"{name} is ({low}, {high}): give a lower and then a higher end")
-        for name in _PROBABILITIES:
+        for name in (each.name for each in fields(self) if each.name.endswith("_probability")):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a value from 0 to 1")
         if not (math.isfinite(self.shift_ms) and self.shift_ms >= 0.0):

@@ -4,9 +4,8 @@ import csv
 import importlib
 import re
 import shutil
-import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -24,16 +23,6 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 ROOT = Path(__file__).parents[3]
 PACK = ROOT / "data" / "negatives"
 Row = dict[str, str]
-
-
-@pytest.fixture(autouse=True)
-def data_on_path() -> Iterator[None]:
-    """The folder data/ on the path, as when one of its scripts is run."""
-    sys.path.insert(0, str(ROOT / "data"))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(ROOT / "data"))
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
 """Recordings that do not say who speaks: one person stays in one part, by ear."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from part_by_voice import group_by_voice, main, part_by_voice
 
 from kws.audio.files import write_audio
 from kws.errors import CorpusError
-
-DATA = Path(__file__).parents[3] / "data"
-sys.path.insert(0, str(DATA))
-
-from part_by_voice import group_by_voice, main, part_by_voice  # noqa: E402 (beside the data)
 
 PEOPLE, EACH = 9, 5
 RATE_HZ = 16_000
@@ -85,6 +80,18 @@ def test_the_script_copies_and_leaves_what_is_there(
     assert "train: " in capsys.readouterr().out
     with pytest.raises(CorpusError, match="is there already"):
         main([str(tmp_path / "said"), str(tmp_path / "apart")])
+
+
+def test_two_recordings_of_one_name_are_both_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("part_by_voice.LARGEST", 0.2)
+    for path, person in people(tmp_path / "said").items():
+        (tmp_path / "said" / str(person)).mkdir(exist_ok=True)
+        count = len(list((tmp_path / "said" / str(person)).iterdir()))
+        path.rename(tmp_path / "said" / str(person) / f"{count}.wav")
+    main([str(tmp_path / "said"), str(tmp_path / "apart")])
+    assert len(list((tmp_path / "apart").rglob("*.wav"))) == PEOPLE * EACH
 
 
 def test_one_voice_cannot_be_parted(tmp_path: Path) -> None:

@@ -4,9 +4,7 @@ import csv
 import importlib
 import json
 import re
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -29,13 +27,9 @@ NAME = re.compile(
 
 
 @pytest.fixture
-def recipe() -> Iterator[ModuleType]:
+def recipe() -> ModuleType:
     """data/make_sample.py as a module, found as it is when run as a script."""
-    sys.path.insert(0, str(ROOT / "data"))
-    try:
-        yield importlib.import_module("make_sample")
-    finally:
-        sys.path.remove(str(ROOT / "data"))
+    return importlib.import_module("make_sample")
 
 
 def spoken_clips() -> list[Path]:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from kws.audio.files import find_audio
 from kws.corpus import wake_data
+from kws.corpus.sources import engine_of
 from kws.settings.data import DataConfig
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.model import WAKE_WORD_BYTES
@@ -80,7 +82,9 @@ def wake_recipe(
         spoken, near_misses = wake_data.speak(phrase, wake_data.RAW / name, say=say)
         positives, near = [spoken], [near_misses]
     if not negatives:
-        negatives, found = wake_data.other_sound(phrase, has_people=not near)
+        clips = (clip for folder in positives for clip in find_audio(folder))
+        people = any(engine_of(clip) is None for clip in clips)
+        negatives, found = wake_data.other_sound(phrase, has_people=people)
         noise = noise or found
         say(f"Against {', '.join(map(str, [*negatives, *near]))}.")
     return Recipe(

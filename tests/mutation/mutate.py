@@ -31,10 +31,10 @@ C_LIMITS = ("-DKWS_MAX_HIDDEN=19", "-DKWS_MAX_CLASSES=3")
 C_FLAGS = ("-std=c99", "-O1", "-w", "-fsanitize=undefined", "-fno-sanitize-recover=all", *C_LIMITS)
 # Who tests the modules that guard data; paths below tests/python.
 TESTS = {
-    "kws/support/files.py": ("support", "corpus/test_labelled.py"),
+    "kws/support/files.py": ("support", "corpus/test_decoded.py"),
     "kws/support/sealed.py": ("support/test_sealed.py",),
     "kws/support/cache.py": ("support/test_cache.py",),
-    "kws/corpus/decoded.py": ("corpus/test_labelled.py", "corpus/test_unreadable.py"),
+    "kws/corpus/decoded.py": ("corpus/test_decoded.py", "corpus/test_unreadable.py"),
     "kws/corpus/download.py": ("corpus/test_download.py",),
     "kws/corpus/unpack.py": ("corpus/test_unpack.py",),
     "kws/corpus/record.py": ("corpus/test_record.py", "cli/test_record.py"),

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
-
 from kws.corpus.download import download
 
 ENDLESS = b"?" * 65_536
@@ -116,14 +114,6 @@ def serving(handler: type[Any], path: str) -> Iterator[None]:
 
 def fetch(server: "type[Handler | Hostile]", to: Path, sha256: str = SHA256) -> Path:
     return download(server.url, to, sha256, progress=False, retry_wait_s=0.001)
-
-
-def one_sentence(refusal: pytest.ExceptionInfo[Exception]) -> str:
-    """The message, after checking that it is a single line that says how to mend it."""
-    message = str(refusal.value)
-    assert "\n" not in message
-    assert re.search(r"[:;] ", message), f"no remedy in {message!r}"
-    return message
 
 
 def head(*lines: str, status: str = "200 OK") -> bytes:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import one_sentence
 
 from kws.audio.files import find_audio, read_audio, write_audio
 from kws.audio.samples import StreamResampler, resample, to_int16
@@ -20,14 +20,6 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 def tone(rate_hz: int = 16_000, seconds: float = 0.5, hz: float = 440.0) -> np.ndarray:
     time_s = np.arange(int(rate_hz * seconds)) / rate_hz
     return np.round(8000 * np.sin(2 * np.pi * hz * time_s)).astype(np.int16)
-
-
-def one_sentence(refusal: pytest.ExceptionInfo[Exception]) -> str:
-    """The message, after checking that it is a single line that says how to mend it."""
-    message = str(refusal.value)
-    assert "\n" not in message
-    assert re.search(r"[:;] ", message), f"no remedy in {message!r}"
-    return message
 
 
 # --- arrays -----------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from archives import archive_of, plain
+from refusals import one_sentence
 from typer.testing import CliRunner
-from web_servers import Handler, one_sentence
+from web_servers import Handler
 
 from kws.cli.main import app
 from kws.corpus import corpora

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from web_servers import CONTENT, ENDLESS, SHA256, Handler, Hostile, fetch, head, one_sentence
+from refusals import one_sentence
+from web_servers import CONTENT, ENDLESS, SHA256, Handler, Hostile, fetch, head
 
 from kws.corpus import download as download_module
 from kws.corpus.download import download

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from archives import archive_of, plain, special
-from web_servers import one_sentence
+from refusals import one_sentence
 
 from kws.corpus.unpack import unpack
 from kws.errors import DownloadError

@@ -3,6 +3,7 @@
 import dataclasses
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -90,17 +91,24 @@ class Playlist:
 
     def _kept(self) -> dict[Path, Samples]:
         """The short recordings, decoded once and kept; long ones are read as they are played."""
-        short = sorted({path for path, _, _ in self._entries if path.stat().st_size <= SHORT_BYTES})
-        if self._cache is None or self._channel is not None or not short:
+        if self._cache is None or self._channel is not None:
             return {}
+        short = {path for path, _, _ in self._entries if path.stat().st_size <= SHORT_BYTES}
+        kept: dict[Path, Samples] = {}
+        # Corpus by corpus, so that the next phrase finds the talk that this one was tried on.
+        for _, corpus in groupby(sorted(short, key=lambda path: (_corpus(path), path)), _corpus):
+            kept |= self._read(list(corpus), self._cache)
+        return kept
+
+    def _read(self, paths: Sequence[Path], cache: Path) -> dict[Path, Samples]:
         unread: dict[Path, str] = {}
         rate_hz = self.stream.sample_rate_hz
         try:
-            kept = read_streams(short, self._cache, sample_rate_hz=rate_hz, unread=unread)
+            kept = read_streams(paths, cache, sample_rate_hz=rate_hz, unread=unread)
         except AudioError:  # not one of them can be read, or the cache: each is tried by itself
             return {}
         self.stream.unread.update(unread)
-        return dict(zip((path for path in short if path not in unread), kept, strict=True))
+        return dict(zip((path for path in paths if path not in unread), kept, strict=True))
 
     def blocks(self) -> Iterator[Samples]:
         """Yield the stream; `stream.clips` is complete when it ends."""
@@ -159,6 +167,11 @@ class Playlist:
             if is_negative not in words:
                 reason = next(iter(self.stream.unread.values()), "there are none")
                 raise CorpusError(f"none of the {kind} can be read: {reason}")
+
+
+def _corpus(path: Path) -> Path:
+    """The folder that holds a recording's: a corpus has one for each word, voice or speaker."""
+    return path.parent.parent
 
 
 def _recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:

@@ -10,6 +10,7 @@ import soundfile
 from loudness_models import noise, two_words, wake_word
 
 from kws.audio.files import write_audio
+from kws.audio.recording import decode
 from kws.engine import batch, model_file
 from kws.errors import CorpusError
 from kws.evaluation.recording_stream import Playlist, build_stream
@@ -152,3 +153,18 @@ def test_what_was_decoded_once_is_played_from_the_cache(tmp_path, monkeypatch):
     for module in ("kws.evaluation.recording_stream.Recording", "kws.corpus.decoded.decode"):
         monkeypatch.setattr(module, refuse)
     assert evaluate_stream(*asked, cache=tmp_path / "cache") == first
+
+
+def test_talk_that_one_phrase_was_tried_on_is_decoded_once_for_all(tmp_path, monkeypatch):
+    opened: list[str] = []
+
+    def counted(path, *others):
+        opened.append(path.name)
+        return decode(path, *others)
+
+    monkeypatch.setattr("kws.corpus.decoded.decode", counted)
+    for name, seconds in (("hey/test/hey.wav", 0.4), ("up/test/up.wav", 0.4), ("talk/a/1.wav", 1)):
+        write_audio(tmp_path / name, noise(seconds, 3000, seed=len(name)))
+    for phrase in ("hey", "up"):
+        build_stream([tmp_path / phrase], [tmp_path / "talk"], [phrase], cache=tmp_path / "cache")
+    assert sorted(opened) == ["1.wav", "hey.wav", "up.wav"]

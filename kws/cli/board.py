@@ -61,6 +61,8 @@ def monitor(
 ) -> None:
     """Show live what a board hears, and change its threshold without flashing it.
 
+    A terminal shows a screen with keys; ? lists them.
+
     \b
     Example: kws monitor /dev/ttyACM0
     Example: kws monitor /dev/ttyACM0 --threshold 0.97 --save

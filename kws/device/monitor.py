@@ -1,4 +1,4 @@
-"""A board's scores as they come: a timeline, a live bar, a table, a picture, clips."""
+"""A board's scores as they come: shown live, in a table, a picture, clips."""
 
 import contextlib
 import sys
@@ -6,21 +6,22 @@ import time
 from dataclasses import dataclass
 from typing import TextIO
 
+from kws.device.board_view import BoardLines, BoardScreen
 from kws.device.line import AUDIO_RATE, RATES, BoardLine
-from kws.device.protocol import PROTOCOL, audio_of
+from kws.device.protocol import MICROPHONES, PROTOCOL, audio_of
 from kws.errors import KwsError
 from kws.listening.clips import HIT, NEAR, Clips
 from kws.listening.ears import Wishes, refuse_near
 from kws.listening.near_misses import Near
 from kws.listening.reaction import Reaction
 from kws.listening.record import Curve, Table
+from kws.listening.terminal import is_screen, screen
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import log_odds_q10, posterior_of
-from kws.support.text import bar, bar_characters, clock, count_of, shown
+from kws.support.text import clock, count_of
 
 POLL_S = 0.1
 REPORT_S = 1.0  # between two notes on what was lost
-MICROPHONES = {2: "flat: nothing is connected", 3: "saturated: turn it down"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +40,16 @@ class Monitor:
     def __init__(
         self, line: BoardLine, settings: Settings, printer: Printer, notes: TextIO = sys.stderr
     ) -> None:
-        self.line, self.settings, self.printer, self.notes = line, settings, printer, notes
+        self.line, self.settings, self.printer = line, settings, printer
+        self._lines = BoardLines(printer, notes)
+        self._view: BoardLines | BoardScreen = self._lines
         self._curve = Curve()
         self._table: Table | None = None
         self._words: dict[int, str] = {}  # those that it follows
         self._clips: Clips | None = None
         self._reaction = Reaction(settings.on_detect, self._tell) if settings.on_detect else None
         self._near = Near(0, 1)
-        self._bar = bar_characters(notes)
-        self._painted_at = self._reported_at = self._greeted_at = 0.0
+        self._reported_at = self._greeted_at = 0.0
         self._lost = (0, 0, 0)
         self._microphone = 0
 
@@ -62,7 +64,10 @@ class Monitor:
         if self.settings.csv:
             self._table = Table(self.settings.csv, list(self._words.values()))
         try:
-            self._follow()
+            if not self.printer.as_json and is_screen(self.printer.out):
+                self._follow_on_screen()
+            else:
+                self._follow_in_lines()
             self._leave()
         finally:
             if self._table:
@@ -74,17 +79,33 @@ class Monitor:
             if self._reaction:
                 self._reaction.close()
 
+    def _follow_on_screen(self) -> None:
+        with screen(self.printer.out) as (painter, keys):
+            view = BoardScreen(self.line, self._clips, self.printer.out, painter, keys)
+            self._view = view
+            try:
+                self._follow()
+            finally:
+                self._view = self._lines
+        for heard in view.picture.detections:
+            self.printer.detection(heard)
+        if view.is_changed:
+            self._tell(view.kept())
+
+    def _follow_in_lines(self) -> None:
+        name, words = self.line.board.name, ", ".join(self._words.values())
+        threshold = posterior_of(self.line.board.threshold_q10)
+        self._view.note(f"{name}: {words}, threshold {threshold:.3f}; Ctrl-C ends.")
+        self._follow()
+
     def _follow(self) -> None:
-        board, seconds = self.line.board, self.settings.seconds
-        words = ", ".join(self._words.values())
-        threshold = posterior_of(board.threshold_q10)
-        self._note(f"{board.name}: {words}, threshold {threshold:.3f}; Ctrl-C ends.")
-        if board.was_watchdog:
+        seconds = self.settings.seconds
+        if self.line.board.was_watchdog:
             self._tell("the board was restarted by its watchdog")
         end = time.monotonic() + (float("inf") if seconds is None else seconds)
         try:
             self.line.send("s 1")
-            while time.monotonic() < end:
+            while time.monotonic() < end and self._view.goes_on():
                 for text in self.line.lines(POLL_S):
                     self._take(text)
                 self._report()
@@ -93,7 +114,7 @@ class Monitor:
         finally:
             self._reported_at = 0.0
             self._report()
-            self._wipe()
+            self._lines.wipe()
 
     def _set_up(self) -> None:
         settings, line, board = self.settings, self.line, self.line.board
@@ -147,6 +168,9 @@ class Monitor:
         elif letter == "a" and (piece := audio_of(rest)):
             if self._clips:
                 self._clips.take(*piece)
+                self._view.sound(piece[1])
+        elif letter == "w":
+            self._tell("kept in the board's flash")
         elif letter == "!":
             self._tell(f"the board says: {rest}")
         elif text.startswith(f"kws {PROTOCOL} "):
@@ -169,18 +193,16 @@ class Monitor:
             self._table.take(frame, self._time(frame), row)
         if near := self._near.take(frame, max(row, default=-32768)):
             posterior = posterior_of(near[1])
-            self._note(f"  {clock(self._time(near[0]))}  near-miss {100 * posterior:5.1f} %")
+            self._view.note(f"  {clock(self._time(near[0]))}  near-miss {100 * posterior:5.1f} %")
             self._want_clip(near[0], NEAR, posterior, "")
-        if self.notes.isatty() and time.monotonic() - self._painted_at > POLL_S:
-            self._paint(frame, posterior_of(max(row, default=-32768)))
+        self._view.score(self._time(frame), row)
 
     def _detection(self, frame: int, word: int, score_q10: int) -> None:
         name = self.line.board.classes[word]
         heard = Heard(name, self._time(frame), posterior_of(score_q10), None)
         self._curve.detections.append(heard)
         self._near.heard(frame)
-        self._wipe()
-        self.printer.detection(heard)
+        self._view.detection(heard)
         self._want_clip(frame, HIT, heard.score, name)
         if self._reaction:
             self._reaction.start(heard)
@@ -200,29 +222,14 @@ class Monitor:
         if board.microphone != self._microphone:
             self._microphone = board.microphone
             if board.microphone in MICROPHONES:
-                self._tell(f"the microphone is {MICROPHONES[board.microphone]}")
+                self._tell(MICROPHONES[board.microphone])
         lost = board.lost_samples, board.skipped_lines, self.line.garbled
         if lost != self._lost:
             self._lost = lost
-            self._note(
-                f"kws: the board has lost {count_of(lost[0], 'sample')} and left out "
+            self._tell(
+                f"the board has lost {count_of(lost[0], 'sample')} and left out "
                 f"{count_of(lost[1], 'line')} so far; {count_of(lost[2], 'line')} arrived garbled"
             )
 
     def _tell(self, text: str) -> None:
-        self._note(f"kws: {text}")
-
-    def _note(self, text: str) -> None:
-        self._wipe()
-        print(shown(text), file=self.notes, flush=True)
-
-    def _wipe(self) -> None:
-        if self.notes.isatty():
-            self.notes.write("\r\x1b[K")
-
-    def _paint(self, frame: int, posterior: float) -> None:
-        self._painted_at = time.monotonic()
-        score_bar = bar(posterior, 40, *self._bar)
-        line = f"{clock(self._time(frame))}  {score_bar} {100 * posterior:5.1f} %"
-        self.notes.write(f"\r{line}\x1b[K")
-        self.notes.flush()
+        self._view.tell(text)

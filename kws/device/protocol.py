@@ -18,6 +18,10 @@ PROTOCOL = 1
 LONGEST_LINE = 4096
 WINDOW_S = N_FFT / SAMPLE_RATE_HZ  # of a frame, at every rate
 RATES_HZ = (8_000, 16_000)  # of samples
+MICROPHONES = {  # that a person should mend, by the number of a `p` line
+    2: "the microphone is flat: nothing is connected",
+    3: "the microphone is saturated: turn it down",
+}
 
 Bounds = tuple[int, int]
 _BYTE = (0, 255)

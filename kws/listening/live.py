@@ -79,7 +79,8 @@ class Live:
             names = hearing.words[first : first + count]
             strips += [Strip(word, threshold, glyphs) for word in names]
             self._words.append(range(first, first + count))
-        self.picture = Picture(strips, Level(hearing.rate_hz), glyphs, pointed=self._words[0])
+        self._level = Level(hearing.rate_hz)
+        self.picture = Picture(strips, self._level, glyphs, pointed=self._words[0])
         self.pause = Pause()
         self.is_over = False
         self.changed: set[int] = set()  # models whose threshold is another now
@@ -93,10 +94,9 @@ class Live:
         """Listen, paint and act until it is over."""
         for chunk, found in steps(self.microphone, self.hearing, self.pause):
             if chunk is not None and not self.pause.is_on:
-                self.picture.level.take(chunk)
+                self._level.take(chunk)
             for heard in found:
-                self.picture.detections.append(heard)
-                self.picture.count += 1
+                self.picture.add(heard)
             pressed = list(keys.pressed())
             for key in pressed:
                 self.press(key)
@@ -154,7 +154,8 @@ class Live:
         self._core.append((now, time.process_time()))
         passed_s = now - self._core[0][0]
         if passed_s > 0:
-            picture.core_percent = 100 * (self._core[-1][1] - self._core[0][1]) / passed_s
+            percent = 100 * (self._core[-1][1] - self._core[0][1]) / passed_s
+            picture.cost = f"{percent:.1f} % of one core"
         picture.time_s = self.hearing.time_s
         picture.is_there = microphone.is_there
         picture.lost_samples = microphone.lost_samples

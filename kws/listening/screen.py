@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kws.listening.level import LEAST_DB, Level
@@ -42,12 +42,18 @@ class Picture:
     """All that the screen shows."""
 
     strips: list[Strip]
-    level: Level
+    level: Level | None
+    """None: another ear sends its scores, but no sound."""
     glyphs: Glyphs = BLOCKS
     microphone: str = ""
     time_s: float = 0.0
-    core_percent: float = 0.0
+    cost: str = ""
+    """What listening takes."""
     lost_samples: int = 0
+    hint: str = ""
+    """What else a person should mend."""
+    keys: str = KEYS
+    help: Sequence[tuple[str, str]] = HELP
     pointed: range = range(0)
     """The words whose threshold the keys change."""
     is_there: bool = True
@@ -60,6 +66,11 @@ class Picture:
     def say(self, text: str) -> None:
         """Show a sentence for a while; any thread may."""
         self._said = time.monotonic(), shown(text)
+
+    def add(self, heard: Heard) -> None:
+        """List a detection."""
+        self.detections.append(heard)
+        self.count += 1
 
     def lines(self, width: int, height: int) -> list[Spans]:
         """Return at most `height` lines for `width` columns, the most needed first."""
@@ -80,6 +91,8 @@ class Picture:
         return [("kws ", "strong"), state, (f"  {clock(self.time_s)}  ", ""), (name, "dim")]
 
     def _level(self, width: int) -> Spans:
+        if self.level is None:
+            return [("level  ", ""), ("not known: --save-clips DIR asks for the sound, too", "dim")]
         level_db = self.level.read_db() if self.is_there and not self.is_paused else LEAST_DB
         full, empty = self.glyphs.heights[8], "░" if self.glyphs is BLOCKS else "."
         cells = max(min(width - 40, 60), 8)
@@ -96,22 +109,21 @@ class Picture:
             return [("the microphone is gone: waiting for it", "warn")]
         if self.is_paused:
             return [("paused: nothing is heard; space goes on", "warn")]
-        return [(self.level.hint, "warn")]
+        return [(self.hint or (self.level.hint if self.level else ""), "warn")]
 
     def _status(self, width: int) -> Spans:
-        core = f"{self.core_percent:.1f} % of one core"
         lost = f"lost {count_of(self.lost_samples, 'sample')}"
         style = "warn" if self.lost_samples else "dim"
-        return [(core, "dim"), ("   ", ""), (lost, style)]
+        return [(self.cost, "dim"), ("   ", ""), (lost, style)]
 
     def _message(self) -> Spans:
         at, text = self._said
         if time.monotonic() - at < SAID_S:
             return [(text, "strong")]
-        return [(KEYS, "dim")]
+        return [(self.keys, "dim")]
 
     def _help(self, room: int) -> list[Spans]:
-        rows: list[Spans] = [[(f"  {key:<7}", "strong"), (text, "")] for key, text in HELP]
+        rows: list[Spans] = [[(f"  {key:<7}", "strong"), (text, "")] for key, text in self.help]
         return rows[:room]
 
     def _body(self, width: int, room: int) -> list[Spans]:

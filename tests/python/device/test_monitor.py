@@ -3,19 +3,17 @@
 import csv
 import io
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import tty
 from pathlib import Path
 
 import numpy as np
 import pytest
+from host_board import MODELS, Deaf, build, speech
 
 from kws.audio.files import read_audio
-from kws.device.line import BoardLine
 from kws.device.monitor import Monitor, Settings
 from kws.device.protocol import Board
 from kws.engine import batch, model_file
@@ -25,58 +23,12 @@ from kws.listening.timeline import Printer
 from kws.settings.model import log_odds_q10
 
 ROOT = Path(__file__).parents[3]
-MODELS = [ROOT / f"models/{name}/{name}.kws" for name in ("hey_cortana", "athena")]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory) -> Path:
-    return build(tmp_path_factory.mktemp("host") / "app")
-
-
-def build(built: Path, *flags: str) -> Path:
-    """The host's board; flags make it another."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed")
-    folders = ("ports/host", "app", "include", "src")
-    sources = [file for folder in folders for file in (ROOT / "firmware" / folder).glob("*.c")]
-    include = [f"-I{ROOT / 'firmware' / folder}" for folder in folders]
-    files = [str(file) for file in sources]
-    command = ["gcc", "-std=c99", "-O1", *flags, *include, *files, "-o", str(built)]
-    subprocess.run(command, check=True)
-    return built
-
-
-@pytest.fixture
-def board(program, tmp_path):
-    """Start a board; gives the name of its port. What `sound` it hears begins with its start."""
-    running, files = [], []
-
-    def start(sound: np.ndarray, models: list[Path], program: Path = program) -> str:
-        (tmp_path / "sound.raw").write_bytes(sound.astype("<i2").tobytes())
-        ours, theirs = os.openpty()
-        files.extend([ours, theirs])
-        tty.setraw(theirs)
-        command = [program, tmp_path / "sound.raw", tmp_path / "settings", *models]
-        running.append(subprocess.Popen(command, stdin=ours, stdout=ours, stderr=subprocess.PIPE))
-        return os.ttyname(theirs)
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
-    for file in files:
-        os.close(file)
 
 
 def monitor(port: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kws", "monitor", port, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
-
-
-def speech() -> np.ndarray:
-    """Six seconds with one "hey cortana", heard from 2.5 s on."""
-    return read_audio(ROOT / "data/sample/stream/held_out.opus")[2 * 16_000 : 8 * 16_000]
 
 
 def heard(sound: np.ndarray, seconds: int = 240) -> np.ndarray:
@@ -229,16 +181,6 @@ def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
         dict.fromkeys(words, 0.9), tmp_path / "a.png", "the start"
     )  # a dollar opens no formula either
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-
-
-class Deaf(BoardLine):
-    """The line of a board that is told nothing."""
-
-    def __init__(self, board: Board) -> None:
-        self.board = board
-
-    def send(self, command: str) -> None:
-        pass
 
 
 def test_what_a_board_says_cannot_act_on_the_terminal():

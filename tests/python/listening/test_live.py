@@ -59,8 +59,7 @@ def hear(live, samples):
         chunk = samples[at : at + 1_280]
         live.picture.level.take(chunk)
         for heard in live.hearing.take(chunk):
-            live.picture.detections.append(heard)
-            live.picture.count += 1
+            live.picture.add(heard)
 
 
 def text(live, width=80, height=24):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import Csv, Model, Near, OnDetect, Png, SaveClips, Seconds, Threshold
+from kws.cli.support import numpy_alone
 from kws.support.text import shown
 
 
@@ -68,6 +69,7 @@ def monitor(
     Example: kws monitor /dev/ttyACM0 --threshold 0.97 --save
     Example: kws monitor COM3 --save-clips data/raw/near_misses --near 0.3
     """
+    numpy_alone()
     from kws.device import monitor
     from kws.device.line import RATES, BoardLine
     from kws.device.serial_port import SerialPort

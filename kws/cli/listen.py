@@ -19,6 +19,7 @@ from kws.cli.options import (
     Seconds,
     Threshold,
 )
+from kws.cli.support import numpy_alone
 from kws.errors import AudioError
 from kws.support.text import json_text
 
@@ -59,6 +60,7 @@ def listen(
     Example: kws listen hey_cortana data/sample/stream/held_out.opus
     Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
     """
+    numpy_alone()
     from kws.engine.listen import ears_of, models_first
     from kws.listening import listen, session, timeline
     from kws.listening.ears import Wishes

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import Threshold
+from kws.cli.support import numpy_alone
 from kws.serving.address import URI
 
 
@@ -47,6 +48,7 @@ def serve(
     Example: kws serve --models my_models --uri tcp://0.0.0.0:10400 \\
                  --allow 192.168.1.0/24 --zeroconf
     """
+    numpy_alone()
     import asyncio
 
     from kws.engine import model_file

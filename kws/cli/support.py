@@ -1,5 +1,6 @@
 """How the command line parses lists and recipes, and how it ends: the rules shared by commands."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,22 @@ _NAMES = (
     "monitor"
 )
 ORDER = tuple(_NAMES.split())
+_BLAS = "OPENBLAS_NUM_THREADS"  # of the NumPy that pip installs for Linux and Windows
+
+
+def numpy_alone() -> None:
+    """Import NumPy without the threads of its BLAS, for commands that only hear.
+
+    Nothing there multiplies matrices in Python, and the pool takes a third as much of the processor
+    as all of a short recording. What the commands start finds its environment as it was.
+    """
+    if "numpy" in sys.modules or _BLAS in os.environ:
+        return
+    os.environ[_BLAS] = "1"
+    try:
+        import numpy  # noqa: F401
+    finally:
+        del os.environ[_BLAS]
 
 
 class CommandGroup(TyperGroup):

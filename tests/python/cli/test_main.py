@@ -434,3 +434,23 @@ def test_listen_takes_one_channel_and_goes_on_after_a_bad_recording(model, tmp_p
     result = run("listen", model, tmp_path / "gone.wav", tmp_path / "sides.wav", "--channel", "2")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "kws: 2 of 2 recordings were not read"
+
+
+ALONE = """
+import os
+from kws.cli.support import numpy_alone
+before = dict(os.environ)
+numpy_alone()
+assert dict(os.environ) == before
+import numpy
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted on Linux")
+def test_to_hear_needs_no_threads_of_blas():
+    """And a command of `--on-detect` may have them."""
+    several = {name: text for name, text in os.environ.items() if not name.endswith("_THREADS")}
+    command = [sys.executable, "-c", ALONE]
+    done = subprocess.run(command, capture_output=True, text=True, env=several)
+    assert done.stdout == "1\n", done.stderr

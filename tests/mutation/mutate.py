@@ -42,7 +42,7 @@ TESTS = {
     "kws/device/line.py": ("device/test_hostile_board.py",),
     "kws/listening/record.py": ("listening/test_hearing.py", "device/test_hostile_board.py"),
     "kws/settings/model.py": ("settings", "engine/test_model_file.py"),
-    "kws/training/checkpoint.py": ("training/test_run_folder.py", "training/test_trainer.py"),
+    "kws/training/checkpoint.py": ("training/test_run_folder.py", "training/test_checkpoint.py"),
     "kws/training/feature_store.py": ("training/test_feature_store.py",),
 }
 LARGEST_BYTES = 6 * 2**30  # of memory, for a mutant that grows

@@ -107,7 +107,8 @@ class BoardScreen:
         """List a detection, and mark it in the strip of its word."""
         self.picture.add(heard)
         strip = self.picture.strips[self._words.index(heard.word)]
-        strip.take(heard.time_s, strip.score, is_hit=True)
+        # It may have waited for room on the line while scores went on.
+        strip.take(max(heard.time_s, self.picture.time_s), strip.score, is_hit=True)
 
     def sound(self, samples: Samples) -> None:
         """Take in what the board's microphone heard."""

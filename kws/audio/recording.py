@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from kws.audio import ogg
 from kws.audio.ffmpeg import FfmpegFile, ffmpeg
 from kws.audio.findings import Findings
 from kws.audio.headers import Length, Patched, read_length
@@ -50,7 +51,8 @@ class Recording:
     only one is taken as it is, whatever `channel` says.
 
     Iterating raises AudioError, naming the file, for one that is missing, not audio, cut short,
-    shorter than 10 ms, that holds NaN or infinity, or whose samples cannot be meant (`findings`).
+    damaged, shorter than 10 ms, that holds NaN or infinity, or whose samples cannot be meant
+    (`findings`).
     After it, `notices` holds what a person should know, and `seconds` the length.
     """
 
@@ -111,6 +113,10 @@ class Recording:
             frames = yield from self._converted(_blocks(file), file.samplerate, findings)
             if is_cut_short(file, self.path, frames):
                 raise self._is_cut_short()
+            if file.format == "OGG" and not ogg.is_whole(self.path):
+                raise AudioError(
+                    f"{self.path} is damaged: parts of it are lost; copy or download it again"
+                )
             self._finish(findings, frames, file.samplerate)
 
     def _converted(

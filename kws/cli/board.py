@@ -8,6 +8,7 @@ import typer
 
 from kws.cli.options import Csv, Model, Near, OnDetect, Png, SaveClips, Seconds, Threshold
 from kws.cli.support import numpy_alone
+from kws.support.files import refuse_overwriting
 from kws.support.text import shown
 
 
@@ -47,7 +48,8 @@ def monitor(
         typer.Option(metavar="N", min=0, max=255, help="Skip so many frames after a detection."),
     ] = None,
     model: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Let this model of the flash listen.")
+        int | None,
+        typer.Option(metavar="N", min=0, max=255, help="Let this model of the flash listen."),
     ] = None,
     save: Annotated[
         bool, typer.Option("--save", help="Keep these settings in the board's flash.")
@@ -79,6 +81,7 @@ def monitor(
         from kws.report.drawing import require_plots
 
         require_plots()  # before the hours that it is to draw
+    refuse_overwriting([csv, png], [])
     settings = monitor.Settings(
         threshold=threshold,
         refractory_frames=refractory,

@@ -96,7 +96,7 @@ def _parts() -> list[_Part]:
         _Part("matplotlib", train, partial(_imports, "matplotlib", "import matplotlib"), False),
         *(
             _Part(name, speak, partial(_voices, name), required=False)
-            for name in ("flite", "espeak", "piper", "kokoro")
+            for name in ("flite", "espeak", "festival", "piper", "kokoro")
         ),
         _Part("wyoming", serve, partial(_imports, "wyoming", "import wyoming", "serve"), False),
         _Part("zeroconf", serve, partial(_imports, "zeroconf", "import zeroconf", "serve"), False),

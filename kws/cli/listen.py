@@ -21,6 +21,7 @@ from kws.cli.options import (
 )
 from kws.cli.support import numpy_alone
 from kws.errors import AudioError
+from kws.support.files import refuse_overwriting
 from kws.support.text import json_text
 
 STDIN = "-"
@@ -68,6 +69,7 @@ def listen(
 
     models, files = models_first(models_and_files)
     _refuse(files, device, channel, bool(csv or png))
+    refuse_overwriting([csv, png], map(Path, [*models, *files]))
     if png:
         from kws.report.drawing import require_plots
 

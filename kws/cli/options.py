@@ -1,5 +1,6 @@
 """The arguments and options that several commands share."""
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -50,8 +51,17 @@ SaveClips = Annotated[
 ]
 Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores of every frame.")]
 Png = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the scores.")]
+
+
+def _positive(seconds: float | None) -> float | None:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise typer.BadParameter(f"{seconds:g} is no time to stop after: give one above 0")
+    return seconds
+
+
 Seconds = Annotated[
-    float | None, typer.Option(metavar="S", min=0, help="Stop after this time, not at Ctrl-C.")
+    float | None,
+    typer.Option(metavar="S", callback=_positive, help="Stop after this time, not at Ctrl-C."),
 ]
 Calibrate = Annotated[
     str | None,

@@ -186,7 +186,15 @@ class RecipeGroup(TyperGroup):
         is_recipe = any(arg.endswith(".toml") for arg in args)
         if is_recipe and not any(arg in self.commands for arg in args):
             args = ["recipe", *args]
+        elif args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise typer.BadParameter(
+                f"{shown(args[0])!r} is no recipe: give a .toml file, such as the config.toml that "
+                f"every model's folder holds, or one of {', '.join(self._listed())}"
+            )
         return list(super().parse_args(ctx, args))
+
+    def _listed(self) -> list[str]:
+        return [name for name, command in self.commands.items() if not command.hidden]
 
 
 def _is_list(option: Any) -> bool:

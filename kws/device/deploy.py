@@ -88,6 +88,8 @@ def deploy(
             )
     if not 1 <= len(loaded) <= PLACES:
         raise ConfigError(f"A board has room for {PLACES} models: {len(loaded)} were given.")
+    if len({model.data for model in loaded}) < len(loaded):
+        raise ConfigError(f"{loaded[0].name} is given twice: name two models, or one.")
     file = Path(to) / f"{file_stem(loaded[0].name)}_{board}.{chosen.suffix}"
     _write(file, chosen.image(loaded, microphone))
     return Deployment(file=file, instructions=chosen.instructions(file, microphone))

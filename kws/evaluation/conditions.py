@@ -33,14 +33,16 @@ class Conditions:
         *,
         sample_rate_hz: int = SAMPLE_RATE_HZ,
     ) -> None:
-        """ConfigError for noise without a ratio, a ratio without noise, or a gain out of bounds."""
+        """ConfigError for noise without a ratio, a ratio without noise, or one out of bounds."""
         if (snr_db is None) != (len(noise) == 0):
             raise ConfigError(
                 "noise folders and a signal-to-noise ratio need each other: "
                 "give --noise and --snr-db together"
             )
-        if not QUIETEST_DB <= gain_db <= LOUDEST_DB:
-            raise ConfigError(f"the gain is {gain_db:g} dB: give {QUIETEST_DB:g} to {LOUDEST_DB:g}")
+        for what, value_db in (("gain", gain_db), ("signal-to-noise ratio", snr_db or 0.0)):
+            if not QUIETEST_DB <= value_db <= LOUDEST_DB:
+                asked = f"give {QUIETEST_DB:g} to {LOUDEST_DB:g}"
+                raise ConfigError(f"the {what} is {value_db:g} dB: {asked}")
         self._rate_hz, self._snr_db = sample_rate_hz, snr_db
         self._gain = 10.0 ** (gain_db / 20.0)
         self._noises: list[Samples] = []

@@ -93,7 +93,7 @@ class Playlist:
         """The short recordings, decoded once and kept; long ones are read as they are played."""
         if self._cache is None or self._channel is not None:
             return {}
-        short = {path for path, _, _ in self._entries if path.stat().st_size <= SHORT_BYTES}
+        short = {path for path, _, _ in self._entries if 0 <= _bytes(path) <= SHORT_BYTES}
         kept: dict[Path, Samples] = {}
         # Corpus by corpus, so that the next phrase finds the talk that this one was tried on.
         for _, corpus in groupby(sorted(short, key=lambda path: (_corpus(path), path)), _corpus):
@@ -167,6 +167,14 @@ class Playlist:
             if is_negative not in words:
                 reason = next(iter(self.stream.unread.values()), "there are none")
                 raise CorpusError(f"none of the {kind} can be read: {reason}")
+
+
+def _bytes(path: Path) -> int:
+    """The size of a file; -1 where it cannot be had, as of a link to nowhere."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _corpus(path: Path) -> Path:

@@ -61,7 +61,8 @@ class Clips:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise KwsError(f"cannot make {folder}: {error.strerror}") from error
+                reason = "it is a file" if folder.exists() else str(error.strerror).lower()
+                raise KwsError(f"cannot make {folder}: {reason}; choose another place") from error
 
     def want(self, kind: str, sample: int, time_s: float, posterior: float, word: str = "") -> None:
         """Ask for the sound around a sample, a word's end; it is cut once it has been heard."""

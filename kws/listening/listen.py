@@ -93,9 +93,12 @@ def _refuse_sound_file(head: bytes) -> None:
 def hear(hearing: Hearing, chunks: Iterable[Samples], file: str | None) -> Iterator[Heard]:
     """Yield each detection in a stream as soon as the chunk that completes it was heard."""
     hearing.begin(file)
+    seconds = hearing.wishes.seconds
+    left = sys.maxsize if seconds is None else round(seconds * hearing.rate_hz)
     for chunk in chunks:
-        yield from hearing.take(chunk)
-        if hearing.time_s >= (hearing.wishes.seconds or float("inf")):
+        yield from hearing.take(chunk[:left])
+        left -= len(chunk)
+        if left <= 0:
             break
     yield from hearing.finish()
 

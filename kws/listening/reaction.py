@@ -99,7 +99,8 @@ class Reaction:
         for process in left:
             _end(process)
         if left:
-            self._tell(f"--on-detect: {count_of(len(left), 'command')} still ran, and was ended")
+            were = "was" if len(left) == 1 else "were"
+            self._tell(f"--on-detect: {count_of(len(left), 'command')} still ran, and {were} ended")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,7 @@
 """What is kept of a stream: rows of a table on disk, a curve of bounded length."""
 
 import csv
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,18 +24,20 @@ class Table:
     """A CSV file, a row a frame: frame, time in seconds, posterior of each word.
 
     A row is written when it comes: a day takes no more memory than a minute, and a kill keeps what
-    was seen. KwsError where it cannot be written.
+    was seen. What the file held before goes with the first row, so that where nothing is heard
+    nothing is lost. KwsError where it cannot be written.
     """
 
     def __init__(self, path: Path, words: Sequence[str]) -> None:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8", newline="")
+            self._file = path.open("a", encoding="utf-8", newline="")
+            self._is_new = os.fstat(self._file.fileno()).st_size == 0
         except OSError as error:
             raise self._failed(error) from error
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._write(["frame", "time_s", *map(cell_text, words)])
+        self._header: list[str] | None = ["frame", "time_s", *map(cell_text, words)]
 
     def take(self, frame: int, time_s: float, scores: Sequence[int | None]) -> None:
         """Write a row; scores are q10, None where a word has none at this time."""
@@ -44,15 +47,26 @@ class Table:
     def close(self) -> None:
         """Write what is left."""
         try:
+            if self._is_new:
+                self._begin()
             self._file.close()
         except OSError as error:
             raise self._failed(error) from error
 
     def _write(self, row: Sequence[object]) -> None:
         try:
+            self._begin()
             self._rows.writerow(row)
         except OSError as error:
             raise self._failed(error) from error
+
+    def _begin(self) -> None:
+        if self._header is None:
+            return
+        if not self._is_new:
+            self._file.truncate(0)
+        self._rows.writerow(self._header)
+        self._header = None
 
     def _failed(self, error: OSError) -> KwsError:
         reason = (error.strerror or str(error)).lower()

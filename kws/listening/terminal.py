@@ -22,6 +22,7 @@ STYLES = {
     "hit": "bold green",
     "warn": "bold reverse",
 }
+ENDS = ("SIGTERM", "SIGHUP", "SIGQUIT")
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[?25h\x1b[?1049l"
 
 
@@ -98,7 +99,7 @@ class Painter:
 def screen(out: TextIO) -> Iterator[tuple[Painter, "Keys"]]:
     """Give a painter and keys, and leave the terminal as it was, however the block ends.
 
-    A stop by Ctrl-Z gives the terminal back, too, and SIGTERM and SIGHUP end as Ctrl-C does.
+    A stop by Ctrl-Z gives the terminal back, too, and the signals of ENDS end as Ctrl-C does.
     """
     painter, keys = Painter(out), Keys()
     before: dict[int, Any] = {}
@@ -115,7 +116,7 @@ def screen(out: TextIO) -> Iterator[tuple[Painter, "Keys"]]:
     def end(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for name, handler in (("SIGTSTP", stop), ("SIGTERM", end), ("SIGHUP", end)):
+    for name, handler in (("SIGTSTP", stop), *((name, end) for name in ENDS)):
         if number := getattr(signal, name, None):
             before[number] = signal.signal(number, handler)
     try:

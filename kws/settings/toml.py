@@ -60,6 +60,10 @@ def from_toml(text: str, where: str = "the recipe") -> Recipe:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{where} nests its values too deeply; a recipe's lists hold none."
+        ) from None
     recipe: Recipe = _build(Recipe, table, where)
     return recipe
 

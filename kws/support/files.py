@@ -2,11 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from kws.errors import KwsError
+from kws.errors import ConfigError, KwsError
+
+
+def refuse_overwriting(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Raise ConfigError where a file to write is one that is read, or is to be written twice."""
+    taken = {os.path.realpath(path): path for path in inputs}
+    for path in filter(None, outputs):
+        if same := taken.get(os.path.realpath(path)):
+            raise ConfigError(f"{path} would be written over {same}: choose another name for it")
+        taken[os.path.realpath(path)] = path
 
 
 @contextlib.contextmanager

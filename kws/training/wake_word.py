@@ -1,6 +1,7 @@
 """`kws train wake PHRASE`: a wake word from nothing but its name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kws.audio.files import find_audio
@@ -76,7 +77,17 @@ def wake_recipe(
 ) -> Recipe:
     """Return the recipe, with what was not given spoken or found: see `train_wake`."""
     name = train.name_of(phrase)
-    features = wake_features(sample_rate_hz)
+    recipe = Recipe(  # refuses what is wrong with it before anything is spoken
+        task="wake",
+        name=name,
+        words=(phrase,),
+        seed=seed,
+        max_bytes=max_bytes,
+        features=wake_features(sample_rate_hz),
+        augment=WAKE_AUGMENT,
+        schedule=WAKE_SCHEDULE,
+        distillation=WAKE_TEACHERS,
+    )
     near: list[Path] = []
     if not positives:
         spoken, near_misses = wake_data.speak(phrase, wake_data.RAW / name, say=say)
@@ -87,22 +98,12 @@ def wake_recipe(
         negatives, found = wake_data.other_sound(phrase, has_people=people)
         noise = noise or found
         say(f"Against {', '.join(map(str, [*negatives, *near]))}.")
-    return Recipe(
-        task="wake",
-        name=name,
-        words=(phrase,),
-        seed=seed,
-        max_bytes=max_bytes,
-        data=DataConfig(
-            positives=tuple(map(str, positives)),
-            negatives=tuple(map(str, [*negatives, *near])),
-            noise=tuple(map(str, noise)),
-            fluent_share=FLUENT_SHARE,
-            positive_windows=POSITIVE_WINDOWS,
-            negative_windows=NEGATIVE_WINDOWS,
-        ),
-        features=features,
-        augment=WAKE_AUGMENT,
-        schedule=WAKE_SCHEDULE,
-        distillation=WAKE_TEACHERS,
+    data = DataConfig(
+        positives=tuple(map(str, positives)),
+        negatives=tuple(map(str, [*negatives, *near])),
+        noise=tuple(map(str, noise)),
+        fluent_share=FLUENT_SHARE,
+        positive_windows=POSITIVE_WINDOWS,
+        negative_windows=NEGATIVE_WINDOWS,
     )
+    return replace(recipe, data=data)

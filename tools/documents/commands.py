@@ -13,8 +13,9 @@ def page() -> str:
     """Return docs/reference/command-line.md: each command, its options, its examples."""
     parts = [
         "# The command line",
-        "The texts of `kws COMMAND --help`. Every command prints a mistake of its user as one line "
-        "and ends with status 1. MODEL is a `.kws` file, a folder that holds one, or a name under "
+        "The texts of `kws COMMAND --help`. A mistake in what a command is to read or write is one "
+        "line, with status 1; one on the command line itself is told with how the command is used, "
+        "and status 2. MODEL is a `.kws` file, a folder that holds one, or a name under "
         "`models/`.",
     ]
     for path, command in commands():

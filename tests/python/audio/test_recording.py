@@ -1,6 +1,7 @@
 """Every file is read to its end, whatever its header says, in blocks and as a whole alike."""
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -221,6 +222,31 @@ def test_the_cases_are_read(cases: Path, name: str, seconds: float, kind: list[s
     samples, notices = decode(cases / name)
     assert len(samples) / 16_000 == pytest.approx(seconds, abs=0.05)
     assert [notice.kind for notice in notices] == kind
+
+
+@pytest.mark.parametrize("subtype", ["OPUS", "VORBIS"])
+@pytest.mark.parametrize("damage", ["a byte", "a page lost", "bytes too many"])
+def test_an_ogg_file_that_is_damaged_within_is_refused(
+    tmp_path: Path, damage: str, subtype: str
+) -> None:
+    """Decoders leave out what is damaged, and all that follows would have the wrong time."""
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, tone(16_000, 20.0), 16_000, format="OGG", subtype=subtype)
+    assert len(read_audio(path)) == 320_000
+    whole = path.read_bytes()
+    starts = [found.start() for found in re.finditer(b"OggS", whole)]
+    assert len(starts) > 5
+    at, after = starts[3], starts[4]
+    wrong = bytes([whole[at + 300] ^ 1])
+    path.write_bytes(
+        {
+            "a byte": whole[: at + 300] + wrong + whole[at + 301 :],
+            "a page lost": whole[:at] + whole[after:],
+            "bytes too many": whole[:at] + b"junk" + whole[at:],
+        }[damage]
+    )
+    with pytest.raises(AudioError, match=r"a\.ogg is damaged: parts of it are lost"):
+        read_audio(path)
 
 
 @pytest.mark.recordings

@@ -46,10 +46,12 @@ def test_a_room_has_echoes_behind_the_phrase_and_keeps_its_level(tmp_path: Path)
     assert Conditions(room=tmp_path / "room.wav").of_sound(other) is other
 
 
-@pytest.mark.parametrize("gain_db", [-61.0, 61.0, float("nan")])
-def test_a_gain_out_of_bounds_is_refused(gain_db: float) -> None:
-    with pytest.raises(ConfigError, match="give -60 to 60"):
-        Conditions(gain_db=gain_db)
+@pytest.mark.parametrize("value_db", [-61.0, 61.0, -1e300, float("nan")])
+def test_a_gain_or_a_ratio_out_of_bounds_is_refused(value_db: float, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the gain is .* give -60 to 60"):
+        Conditions(gain_db=value_db)
+    with pytest.raises(ConfigError, match=r"the signal-to-noise ratio is .* give -60 to 60"):
+        Conditions([tmp_path], value_db)
 
 
 def test_a_silent_room_is_refused(tmp_path: Path) -> None:

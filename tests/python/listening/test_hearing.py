@@ -281,7 +281,7 @@ def test_a_command_that_hangs_holds_nothing_and_is_ended(monkeypatch):
     )
     running = list(reaction._running)
     reaction.close()
-    assert told[-1] == f"--on-detect: {MOST_RUNNING} commands still ran, and was ended"
+    assert told[-1] == f"--on-detect: {MOST_RUNNING} commands still ran, and were ended"
     assert all(process.poll() is not None for process in running)
 
 

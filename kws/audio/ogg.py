@@ -1,0 +1,45 @@
+"""Ogg pages: decoders skip what is damaged among them, and say nothing (RFC 3533)."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_HEAD_BYTES = 27
+_CRC = slice(22, 26)
+_LAST = 4  # a flag of the stream's last page
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def is_whole(path: Path | str) -> bool:
+    """Tell whether an Ogg file has every page from its first to its last, each undamaged."""
+    following: dict[bytes, int] = {}  # of each logical stream: the number of its next page
+    is_over = False
+    with open(path, "rb") as file:
+        for page in _pages(file):
+            if page is None or int.from_bytes(page[_CRC], "little") != _checksum(page):
+                return False
+            serial, number = page[14:18], int.from_bytes(page[18:22], "little")
+            if number != following.get(serial, number):
+                return False
+            following[serial] = number + 1
+            is_over = bool(page[5] & _LAST)
+    return is_over
+
+
+def _pages(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield page after page; None, and no more, where there should be one and is none."""
+    while head := file.read(_HEAD_BYTES):
+        lengths = file.read(head[-1]) if len(head) == _HEAD_BYTES else b""
+        body = file.read(sum(lengths))
+        if head[:4] != b"OggS" or len(lengths) != head[-1] or len(body) != sum(lengths):
+            yield None
+            return
+        yield head + lengths + body
+
+
+def _checksum(page: bytes) -> int:
+    """The CRC-32 of a page with zeros in its place: as zlib's, but from the highest bit down."""
+    data = page[: _CRC.start] + bytes(4) + page[_CRC.stop :]
+    backwards = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{backwards:032b}"[::-1], 2)

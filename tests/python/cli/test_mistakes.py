@@ -1,0 +1,112 @@
+"""What a person mistypes costs nothing: no file is overwritten, and nothing runs first."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loudness_models import noise, two_words, wake_word
+from typer.testing import CliRunner
+
+from kws.audio.files import write_audio
+from kws.cli.main import app
+from kws.corpus import wake_data
+
+
+def run(*args):
+    return CliRunner().invoke(app, [str(arg) for arg in args], prog_name="kws")
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    path = tmp_path / "two.kws"
+    path.write_bytes(two_words())
+    return path
+
+
+@pytest.fixture
+def recording(tmp_path) -> Path:
+    samples = np.concatenate([noise(1.5, 16), noise(1, 3000, colour="low"), noise(3.5, 16, 1)])
+    write_audio(tmp_path / "a.wav", samples)
+    return tmp_path / "a.wav"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--csv", "a.wav"), "a.wav"),
+        (("--png", "a.wav"), "a.wav"),
+        (("--csv", "two.kws"), "two.kws"),
+        (("--csv", "both", "--png", "both"), "both"),
+    ],
+)
+def test_what_is_read_is_never_written_over(options, named, model, recording, tmp_path):
+    before = {path: path.read_bytes() for path in (model, recording)}
+    options = [text if text.startswith("-") else tmp_path / text for text in options]
+    done = run("listen", model, recording, *options)
+    assert done.exit_code == 1
+    assert f"{named} would be written over" in done.stderr and "another name" in done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_where_nothing_is_heard_the_table_of_yesterday_stays(model, recording, tmp_path):
+    table = tmp_path / "scores.csv"
+    table.write_text("yesterday\n")
+    assert run("listen", model, tmp_path / "none.wav", "--csv", table).exit_code == 1
+    assert table.read_text() == "yesterday\n"
+    assert run("listen", model, recording, "--csv", table).exit_code == 0
+    assert table.read_text().startswith("frame,time_s,low,high\n0,")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "0", "-1", "inf"])
+def test_no_time_to_stop_after_is_refused(seconds, model, recording):
+    done = run("listen", model, recording, "--seconds", seconds)
+    assert done.exit_code == 2 and "give one above 0" in done.stderr
+
+
+def test_a_time_to_stop_after_may_end_within_a_second(model, recording):
+    done = run("listen", model, recording, "--seconds", "1.25")
+    assert done.exit_code == 0 and "1.2 s of audio" in done.stdout
+
+
+def test_a_folder_is_no_recipe_and_it_is_said_what_is():
+    done = run("train", "models/athena")
+    assert done.exit_code == 2
+    assert "config.toml" in done.stderr and "commands, wake" in done.stderr
+
+
+def test_a_recipe_of_a_thousand_lists_is_refused(tmp_path):
+    (tmp_path / "deep.toml").write_text("a=" + "[" * 5000 + "]" * 5000)
+    done = run("train", tmp_path / "deep.toml")
+    assert done.exit_code == 1 and "nests its values too deeply" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("phrase", "options", "said"),
+    [("\x1b[31m", (), "cannot be a word"), ("hey robin", ("--max-bytes", "-1"), "max_bytes")],
+)
+def test_nothing_is_spoken_for_a_training_that_cannot_be(phrase, options, said, monkeypatch):
+    monkeypatch.setattr(wake_data, "speak", lambda *_, **__: pytest.fail("it was spoken"))
+    done = run("train", "wake", phrase, *options)
+    assert done.exit_code == 1 and said in done.stderr, done.stderr
+    assert "\x1b" not in done.output
+
+
+def test_a_link_to_nowhere_is_left_out_and_named(tmp_path):
+    model = tmp_path / "hey.kws"
+    model.write_bytes(wake_word())
+    write_audio(tmp_path / "hey" / "1.wav", noise(0.4, 3000))
+    write_audio(tmp_path / "talk" / "1.wav", noise(1.0, 300))
+    (tmp_path / "talk" / "2.wav").symlink_to(tmp_path / "nowhere.wav")
+    folders = ("--positives", tmp_path / "hey", "--negatives", tmp_path / "talk")
+    done = subprocess.run(
+        [sys.executable, "-m", "kws", "evaluate", model, *folders], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2.wav" in done.stdout + done.stderr
+
+
+def test_save_clips_into_a_file_says_so(model, recording):
+    done = run("listen", model, recording, "--save-clips", model)
+    assert done.exit_code == 1 and "it is a file; choose another place" in done.stderr

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 # How far the second minute of silence may be from rest, after noise of any level: state, log-odds.
 BOUNDS = {
     "hey_cortana": (0.15, 0.3),
+    "alexa": (0.15, 0.3),
     "commands_1k": (0.1, 0.3),
     "commands_5k": (0.1, 0.3),
     "athena": (0.1, 0.1),

@@ -231,7 +231,7 @@ def test_several_models_a_command_clips_and_a_table_at_once(sound, model, record
     started = [f"{entry['word']} {entry['time_s']:.3f}" for entry in found[:4]]
     assert sorted((tmp_path / "log").read_text().splitlines()) == sorted(started)
     assert sum("commands still run" in line for line in listening.err) == 2
-    assert "4 commands still ran, and was ended" in listening.err[-1]
+    assert "4 commands still ran, and were ended" in listening.err[-1]
     assert len(list((tmp_path / "clips").glob("hit_*.wav"))) == 6
     rows = (tmp_path / "a.csv").read_text().splitlines()
     assert rows[0] == "frame,time_s,hey_noise,other" and len(rows) > 250

@@ -7,14 +7,12 @@ from typing import BinaryIO
 
 _HEAD_BYTES = 27
 _CRC = slice(22, 26)
-_LAST = 4  # a flag of the stream's last page
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def is_whole(path: Path | str) -> bool:
-    """Tell whether an Ogg file has every page from its first to its last, each undamaged."""
+    """Tell whether an Ogg file has every page undamaged; `truncation` asks for the last one."""
     following: dict[bytes, int] = {}  # of each logical stream: the number of its next page
-    is_over = False
     with open(path, "rb") as file:
         for page in _pages(file):
             if page is None or int.from_bytes(page[_CRC], "little") != _checksum(page):
@@ -23,8 +21,7 @@ def is_whole(path: Path | str) -> bool:
             if number != following.get(serial, number):
                 return False
             following[serial] = number + 1
-            is_over = bool(page[5] & _LAST)
-    return is_over
+    return True
 
 
 def _pages(file: BinaryIO) -> Iterator[bytes | None]:

@@ -11,7 +11,7 @@ from kws.listening.clips import Clips
 from kws.listening.level import Level
 from kws.listening.live import LARGEST_Q10, PAINT_S, STEP_Q10
 from kws.listening.screen import Picture, posterior_text
-from kws.listening.strip import ASCII, BLOCKS, Strip
+from kws.listening.strip import Strip, glyphs_of
 from kws.listening.terminal import Keys, Painter
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import LOGIT_ONE, posterior_of
@@ -81,7 +81,7 @@ class BoardScreen:
         self.line, self._clips = line, clips
         self._painter, self._keys = painter, keys
         board = line.board
-        glyphs = BLOCKS if bar_characters(out)[0] == "█" else ASCII
+        glyphs = glyphs_of(out)
         self._words = list(board.words.values())
         strips = [Strip(word, board.threshold_q10 / LOGIT_ONE, glyphs) for word in self._words]
         self._level = Level(board.sample_rate_hz) if clips else None

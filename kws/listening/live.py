@@ -11,11 +11,11 @@ from kws.listening.hearing import Hearing
 from kws.listening.lasting import LastingMicrophone
 from kws.listening.level import Level
 from kws.listening.screen import Picture, posterior_text
-from kws.listening.strip import ASCII, BLOCKS, Strip
+from kws.listening.strip import Strip, glyphs_of
 from kws.listening.terminal import Keys, Painter
 from kws.listening.timeline import Heard
 from kws.settings.model import LOGIT_ONE, log_odds_q10, posterior_of
-from kws.support.text import bar_characters, shown
+from kws.support.text import shown
 
 POLL_S = 0.1
 PAINT_S = 0.2  # every third block
@@ -68,7 +68,7 @@ class Live:
 
     def __init__(self, hearing: Hearing, microphone: LastingMicrophone, out: TextIO) -> None:
         self.hearing, self.microphone = hearing, microphone
-        glyphs = BLOCKS if bar_characters(out)[0] == "█" else ASCII
+        glyphs = glyphs_of(out)
         strips: list[Strip] = []
         self._plain = [word for ear in hearing.ears for word in ear.listener.words]
         self._words: list[range] = []  # of each model

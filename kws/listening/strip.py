@@ -2,7 +2,9 @@
 
 import re
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
+
+from kws.support.text import bar_characters
 
 COLUMN_S = 0.1
 MOST_COLUMNS = 200
@@ -26,6 +28,11 @@ class Glyphs(NamedTuple):
 
 BLOCKS = Glyphs(" ▁▂▃▄▅▆▇█", "─", "▼", "│")
 ASCII = Glyphs(" ...::###", "-", "v", "|")
+
+
+def glyphs_of(out: TextIO) -> Glyphs:
+    """Return what a terminal's encoding can show."""
+    return BLOCKS if bar_characters(out)[0] == "█" else ASCII
 
 
 class Column(NamedTuple):

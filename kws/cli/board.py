@@ -8,7 +8,7 @@ import typer
 
 from kws.cli.options import Csv, Model, Near, OnDetect, Png, SaveClips, Seconds, Threshold
 from kws.cli.support import numpy_alone
-from kws.support.files import refuse_overwriting
+from kws.support.files import check_outputs
 from kws.support.text import shown
 
 
@@ -81,7 +81,7 @@ def monitor(
         from kws.report.drawing import require_plots
 
         require_plots()  # before the hours that it is to draw
-    refuse_overwriting([csv, png], [])
+    check_outputs([csv, png], [])
     settings = monitor.Settings(
         threshold=threshold,
         refractory_frames=refractory,

@@ -21,7 +21,7 @@ from kws.cli.options import (
 )
 from kws.cli.support import numpy_alone
 from kws.errors import AudioError
-from kws.support.files import refuse_overwriting
+from kws.support.files import check_outputs
 from kws.support.text import json_text
 
 STDIN = "-"
@@ -63,13 +63,14 @@ def listen(
     """
     numpy_alone()
     from kws.engine.listen import ears_of, models_first
+    from kws.engine.model_file import find
     from kws.listening import listen, session, timeline
     from kws.listening.ears import Wishes
     from kws.listening.hearing import Hearing
 
     models, files = models_first(models_and_files)
     _refuse(files, device, channel, bool(csv or png))
-    refuse_overwriting([csv, png], map(Path, [*models, *files]))
+    check_outputs([csv, png], [*map(find, models), *map(Path, files)])
     if png:
         from kws.report.drawing import require_plots
 

@@ -20,6 +20,7 @@ from kws.cli.options import (
     Threshold,
 )
 from kws.cli.support import CommandGroup, ListCommand
+from kws.support.files import check_outputs
 from kws.support.text import json_text, shown
 
 app = typer.Typer(
@@ -117,8 +118,10 @@ def evaluate(
         clips, split, channel, bool(noise or snr_db is not None or room or gain_db or png)
     )
     if png:
+        from kws.engine.model_file import find
         from kws.report.drawing import require_plots
 
+        check_outputs([png], [find(model)])
         require_plots()  # before the hours that it is to draw
     from kws.cli import summaries
     from kws.evaluation.clips import evaluate_clips, evaluate_split

@@ -15,6 +15,7 @@ from kws.device.parts import Parts
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ConfigError, KwsError
+from kws.support.files import unsaved
 
 # Files that are yours once they are written: a second export leaves them as they are.
 YOURS = ("main.c", "Makefile", "examples/", "samples/")
@@ -51,10 +52,7 @@ def export(
     try:
         return _write(folder, new)
     except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise KwsError(
-            f"cannot save {folder}: {reason}; free some space or choose another place"
-        ) from refusal
+        raise KwsError(unsaved(folder, refusal)) from refusal
 
 
 def _check_names(models: Sequence[Model]) -> None:

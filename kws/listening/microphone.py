@@ -82,7 +82,7 @@ def choose(wanted: int | str | None = None) -> Device:
     found = devices()
     if not found:
         raise MicrophoneError(
-            "no microphone found: plug one in, or let `kws listen MODEL FILE` read a recording"
+            "no microphone found: plug one in; `kws listen MODEL FILE` reads a recording"
         )
     names = "; ".join(f"{device.number}: {device.name}" for device in found)
     if wanted is None:

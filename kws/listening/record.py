@@ -11,6 +11,7 @@ import numpy as np
 from kws.errors import KwsError
 from kws.listening.timeline import Heard
 from kws.settings.model import posterior_of
+from kws.support.files import unsaved
 from kws.support.text import cell_text
 
 LONGEST_CURVE = 20_000  # points; a picture is narrower
@@ -69,8 +70,7 @@ class Table:
         self._header = None
 
     def _failed(self, error: OSError) -> KwsError:
-        reason = (error.strerror or str(error)).lower()
-        return KwsError(f"cannot save {self._path}: {reason}; free some space or choose another")
+        return KwsError(unsaved(self._path, error))
 
 
 class Rows:

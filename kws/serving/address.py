@@ -1,6 +1,7 @@
 """Where a service listens, and which clients it takes."""
 
 import ipaddress
+import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from kws.errors import ServingError
 
 URI = "tcp://127.0.0.1:10400"  # the port at which Home Assistant's users expect wake words
+SOCKET_PATH_BYTES = 107  # what the systems have room for, less the zero behind it
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNGUARDED = (
     "{where} can be reached from the network, and the Wyoming protocol knows no password and no "
@@ -39,6 +41,12 @@ def parse_uri(uri: str) -> Address:
         host = port = None
     else:
         if parts.scheme == "unix" and parts.path and not parts.netloc:
+            length = len(os.fsencode(parts.path))
+            if length > SOCKET_PATH_BYTES:
+                raise ServingError(
+                    f"--uri has a path of {length} bytes, where a socket's has at most "
+                    f"{SOCKET_PATH_BYTES}: give a shorter one"
+                )
             return Address("", 0, parts.path)
         if parts.scheme == "tcp" and host and port is not None and parts.path in ("", "/"):
             return Address(host, port)

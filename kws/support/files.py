@@ -1,6 +1,7 @@
 """Files that are either whole or not there: written beside their place, then renamed into it."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,14 +9,32 @@ from typing import BinaryIO
 
 from kws.errors import ConfigError, KwsError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
-def refuse_overwriting(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
-    """Raise ConfigError where a file to write is one that is read, or is to be written twice."""
+
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Raise ConfigError where a file to write is one that is read, or cannot be written there.
+
+    To be asked before long work whose result they are to hold: its end is too late.
+    """
     taken = {os.path.realpath(path): path for path in inputs}
     for path in filter(None, outputs):
         if same := taken.get(os.path.realpath(path)):
             raise ConfigError(f"{path} would be written over {same}: choose another name for it")
         taken[os.path.realpath(path)] = path
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder: name a file in it, {path / 'out'}{path.suffix}")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            trouble = "may not be written to" if folder.is_dir() else "is no folder"
+            raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
+
+
+def unsaved(path: Path | str, refusal: OSError) -> str:
+    """Say that the operating system does not let `path` be saved, why, and what helps."""
+    reason = (refusal.strerror or str(refusal)).lower()
+    space = "free some space or " if refusal.errno in _FULL else ""
+    return f"cannot save {path}: {reason}; {space}choose another place"
 
 
 @contextlib.contextmanager
@@ -45,7 +64,4 @@ def replacing(path: Path | str, error: type[KwsError] = KwsError) -> Iterator[Bi
         finally:
             partial.unlink(missing_ok=True)
     except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise error(
-            f"cannot save {path}: {reason}; free some space or choose another place"
-        ) from refusal
+        raise error(unsaved(path, refusal)) from refusal

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from kws.audio.files import write_audio
 from kws.cli.main import app
 from kws.corpus import wake_data
+from kws.engine import model_file
 
 
 def run(*args):
@@ -48,6 +49,33 @@ def test_what_is_read_is_never_written_over(options, named, model, recording, tm
     assert done.exit_code == 1
     assert f"{named} would be written over" in done.stderr and "another name" in done.stderr
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("option", ["--csv", "--png"])
+@pytest.mark.parametrize(
+    ("place", "trouble"),
+    [("a.wav/out", "a.wav is no folder; choose another place"), (".", "is a folder: name a file")],
+)
+def test_a_place_that_cannot_be_written_to_is_said_first(
+    option, place, trouble, model, recording, tmp_path
+):
+    for command in (("listen", model, recording), ("monitor", recording)):
+        done = run(*command, option, tmp_path / place)
+        assert done.exit_code == 1 and trouble in done.stderr and not done.stdout
+
+
+def test_a_curve_that_cannot_be_saved_is_said_before_the_hours_it_is_of(model, recording, tmp_path):
+    folders = ("--positives", tmp_path, "--negatives", tmp_path)
+    done = run("evaluate", model, *folders, "--png", recording / "curve.png")
+    assert done.exit_code == 1 and "a.wav is no folder; choose another place" in done.stderr
+
+
+def test_a_model_that_is_named_is_not_written_over_either(recording):
+    shipped = model_file.find("hey_cortana")
+    before = shipped.read_bytes()
+    done = run("listen", "hey_cortana", recording, "--csv", shipped)
+    assert done.exit_code == 1 and "would be written over" in done.stderr
+    assert shipped.read_bytes() == before
 
 
 def test_where_nothing_is_heard_the_table_of_yesterday_stays(model, recording, tmp_path):

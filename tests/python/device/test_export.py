@@ -260,7 +260,7 @@ def test_refusals_are_one_sentence(saved, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file is a file: name a folder"):
         export.export(saved, tmp_path / "file", "c")
-    with pytest.raises(KwsError, match=r"cannot save .*not a directory; free some space or"):
+    with pytest.raises(KwsError, match=r"cannot save .*not a directory; choose another"):
         export.export(saved, tmp_path / "file" / "below", "c")
     monkeypatch.setattr(
         engine_sources, "__file__", str(tmp_path / "kws" / "device" / "engine_sources.py")

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +122,11 @@ def _described(python: str, name: str, word: str, notes: list[str]) -> dict[str,
     except OSError as refusal:
         raise ToolError(f"cannot run {python}: {refusal.strerror}; give a Python") from None
     except ValueError:
-        notes.append(missing(name, " there"))
+        is_missing = "ImportError" in done.stderr or "ModuleNotFoundError" in done.stderr
+        told = (
+            f"{name} does not run there ({_last_line(done.stderr)}): name the Python that has it."
+        )
+        notes.append(missing(name, " there") if is_missing else told)
         return None
     if "bytes" not in about:
         notes.append(f"{name} has no model {shown(word)!r}: it has {', '.join(about['known'])}.")
@@ -148,15 +152,16 @@ def _heard(command: list[str], blocks: Iterator[npt.NDArray[np.int16]], name: st
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
         if failed:
-            raise ToolError(f"{name} ended early ({_last_line(errors)}): see whether it runs alone")
+            errors.seek(0)
+            told = _last_line(errors.read().decode("utf-8", "replace"))
+            raise ToolError(f"{name} ended early ({told}): see whether it runs alone")
         out.seek(0)
         out.readline()
         return np.frombuffer(out.read(), "<f4")
 
 
-def _last_line(file: BinaryIO) -> str:
-    file.seek(0)
-    lines = file.read().decode("utf-8", "replace").strip().splitlines()
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
     return shown(lines[-1][:200]) if lines else "without a word"
 
 

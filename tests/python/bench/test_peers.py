@@ -114,6 +114,16 @@ def test_what_is_not_installed_or_has_no_such_word_is_told(recordings, installed
     assert found["notes"] == [
         "pyopen-wakeword is not installed there: pip install pyopen-wakeword includes it."
     ]
+    (installed / "pyopen_wakeword.py").write_text("raise OSError('no libtflite.so')")
+    found = compare(**recordings, python=sys.executable, word="alexa")
+    assert found["notes"] == [
+        "pyopen-wakeword does not run there (OSError: no libtflite.so): "
+        "name the Python that has it."
+    ]
+    with pytest.raises(
+        ToolError, match=r"not run there \(without a word\): name the Python .*has it"
+    ):
+        compare(**recordings, python="/bin/true", word="alexa")
     with pytest.raises(ToolError, match="has no model 'computer': it has hey_noise, alexa"):
         compare(**recordings, python=sys.executable, word="computer")
     with pytest.raises(ToolError, match="give --model, --word of another detector"):

@@ -27,7 +27,7 @@ POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
 _PERSON = r"(?:speaker|spkr|spk|talker|user|person|participant|subject|volunteer)"
 _SPEAKER = re.compile(rf"({_PERSON}[ _-]?(?:\d+[a-z]?|(?<=[ _-])[a-z]))", re.I)
 _NUMBERED = re.compile(r"(\d{3,6})([-_])\d{4,}(?:\2\d+)*")
-_FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
+FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
 _HASH_RANGE = 2**27 - 1
 
 
@@ -100,12 +100,12 @@ def split_folders(
     loose: list[Path] = []
     for folder in map(Path, folders):
         files = [folder] if folder.is_file() else find_audio(folder)
-        ready = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
+        ready = [name for name in FOLDER_SPLITS if (folder / name).is_dir()]
         within = {name: [f for f in files if f.is_relative_to(folder / name)] for name in ready}
         apart = sum(len(some) for name, some in within.items() if name != "train")
         if apart and (within.get("train") or apart == len(files)):
             for name, paths in within.items():
-                parts[_FOLDER_SPLITS[name]] += paths
+                parts[FOLDER_SPLITS[name]] += paths
         else:
             loose += files
     if loose:

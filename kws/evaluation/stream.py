@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.corpus.sources import by_path, engine_of, holder_of, kept_for_testing
+from kws.corpus.splits import FOLDER_SPLITS
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
 from kws.evaluation.conditions import Conditions
@@ -138,8 +139,9 @@ def _by_voice(stream: Stream, verdict: Verdict) -> dict[str, Any]:
 
 
 def _who(clip: PlacedClip) -> str:
-    """The engine that spoke a positive, or the folder that holds it."""
-    return engine_of(clip.path) or clip.path.parent.name
+    """The engine that spoke a positive, or the folder that holds it, apart from train/ or test/."""
+    named = (folder.name for folder in clip.path.parents if folder.name not in FOLDER_SPLITS)
+    return engine_of(clip.path) or next(named)
 
 
 def _by_folder(stream: Stream, verdict: Verdict) -> dict[str, Any]:

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[3]
 BOUNDS = {
     "hey_cortana": (0.15, 0.3),
     "alexa": (0.15, 0.3),
+    "jarvis": (0.3, 0.4),
+    "computer": (0.2, 0.3),
     "commands_1k": (0.1, 0.3),
     "commands_5k": (0.1, 0.3),
     "athena": (0.1, 0.1),

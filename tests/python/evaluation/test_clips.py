@@ -220,3 +220,4 @@ def test_held_out_is_what_training_keeps_for_testing(tmp_path):
     assert (everything["positives"], held_out["positives"]) == (6, 2)
     assert 0 < held_out["hours"] < everything["hours"]
     assert list(held_out["by_folder"]) == [str(folders[1][0])]
+    assert [*everything["by_voice"]] == [*held_out["by_voice"]] == ["positives"]

@@ -11,9 +11,6 @@ from kws.corpus.decoded import read_clips
 from kws.corpus.listing import speech_commands
 from kws.engine import model_file
 
-# librosa is only asked what is right: compiling its loops would take longer than running them.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-
 CHECKOUT = Path(__file__).resolve().parents[1]
 ONE_SECOND = 16_000
 

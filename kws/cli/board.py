@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from kws.cli.options import Csv, Model, Near, OnDetect, Png, SaveClips, Seconds, Threshold
-from kws.cli.support import numpy_alone
-from kws.support.files import check_outputs
+from kws.cli.support import numpy_alone, prepare_outputs
 from kws.support.text import shown
 
 
@@ -77,11 +76,7 @@ def monitor(
     from kws.device.serial_port import SerialPort
     from kws.listening.timeline import Printer
 
-    if png:
-        from kws.report.drawing import require_plots
-
-        require_plots()  # before the hours that it is to draw
-    check_outputs([csv, png], [])
+    prepare_outputs(csv, png, [])
     settings = monitor.Settings(
         threshold=threshold,
         refractory_frames=refractory,

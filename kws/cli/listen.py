@@ -19,9 +19,8 @@ from kws.cli.options import (
     Seconds,
     Threshold,
 )
-from kws.cli.support import numpy_alone
+from kws.cli.support import numpy_alone, prepare_outputs
 from kws.errors import AudioError
-from kws.support.files import check_outputs
 from kws.support.text import json_text
 
 STDIN = "-"
@@ -70,11 +69,7 @@ def listen(
 
     models, files = models_first(models_and_files)
     _refuse(files, device, channel, bool(csv or png))
-    check_outputs([csv, png], [*map(find, models), *map(Path, files)])
-    if png:
-        from kws.report.drawing import require_plots
-
-        require_plots()  # before the hours that it is to draw
+    prepare_outputs(csv, png, [*map(find, models), *map(Path, files)])
     if calibrate is not None:
         from kws.cli.calibrate import Calibration, seconds_of
 

@@ -19,8 +19,7 @@ from kws.cli.options import (
     Split,
     Threshold,
 )
-from kws.cli.support import CommandGroup, ListCommand
-from kws.support.files import check_outputs
+from kws.cli.support import CommandGroup, ListCommand, prepare_outputs
 from kws.support.text import json_text, shown
 
 app = typer.Typer(
@@ -117,17 +116,13 @@ def evaluate(
     _refuse_mixed(
         clips, split, channel, bool(noise or snr_db is not None or room or gain_db or png)
     )
-    if png:
-        from kws.engine.model_file import find
-        from kws.report.drawing import require_plots
-
-        check_outputs([png], [find(model)])
-        require_plots()  # before the hours that it is to draw
     from kws.cli import summaries
+    from kws.engine.model_file import find
     from kws.evaluation.clips import evaluate_clips, evaluate_split
     from kws.evaluation.stream import evaluate_stream
     from kws.support.cache import CACHE
 
+    prepare_outputs(None, png, [find(model)])
     options: dict[str, Any] = {
         "threshold": threshold,
         "list_errors": list_errors,

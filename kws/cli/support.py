@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from kws.cli import streams
 from kws.errors import KwsError
+from kws.support.files import check_outputs
 from kws.support.notices import gathered
 from kws.support.text import shown
 
@@ -29,6 +30,18 @@ _NAMES = (
 )
 ORDER = tuple(_NAMES.split())
 _BLAS = "OPENBLAS_NUM_THREADS"  # of the NumPy that pip installs for Linux and Windows
+
+
+def prepare_outputs(csv: Path | None, png: Path | None, read: Iterable[Path]) -> None:
+    """Refuse what cannot be written, or drawn, before the hours of sound that it is to hold.
+
+    ConfigError: see `check_outputs`, `read` being its inputs; ToolError without matplotlib.
+    """
+    check_outputs([csv, png], read)
+    if png:
+        from kws.report.drawing import require_plots
+
+        require_plots()
 
 
 def numpy_alone() -> None:

@@ -140,7 +140,8 @@ def _by_voice(stream: Stream, verdict: Verdict) -> dict[str, Any]:
 
 def _who(clip: PlacedClip) -> str:
     """The engine that spoke a positive, or the folder that holds it, apart from train/ or test/."""
-    named = (folder.name for folder in clip.path.parents if folder.name not in FOLDER_SPLITS)
+    folders = clip.path.absolute().parents
+    named = (folder.name for folder in folders if folder.name not in FOLDER_SPLITS)
     return engine_of(clip.path) or next(named)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from kws.errors import ServingError
 
 URI = "tcp://127.0.0.1:10400"  # the port at which Home Assistant's users expect wake words
-SOCKET_PATH_BYTES = 107  # what the systems have room for, less the zero behind it
+SOCKET_PATH_BYTES = 107  # of Linux, less the zero behind it; others have a little less
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNGUARDED = (
     "{where} can be reached from the network, and the Wyoming protocol knows no password and no "

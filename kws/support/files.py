@@ -22,11 +22,15 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
         if same := taken.get(os.path.realpath(path)):
             raise ConfigError(f"{path} would be written over {same}: choose another name for it")
         taken[os.path.realpath(path)] = path
-        if path.is_dir():
+        if os.path.isdir(path):
             raise ConfigError(f"{path} is a folder: name a file in it, {path / 'out'}{path.suffix}")
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-            trouble = "may not be written to" if folder.is_dir() else "is no folder"
+        if os.access(path, os.W_OK):  # a pipe or a device, too, in a folder that is not ours
+            continue
+        # os.path, for it says no where Path raises: of a name too long, or behind a closed folder
+        folder = next(filter(os.path.exists, Path(os.path.realpath(path)).parents))
+        is_folder = os.path.isdir(folder)
+        if not is_folder or not os.access(folder, os.W_OK | os.X_OK):
+            trouble = "may not be written to" if is_folder else "is no folder"
             raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
 
 

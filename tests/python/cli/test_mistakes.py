@@ -64,6 +64,19 @@ def test_a_place_that_cannot_be_written_to_is_said_first(
         assert done.exit_code == 1 and trouble in done.stderr and not done.stdout
 
 
+def test_a_name_too_long_is_said_in_one_sentence(model, recording, tmp_path):
+    for option in ("--csv", "--png"):
+        done = run("listen", model, recording, option, tmp_path / ("a" * 300))
+        assert done.exit_code == 1 and "file name too long; choose another place" in done.stderr
+
+
+def test_what_may_be_written_to_is_taken_in_a_folder_that_may_not(model, recording, monkeypatch):
+    monkeypatch.setattr("kws.support.files.os.access", lambda path, mode: str(path) == "/dev/null")
+    assert run("listen", model, recording, "--csv", "/dev/null").exit_code == 0
+    refused = run("listen", model, recording, "--csv", recording.with_name("out.csv"))
+    assert refused.exit_code == 1 and "may not be written to; choose another" in refused.stderr
+
+
 def test_a_curve_that_cannot_be_saved_is_said_before_the_hours_it_is_of(model, recording, tmp_path):
     folders = ("--positives", tmp_path, "--negatives", tmp_path)
     done = run("evaluate", model, *folders, "--png", recording / "curve.png")

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from pathlib import Path
 
 import pytest
 from loudness_models import noise, two_words, wake_word
@@ -207,7 +208,7 @@ def test_noise_folders_without_a_ratio_and_a_ratio_without_noise_are_refused(rec
         run(recordings, noise=[recordings / "noise"], snr_db=math.nan)
 
 
-def test_held_out_is_what_training_keeps_for_testing(tmp_path):
+def test_held_out_is_what_training_keeps_for_testing(tmp_path, monkeypatch):
     for split, count in (("train", 3), ("validation", 1), ("test", 2)):
         for index in range(count):
             write(tmp_path / "positives" / split / f"{split}_{index}.wav", 0.8, 3000, index, "low")
@@ -221,3 +222,5 @@ def test_held_out_is_what_training_keeps_for_testing(tmp_path):
     assert 0 < held_out["hours"] < everything["hours"]
     assert list(held_out["by_folder"]) == [str(folders[1][0])]
     assert [*everything["by_voice"]] == [*held_out["by_voice"]] == ["positives"]
+    monkeypatch.chdir(tmp_path / "positives")  # a name is found beside a relative path, too
+    assert [*evaluate_stream(model, [Path("test")], folders[1])["by_voice"]] == ["positives"]

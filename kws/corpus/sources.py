@@ -88,6 +88,15 @@ def engine_of(path: Path) -> str | None:
     return found[1] if found else None
 
 
+def spoken_by(paths: Iterable[Path], folders: Sequence[Path | str]) -> dict[str, list[str]]:
+    """Return the engines that spoke a folder's files, of the folders that hold no others."""
+    found: dict[str, set[str]] = defaultdict(set)
+    named = by_path(folders)
+    for path in paths:
+        found[holder_of(path, named) or ""].add(engine_of(path) or "")
+    return {folder: sorted(engines) for folder, engines in found.items() if "" not in engines}
+
+
 def unnamed_speakers(paths: Iterable[Path]) -> int:
     """Count the recordings of people whose names do not say who speaks."""
     return sum(

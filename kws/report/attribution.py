@@ -1,9 +1,11 @@
 """Whose recordings a model was trained on, by the folders that its recipe names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kws.support.text import code
+
+UNKNOWN = "licence and origin are for the trainer to state"
 
 
 class Source(NamedTuple):
@@ -11,6 +13,12 @@ class Source(NamedTuple):
 
     marks: tuple[str, ...]  # any of them in a folder's path tells that the corpus was used
     attribution: str
+    parents: tuple[str, ...] = ()  # folders that hold it among others
+
+    def is_in(self, folder: str) -> bool:
+        """Whether the path of a folder tells that it holds the corpus."""
+        path = folder.lower().rstrip("/")
+        return path.endswith(self.parents) or any(mark in path for mark in self.marks)
 
 
 SOURCES = (
@@ -27,11 +35,13 @@ SOURCES = (
     Source(
         ("common_voice", "common-voice", "negative_speech/languages"),
         "Mozilla Common Voice, sentences read by volunteers. CC0 1.0.",
+        parents=("negative_speech",),
     ),
     Source(
         ("accented_en", "speechocean762"),
         "speechocean762: Junbo Zhang et al., English read with a Mandarin accent, 2021, "
         "arXiv:2104.01378. CC BY 4.0; recordings were cut and augmented.",
+        parents=("negative_speech",),
     ),
     Source(
         ("data/negatives",),
@@ -54,20 +64,19 @@ SOURCES = (
 )
 
 
-def attributions(config: Mapping[str, Any]) -> str:
-    """Return the card's section on the data of a recipe; nothing where it names no folders."""
+def attributions(config: Mapping[str, Any], spoken_by: Mapping[str, Sequence[str]]) -> str:
+    """Return the card's section on the data of a recipe; nothing where it names no folders.
+
+    spoken_by: the synthesisers that spoke a folder's clips, of folders with no other clips.
+    """
     folders = list(dict.fromkeys(folders_of(config)))
-    known = [
-        source.attribution
-        for source in SOURCES
-        if any(mark in folder.lower() for mark in source.marks for folder in folders)
-    ]
-    marks = [mark for source in SOURCES for mark in source.marks]
-    others = [folder for folder in folders if not any(mark in folder.lower() for mark in marks)]
-    lines = [f"- {text}" for text in known]
-    lines += [
-        f"- {code(folder)}: licence and origin are for the trainer to state." for folder in others
-    ]
+    lines = [f"- {source.attribution}" for source in SOURCES if any(map(source.is_in, folders))]
+    for folder in folders:
+        if any(source.is_in(folder) for source in SOURCES):
+            continue
+        engines = ", ".join(spoken_by.get(folder, ()))
+        origin = f"spoken by synthesisers ({engines})" if engines else UNKNOWN
+        lines.append(f"- {code(folder)}: {origin}.")
     return "\n".join(["## Data", "", *lines]) if lines else ""
 
 

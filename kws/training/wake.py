@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +16,13 @@ from torch import Tensor
 from kws.audio.samples import Samples
 from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
-from kws.corpus.sources import engine_of, sources_of, split_negatives, unnamed_speakers
+from kws.corpus.sources import (
+    engine_of,
+    sources_of,
+    split_negatives,
+    spoken_by,
+    unnamed_speakers,
+)
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.engine import batch
 from kws.engine.model_file import Model, parse
@@ -183,10 +190,12 @@ class WakeTask:
         """Misses and false accepts on the clips that are held out for testing."""
         data = self.recipe.data
         heard = {engine_of(path) for path in self.positives["train"]}
+        every = chain(*self.positives.values(), *self.negatives.values())
         asked = f"--positives {shlex.join(data.positives)} --negatives {shlex.join(data.negatives)}"
         figures = {
             "name": "held-out clips",
             "trained_on": sorted(filter(None, heard)),
+            "spoken_by": spoken_by(every, (*data.positives, *data.negatives)),
             "unnamed_speakers": unnamed_speakers(self.positives["testing"]),
             "command": f"kws evaluate {shlex.quote(self.recipe.name)} --held-out {asked}",
         }

@@ -12,6 +12,7 @@ from kws.corpus.sources import (
     holds_sentences,
     sources_of,
     split_negatives,
+    spoken_by,
     unnamed_speakers,
 )
 from kws.corpus.splits import split_paths
@@ -23,6 +24,17 @@ def write(folder: Path, count: int, seconds: float, name: str = "a{0}.wav") -> P
         seed = int.from_bytes(folder.name.encode()[:4], "big") + number
         write_audio(folder / name.format(number), hiss(seconds, seed))
     return folder
+
+
+def test_a_folder_is_spoken_by_engines_where_they_spoke_every_clip_of_it():
+    spoken = Path("mine/hey_robin_espeak_train_s0_00000_en.wav")
+    other = Path("mine/near/hey_robin_flite_test_s2_00001_slt.wav")
+    assert spoken_by([spoken, other], ["mine"]) == {"mine": ["espeak", "flite"]}
+    assert spoken_by([spoken, other], ["mine", "mine/near"]) == {
+        "mine": ["espeak"],
+        "mine/near": ["flite"],
+    }
+    assert spoken_by([spoken, Path("mine/robin.wav")], ["mine"]) == {}
 
 
 def test_recordings_as_long_as_a_sentence_are_sentences(tmp_path):

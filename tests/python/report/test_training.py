@@ -309,6 +309,21 @@ def test_the_model_card_names_the_corpora_and_their_licences():
     assert "- `recordings/of mine`: licence and origin are for the trainer to state." in card
 
 
+def test_the_model_card_says_which_synthesisers_spoke():
+    spoken = {
+        **METRICS,
+        "evaluations": [{**EVALUATION, "spoken_by": {"data/raw/robin": ["flite"]}}],
+    }
+    card = model_card.model_card(spoken, {"data": {"positives": ["data/raw/robin"]}})
+    assert "- `data/raw/robin`: spoken by synthesisers (flite)." in card
+
+
+def test_a_folder_above_several_corpora_names_them_all():
+    card = model_card.model_card(METRICS, {"data": {"negatives": ["data/raw/negative_speech/"]}})
+    assert "Mozilla Common Voice" in card and "speechocean762" in card
+    assert "for the trainer to state" not in card
+
+
 def test_the_model_card_tells_how_far_its_figures_carry():
     card = model_card.model_card(METRICS, CONFIG)
     limits = card[card.index("## Limits") :]

@@ -24,6 +24,11 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
         taken[os.path.realpath(path)] = path
         if os.path.isdir(path):
             raise ConfigError(f"{path} is a folder: name a file in it, {path / 'out'}{path.suffix}")
+        try:
+            os.lstat(path)
+        except OSError as refusal:
+            if refusal.errno == errno.ENAMETOOLONG:
+                raise ConfigError(unsaved(path, refusal)) from refusal
         if os.access(path, os.W_OK):  # a pipe or a device, too, in a folder that is not ours
             continue
         # os.path, for it says no where Path raises: of a name too long, or behind a closed folder

@@ -67,7 +67,8 @@ def test_a_place_that_cannot_be_written_to_is_said_first(
 def test_a_name_too_long_is_said_in_one_sentence(model, recording, tmp_path):
     for option in ("--csv", "--png"):
         done = run("listen", model, recording, option, tmp_path / ("a" * 300))
-        assert done.exit_code == 1 and "file name too long; choose another place" in done.stderr
+        assert done.exit_code == 1 and not done.stdout
+        assert "file name too long; choose another place" in done.stderr
 
 
 def test_what_may_be_written_to_is_taken_in_a_folder_that_may_not(model, recording, monkeypatch):

@@ -25,6 +25,7 @@ from kws.audio.truncation import UNKNOWN_FRAMES, is_cut_short, noted_length
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import Notice
+from kws.support.text import reason_of
 
 SHORTEST_MS = 10
 BLOCK_FRAMES = 1 << 15
@@ -228,8 +229,9 @@ def _kind(path: Path | str) -> str | None:
     except IsADirectoryError:
         raise AudioError(f"{path} is a folder: name the recordings in it") from None
     except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise AudioError(f"cannot open {path}: {reason}; check the name and its rights") from None
+        raise AudioError(
+            f"cannot open {path}: {reason_of(refusal)}; check the name and its rights"
+        ) from None
     if not head:
         raise AudioError(f"{os.fspath(path)} is empty (0 bytes): record it again or remove it")
     return sound_kind(head)

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO
 
-from kws.support.text import shown
+from kws.support.text import reason_of, shown
 
 ESCAPE = "kws_escape"  # for a letter that an encoding lacks: readable, and valid within JSON
 
@@ -66,11 +66,11 @@ def tell(sentence: str) -> None:
         discard(sys.stderr)
 
 
-def reason_of(error: OSError) -> str:
+def sentence_of(error: OSError) -> str:
     """Return what the operating system refuses, in a sentence's words."""
     if error.errno is None:
         return str(error)
-    why = (error.strerror or str(error)).lower()
+    why = reason_of(error)
     if error.filename is None:  # of a stream that stands open already
         return f"cannot write the output: {why}"
     name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
@@ -85,11 +85,11 @@ def finish() -> bool:
     except BrokenPipeError:
         discard(sys.stdout)
     except (OSError, ValueError) as error:
-        tell(reason_of(error) if isinstance(error, OSError) else str(error))
+        tell(sentence_of(error) if isinstance(error, OSError) else str(error))
         discard(sys.stdout)
         is_whole = False
     if isinstance(sys.stdout, Closed) and sys.stdout.is_lost:
-        tell(reason_of(OSError(errno.EBADF, os.strerror(errno.EBADF))))
+        tell(sentence_of(OSError(errno.EBADF, os.strerror(errno.EBADF))))
         sys.stdout.is_lost = False
         is_whole = False
     try:

@@ -114,7 +114,7 @@ def _ending(args: list[str]) -> Iterator[None]:
         streams.discard(sys.stdout)
         raise typer.Exit(0) from None
     except OSError as error:
-        streams.tell(streams.reason_of(error))
+        streams.tell(streams.sentence_of(error))
         if error.filename is None:
             streams.discard(sys.stdout)
         raise typer.Exit(1) from None

@@ -26,6 +26,7 @@ from kws.support import cache as cache_room
 from kws.support.notices import LEFT_OUT, Notice, gathered, tell
 from kws.support.progress import progress
 from kws.support.sealed import content_bytes, content_of, is_whole, sealing
+from kws.support.text import reason_of
 
 _LAYOUT_VERSION = 2  # part of every key: a change of decoding or layout makes old caches unused
 _BLOCK_FILES = 256
@@ -236,8 +237,7 @@ def key_of(paths: Sequence[Path], *layout: int) -> str:
         try:
             status = os.stat(path)
         except OSError as refusal:
-            reason = (refusal.strerror or str(refusal)).lower()
-            raise AudioError(f"cannot open {path}: {reason}; check the name") from None
+            raise AudioError(f"cannot open {path}: {reason_of(refusal)}; check the name") from None
         named = os.fsencode(os.path.abspath(path))
         digest.update(b"%s\0%d %d\n" % (named, status.st_size, status.st_mtime_ns))
     return digest.hexdigest()[:24]

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from kws.errors import DownloadError
 from kws.support.progress import progress as shown
+from kws.support.text import reason_of
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
@@ -59,9 +60,9 @@ def download(
             )
         os.replace(part, target)
     except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
         raise DownloadError(
-            f"cannot save {target}: {reason}; make room and run it again, it goes on from there"
+            f"cannot save {target}: {reason_of(refusal)}; "
+            "make room and run it again, it goes on from there"
         ) from refusal
     return target
 

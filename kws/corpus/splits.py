@@ -19,6 +19,7 @@ from pathlib import Path
 from kws.audio.files import find_audio
 from kws.errors import AudioError, CorpusError
 from kws.support.notices import Notice, tell
+from kws.support.text import reason_of
 
 SPLITS = ("train", "validation", "testing")
 # Shares for validation and testing of folders that are not split already.
@@ -241,10 +242,9 @@ def _equal_contents(by_name: Mapping[str, list[Path]]) -> list[set[str]]:
             for path in members:
                 by_size[path.stat().st_size].append((path, name))
         for same_size in by_size.values():
-            if len(same_size) > 1:  # files of different sizes need not be read
-                for path, name in same_size:
-                    by_content[hashlib.sha1(path.read_bytes()).digest()].add(name)
+            for path, name in same_size if len(same_size) > 1 else ():  # the others are alone
+                by_content[hashlib.sha1(path.read_bytes()).digest()].add(name)
     except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
-        raise AudioError(f"cannot open {refusal.filename}: {reason}; check the name") from None
+        name = refusal.filename
+        raise AudioError(f"cannot open {name}: {reason_of(refusal)}; check the name") from None
     return [names for names in by_content.values() if len(names) > 1]

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from kws.errors import DownloadError
 from kws.support.progress import progress as shown
+from kws.support.text import reason_of
 
 # What an honest data set of speech may unpack to: Speech Commands has 106,000 files, none empty.
 _LARGEST_BYTES = 32 * 10**9
@@ -80,9 +81,9 @@ def unpack(
             f"{archive} is damaged ({str(refusal)[:100]!r}): remove it and download it again"
         ) from refusal
     except OSError as refusal:
-        reason = (refusal.strerror or str(refusal)).lower()
         raise DownloadError(
-            f"cannot unpack {archive} to {target}: {reason}; make room or choose another folder"
+            f"cannot unpack {archive} to {target}: {reason_of(refusal)}; "
+            "make room or choose another folder"
         ) from refusal
     finally:
         shutil.rmtree(partial, ignore_errors=True)

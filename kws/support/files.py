@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kws.errors import ConfigError, KwsError
+from kws.support.text import reason_of
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -41,9 +42,8 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
 
 def unsaved(path: Path | str, refusal: OSError) -> str:
     """Say that the operating system does not let `path` be saved, why, and what helps."""
-    reason = (refusal.strerror or str(refusal)).lower()
     space = "free some space or " if refusal.errno in _FULL else ""
-    return f"cannot save {path}: {reason}; {space}choose another place"
+    return f"cannot save {path}: {reason_of(refusal)}; {space}choose another place"
 
 
 @contextlib.contextmanager

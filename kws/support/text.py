@@ -82,6 +82,11 @@ def count_of(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
+def reason_of(refusal: OSError) -> str:
+    """Return why the operating system refused something, as it stands within a sentence."""
+    return (refusal.strerror or str(refusal)).lower()
+
+
 def cell_text(text: str) -> str:
     """Return text for a cell of CSV that no spreadsheet takes for a formula."""
     return f"'{text}" if re.match(r"\s*[=+\-@\t\r|]", text) else text

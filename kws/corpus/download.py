@@ -22,6 +22,8 @@ _TIMEOUT_S = 30.0
 _ATTEMPTS = 5  # in a row that bring the file not one byte further
 _LARGEST_BYTES = 8 * 10**9  # three times the largest archive here
 _WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
+# An address that no client can read, in a redirect, and a negative chunk are ValueErrors.
+_REFUSALS = (OSError, http.client.HTTPException, ValueError)
 _SIZE = "[0-9]{1,15}"  # in a header; a longer one is as good as none
 
 
@@ -132,7 +134,7 @@ def _open(url: str, offset: int, validator: str | None) -> http.client.HTTPRespo
             raise DownloadError(
                 f"cannot download {url}: the server answers {answer}; check the address"
             ) from None
-    except (OSError, http.client.HTTPException) as refusal:
+    except _REFUSALS as refusal:
         raise _Broken(_reason(refusal)) from refusal
 
 
@@ -164,7 +166,7 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
         except http.client.IncompleteRead as cut:
             yield cut.partial
             raise _Broken("the connection was cut") from cut
-        except (OSError, http.client.HTTPException) as refusal:
+        except _REFUSALS as refusal:
             raise _Broken(_reason(refusal)) from refusal
         if not chunk:
             return

@@ -182,7 +182,8 @@ class Festival(Program):
 
     def voices(self) -> list[str]:
         """List ked, if it is installed."""
-        listed = self._run(["festival", "-b", "(print (voice.list))"])
+        printed = self._run(["festival", "-b", "(print (voice.list))"])
+        listed = (printed.strip().splitlines() or [""])[-1]  # before it, those that it misses
         return [name for name in ("ked_diphone",) if name in listed]
 
     def _write(self, text: str, voice: str, speed: float, wav: Path) -> None:

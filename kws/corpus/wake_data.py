@@ -1,8 +1,10 @@
 """What a wake word is trained on where nobody says: speech of our making, and what is here."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kws.audio.files import find_audio
 from kws.corpus.near_misses import near_misses as near
@@ -10,6 +12,7 @@ from kws.corpus.speech_engines import PARTS
 from kws.corpus.synthesize import open_engine, part_voices, synthesize
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.names import ENGINES
+from kws.support.notices import Notice, tell
 from kws.support.parallel import run_each
 
 RAW = Path("data/raw")
@@ -66,8 +69,7 @@ def speak(phrase: str, to: Path, *, say: Callable[[str], None] = print) -> tuple
                 said, near_misses = to / "positives" / part, to / "near_misses" / part
                 jobs.append((name, [phrase], said, count, seed, part, ".flac"))
                 jobs.append((name, texts, near_misses, few, seed, part, ".flac"))
-    jobs = sorted((job for job in jobs if job[3]), key=lambda job: -job[3] * (job[0] in _SEEDS))
-    run_each(_speak, jobs, label="Speaking")
+    _speak_each(sorted((job for job in jobs if job[3]), key=lambda j: -j[3] * (j[0] in _SEEDS)))
     return to / "positives", to / "near_misses"
 
 
@@ -85,15 +87,29 @@ def speak_with_all(texts: Sequence[str], to: Path, *, clips: int, seed: int, par
         (name, texts, to, share, seed, part, ".wav")
         for name, share in zip(engines, shares, strict=True)
     ]
-    run_each(_speak, jobs, label="Speaking")
+    _speak_each(jobs)
     spoken = [path.name for path in find_audio(to)]
     return sum(f"_{name}_{part}_s{seed}_" in clip for clip in spoken for name in engines)
 
 
+def _speak_each(jobs: Sequence[tuple[Any, ...]]) -> None:
+    """Do what the engines can, and tell which cannot; ToolError where none can do anything."""
+    refusals = run_each(_speak, jobs, label="Speaking")
+    for name, why in {job[0]: why for job, why in zip(jobs, refusals, strict=True) if why}.items():
+        tell(Notice("unsaid", f"{name} does not say all of it: {why}"))
+    if all(refusals):
+        raise ToolError(refusals[0])
+
+
 def _speak(
     engine: str, texts: Sequence[str], to: Path, clips: int, seed: int, part: str, suffix: str
-) -> None:
-    synthesize(texts, to, clips=clips, engine=engine, seed=seed, part=part, suffix=suffix)
+) -> str | None:
+    """Speak, and return why it failed: one engine that fails is no reason to do without all."""
+    try:
+        synthesize(texts, to, clips=clips, engine=engine, seed=seed, part=part, suffix=suffix)
+    except ToolError as refusal:
+        return str(refusal)
+    return None
 
 
 def installed_engines(part: str = "all") -> Iterator[str]:
@@ -136,6 +152,13 @@ def texts_to_speak(phrase: str, file: Path | None, *, near_misses: bool) -> list
     return texts
 
 
+def _has_sound(folder: Path) -> bool:
+    try:
+        return bool(find_audio(folder))
+    except CorpusError:
+        return False
+
+
 def other_sound(
     phrase: str, raw: Path = RAW, pack: Path = PACK, *, has_people: bool = True
 ) -> tuple[list[Path], list[Path]]:
@@ -152,15 +175,15 @@ def other_sound(
         for folder in sorted(raw.glob(pattern)):
             if not folder.is_dir() or (folder.name == _CALLED and not has_people):
                 continue
-            if not any(path.is_dir() for path in folder.rglob(own)):
+            if not any(own in names for _, names, _ in os.walk(folder)):
                 talk.append(folder)
     noise = [folder for pattern in _NOISE for folder in sorted(raw.glob(pattern))]
     if (pack / "noise").is_dir():
         noise.append(pack / "noise")
-    talk = [folder for folder in talk if "noises" not in folder.name and find_audio(folder)]
+    talk = [folder for folder in talk if "noises" not in folder.name and _has_sound(folder)]
     if not talk:
         raise CorpusError(
             f"there is no other speech to train against: neither {pack} nor folders below {raw}; "
             "give some with --negatives DIR, or fetch it with `kws download wake-data`"
         )
-    return talk, [folder for folder in noise if folder.is_dir() and find_audio(folder)]
+    return talk, [folder for folder in noise if folder.is_dir() and _has_sound(folder)]

@@ -126,7 +126,7 @@ class Board:
         if letter == "n":
             return self._name(numbers[0], name)
         if letter == "d":
-            return numbers[1] in self.classes
+            return numbers[1] in self.words  # it detects nothing else
         self._set(letter, numbers)
         return True
 

@@ -3,12 +3,25 @@
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-CACHE = Path("~/.cache/kws").expanduser()  # decoded clips, features, teachers; safe to delete
+
+def _folder() -> Path:
+    """Return kws in XDG_CACHE_HOME, else in ~/.cache, and without a home in the temporary one."""
+    place = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(place):
+        return Path(place, "kws")
+    try:
+        return Path.home() / ".cache" / "kws"
+    except RuntimeError:  # a container's user of whom nothing is known
+        return Path(tempfile.gettempdir(), f"kws-cache-{getattr(os, 'getuid', int)()}")
+
+
+CACHE = _folder()  # decoded clips, features, teachers; safe to delete
 KEPT_BYTES = 8 * 2**30  # of everything in the folder
 IN_USE_S = 3600.0  # what was used within the hour may be another training's, and stays
 # What kws makes there and can make again; the rest is counted and left alone.

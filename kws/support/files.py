@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kws.errors import ConfigError, KwsError
+from kws.support.cache import CACHE
 from kws.support.text import reason_of
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -20,6 +21,8 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
     """
     taken = {os.path.realpath(path): path for path in inputs}
     for path in filter(None, outputs):
+        if str(path) == "-":
+            raise ConfigError("- would be a file of that name: give one, or /dev/stdout")
         if same := taken.get(os.path.realpath(path)):
             raise ConfigError(f"{path} would be written over {same}: choose another name for it")
         taken[os.path.realpath(path)] = path
@@ -43,7 +46,8 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
 def unsaved(path: Path | str, refusal: OSError) -> str:
     """Say that the operating system does not let `path` be saved, why, and what helps."""
     space = "free some space or " if refusal.errno in _FULL else ""
-    return f"cannot save {path}: {reason_of(refusal)}; {space}choose another place"
+    how = " with XDG_CACHE_HOME" if CACHE in Path(path).parents else ""
+    return f"cannot save {path}: {reason_of(refusal)}; {space}choose another place{how}"
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from kws.support.text import shown
+
 SHOWN_AT_ONCE = 3  # of a kind; a folder of a thousand telephone recordings is one finding
 LISTED_AT_END = 50
 LEFT_OUT = "left out"  # the kind whose notices the end of a command lists
@@ -93,4 +95,4 @@ def show(text: str) -> None:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return shown(" ".join(text.split()))  # a file's name may hold what a terminal obeys

@@ -20,8 +20,10 @@ def run_each(
     label: str,
     *,
     apart: bool = True,
-) -> None:
+) -> list[Any]:
     """Call `function` with each of the arguments, as many at a time as there are cores.
+
+    Returns what it returned, in the arguments' order.
 
     `apart`: whether other processes are worth the seconds that they take to start.
 
@@ -30,9 +32,7 @@ def run_each(
     """
     workers = min(len(arguments), os.cpu_count() or 1) if apart else 1
     if workers <= 1:
-        for each in progress(arguments, label=label):
-            function(*each)
-        return
+        return [function(*each) for each in progress(arguments, label=label)]
     # spawn: torch's threads do not survive a fork
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
@@ -44,6 +44,7 @@ def run_each(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return [each.result() for each in waiting]
 
 
 def _quiet() -> None:

@@ -71,6 +71,11 @@ def test_a_name_too_long_is_said_in_one_sentence(model, recording, tmp_path):
         assert "file name too long; choose another place" in done.stderr
 
 
+def test_a_dash_is_no_name_for_an_output(model, recording):
+    done = run("listen", model, recording, "--csv", "-")
+    assert done.exit_code == 1 and "give one, or /dev/stdout" in done.stderr
+
+
 def test_what_may_be_written_to_is_taken_in_a_folder_that_may_not(model, recording, monkeypatch):
     monkeypatch.setattr("kws.support.files.os.access", lambda path, mode: str(path) == "/dev/null")
     assert run("listen", model, recording, "--csv", "/dev/null").exit_code == 0

@@ -270,6 +270,29 @@ def test_a_range_of_nonsense_is_given_up(hostile: type[Hostile], tmp_path: Path,
     assert len(hostile.served) == 5
 
 
+@pytest.mark.parametrize(
+    "place", ["http://a..b/", f"http://{'a' * 70}/", "http://\xe9\xff/"], ids=range(3)
+)
+def test_an_address_that_cannot_be_read_is_one_sentence(
+    hostile: type[Hostile], tmp_path: Path, place: str
+) -> None:
+    hostile.head = head(f"Location: {place}", "Content-Length: 0", status="302 Found")
+    hostile.bodies = [b""] * 20
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "5 attempts in vain" in one_sentence(refusal)
+
+
+def test_a_chunk_of_less_than_nothing_is_one_sentence(
+    hostile: type[Hostile], tmp_path: Path
+) -> None:
+    hostile.head = head("Transfer-Encoding: chunked")
+    hostile.bodies = [b"-5\r\nabc\r\n"] * 20
+    with pytest.raises(DownloadError) as refusal:
+        fetch(hostile, tmp_path / "words")
+    assert "5 attempts in vain" in one_sentence(refusal)
+
+
 def test_more_than_was_promised_is_refused(hostile: type[Hostile], tmp_path: Path) -> None:
     (tmp_path / "words.part").write_bytes(b"0123456789")
     chunk = b"%x\r\n%s\r\n" % (len(ENDLESS), ENDLESS)

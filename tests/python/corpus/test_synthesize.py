@@ -258,6 +258,21 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Monk
         Espeak().voices()
 
 
+@pytest.mark.parametrize(
+    ("printed", "voices"),
+    [
+        ("'\"Could not find any of these voices:\"\n(kal_diphone ked_diphone)\n\nnil\n'", []),
+        ("'(kal_diphone ked_diphone)\n'", ["ked_diphone"]),
+    ],
+)
+def test_a_voice_that_festival_misses_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, voices: list[str]
+) -> None:
+    fake_program(tmp_path, "festival", f"printf {printed}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert speech_engines.Festival().voices() == voices
+
+
 def fake_program(folder: Path, name: str, script: str) -> None:
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)

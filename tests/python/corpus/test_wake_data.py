@@ -10,6 +10,7 @@ from kws.cli.main import app
 from kws.corpus import synthesize, wake_data
 from kws.corpus.speech_engines import Engine
 from kws.errors import CorpusError, ToolError
+from kws.support.notices import gathered
 
 
 class Fake(Engine):
@@ -130,6 +131,38 @@ def test_what_lies_under_data_raw_is_other_sound_but_for_the_phrase_itself(tmp_p
     assert alone == [folder for folder in talk if folder.name != "wake-words"]
     assert raw / "speech_commands" not in wake_data.other_sound("yes", raw, pack)[0]
     assert raw / "wake_phrases/wake-words" not in wake_data.other_sound("Athena", raw, pack)[0]
+
+
+def test_an_empty_folder_is_no_other_sound_and_no_phrase_is_a_pattern(tmp_path):
+    write_audio(tmp_path / "raw/speech_commands/yes/1.wav", hiss(0.1, 1))
+    for empty in ("raw/noise/empty", "raw/negative_speech/empty"):
+        (tmp_path / empty).mkdir(parents=True)
+    for phrase in ("**robin", "/etc/x", "y[e]s", "ye?"):
+        found = wake_data.other_sound(phrase, tmp_path / "raw", tmp_path / "none")
+        assert found == ([tmp_path / "raw/speech_commands"], [])
+
+
+class Mute(Fake):
+    name = "espeak"
+
+    def _spoken(self, text, voice, speed):
+        raise ToolError("espeak lost its voice: install it again")
+
+
+def test_an_engine_that_fails_leaves_the_phrase_to_the_others(one_engine, monkeypatch, tmp_path):
+    speakers = {"flite": Fake(), "espeak": Mute()}
+    for module in (synthesize, wake_data):
+        monkeypatch.setattr(module, "open_engine", lambda name, _=None: speakers[name])
+    monkeypatch.setattr(wake_data, "installed_engines", lambda part="all": list(speakers))
+    with gathered() as notices:
+        wake_data.speak("hey robin", tmp_path / "some", say=lambda line: None)
+    assert notices.by_kind["unsaid"] == [
+        "espeak does not say all of it: espeak lost its voice: install it again"
+    ]
+    assert len(find_audio(tmp_path / "some/positives")) == 20
+    del speakers["flite"]
+    with pytest.raises(ToolError, match="lost its voice"):
+        wake_data.speak("hey robin", tmp_path / "none", say=lambda line: None)
 
 
 def test_without_other_speech_it_is_said_what_to_give(tmp_path):

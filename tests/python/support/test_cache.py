@@ -1,7 +1,11 @@
 """A cache folder stays below its bound, whatever lies in it, and nothing in use goes."""
 
+import errno
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import pytest
 
 from kws.support import cache
 from kws.support.cache import KEPT_BYTES
+from kws.support.files import unsaved
 
 
 def put(path: Path, size: int = 100, hours: float = 0.0) -> Path:
@@ -115,3 +120,33 @@ def test_what_is_not_ours_is_counted_and_left_alone(tmp_path):
 def test_a_folder_that_is_not_there_needs_no_room(tmp_path):
     cache.make_room(tmp_path / "none")
     cache.used(tmp_path / "none")
+
+
+def place(**environment: str) -> str:
+    """Where a process of this environment keeps its cache."""
+    program = "from kws.support.cache import CACHE; print(CACHE)"
+    given = {"PYTHONPATH": str(Path(cache.__file__).parents[2]), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=given, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_lies_where_the_environment_says_and_anyone_has_one(tmp_path, monkeypatch):
+    home = {"HOME": str(tmp_path)}
+    assert place(**home) == str(tmp_path / ".cache/kws")
+    assert place(**home, XDG_CACHE_HOME="/else") == "/else/kws"
+    assert place(**home, XDG_CACHE_HOME="relative") == str(tmp_path / ".cache/kws")
+
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    assert cache._folder() == Path(tempfile.gettempdir(), f"kws-cache-{os.getuid()}")
+
+
+def test_a_cache_that_cannot_be_written_to_says_how_to_move_it():
+    full = unsaved(cache.CACHE / "streams-1.pcm", OSError(errno.EROFS, "Read-only file system"))
+    assert full.endswith("read-only file system; choose another place with XDG_CACHE_HOME")

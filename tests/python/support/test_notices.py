@@ -57,3 +57,10 @@ def test_a_single_recording_that_was_left_out_is_told_once(capsys):
         "kws: warning: 1 recording left out:",
         "  a.wav is empty",
     ]
+
+
+def test_no_name_of_a_file_rules_the_terminal(capsys):
+    with gathered():
+        tell(Notice(LEFT_OUT, "a\x1b[31m\a.wav holds no samples"))
+    printed = capsys.readouterr().err
+    assert printed.count("\\x1b[31m\\x07.wav") == 2 and "\x1b" not in printed

@@ -18,6 +18,8 @@ class DataConfig:
     augmentation_seed: by which clips are drawn and varied, whatever the recipe's seed is.
     window_s: the length of a wake-word training window.
     fluent_share: how much of the other speech is taken without its pauses, word on word.
+    shuffled_share: of the windows without the phrase, how many hold speech cut into pieces shorter
+    than a word, in any order, with pieces of the phrase among them.
     false_accept_cost: what a false accept an hour weighs when the threshold and the best epoch are
     chosen, in misses: 0.06 is 6 % of the phrases.
     """
@@ -37,6 +39,7 @@ class DataConfig:
     negative_windows: int = 4500
     window_s: float = 2.4
     fluent_share: float = 0.0
+    shuffled_share: float = 0.0
     false_accept_cost: float = 0.06
 
     def __post_init__(self) -> None:
@@ -47,6 +50,9 @@ class DataConfig:
             1 <= self.stream_clips <= 64,
             f"stream_clips is {self.stream_clips}; choose 1 (each clip by itself) to 64.",
         )
+        for name in ("fluent_share", "shuffled_share"):
+            value = getattr(self, name)
+            check(0 <= value <= 1, f"{name} is {value}; choose 0 to 1.")
         check(
             0.5 <= self.window_s <= 30,
             f"window_s is {self.window_s}; choose 0.5 to 30 seconds, more than the phrase takes.",

@@ -18,10 +18,15 @@ from kws.settings.model import FeatureConfig
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
 AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
 TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech around them
-OPENING_SHARE = 0.1  # of positives whose window opens with the phrase, as a stream may
-OPENING_S = (0.0, 0.1)  # before such a phrase
+OPENING_SHARE = 0.25  # of positives whose phrase comes soon after the start, as in a stream
+OPENING_S = 1.0  # at most before such a phrase, mostly far less
 PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
 PARTIAL_LENGTH = (0.25, 0.55)
+SHUFFLED_FROM_S = (3.0, 12.0)  # of talk that is shuffled: mostly one voice's
+PIECE_S = (0.06, 0.35)  # of shuffled talk: shorter than a word
+PHRASE_PIECE_SHARE = 0.12  # of the pieces
+PHRASE_PIECE_LENGTH = (0.15, 0.55)  # of the phrase
+FADE_S = 0.005  # from one piece to the next
 
 Window = tuple[Samples, int]  # and its label: 0 without the phrase, else the phrase's middle frame
 
@@ -94,7 +99,8 @@ class WindowCutter:
         after = round(rng.uniform(*AFTER_S) * self._rate_hz)
         end = max(len(phrase), self.length - after)
         if rng.random() < OPENING_SHARE:
-            end = min(self.length, len(phrase) + round(rng.uniform(*OPENING_S) * self._rate_hz))
+            before = OPENING_S * rng.random() ** 2
+            end = min(self.length, len(phrase) + round(before * self._rate_hz))
         start = end - len(phrase)
         window[start:end] = phrase
         pause = round(rng.uniform(*BEFORE_S) * self._rate_hz)
@@ -105,7 +111,9 @@ class WindowCutter:
         return window, max(1, (start + end) // 2 // self._features.hop_length)
 
     def negative(self, rng: np.random.Generator) -> Window:
-        """Cut a window of other sound, or of no more than the first part of a phrase; label 0."""
+        """Cut a window of other sound, or of no more than parts of a phrase; label 0."""
+        if rng.random() < self._data.shuffled_share:
+            return self._shuffled(rng), 0
         window = self._crop(self.length, rng)
         if rng.random() < PARTIAL_SHARE:
             phrase = self._phrase(rng)
@@ -115,9 +123,38 @@ class WindowCutter:
             window[start : start + len(part)] = part
         return window, 0
 
+    def _shuffled(self, rng: np.random.Generator) -> Samples:
+        """Pieces of speech shorter than a word, in any order: its sounds, but other words.
+
+        What a small network fires at is mostly not what it was trained on: some sounds in an order
+        that a few hours of talk do not hold.
+        """
+        talk = self._fluent_talk[self._pools.draw(rng)]
+        region = min(len(talk), round(rng.uniform(*SHUFFLED_FROM_S) * self._rate_hz))
+        talk = _part(talk, region, rng)
+        fade = round(FADE_S * self._rate_hz)
+        ramp = np.linspace(0, 1, fade, dtype=np.float32)
+        window, position = np.zeros(self.length, np.float32), 0
+        while position < self.length:
+            source, size = talk, round(rng.uniform(*PIECE_S) * self._rate_hz)
+            if rng.random() < PHRASE_PIECE_SHARE:
+                source = self._phrase(rng)
+                size = round(rng.uniform(*PHRASE_PIECE_LENGTH) * len(source))
+            piece = _part(source, max(size, 2 * fade), rng).astype(np.float32)
+            piece[:fade] *= ramp[: len(piece)]
+            piece[-fade:] *= ramp[::-1][-len(piece) :]
+            window[position : position + len(piece)] += piece[: self.length - position]
+            position += max(1, len(piece) - fade)
+        return np.clip(window, -32768, 32767).astype(np.int16)
+
     def _crop(self, length: int, rng: np.random.Generator) -> Samples:
         source = self._pools.draw(rng)
         is_fluent = rng.random() < self._data.fluent_share
         talk = (self._fluent_talk if is_fluent else self._talk)[source]
-        start = rng.integers(len(talk) - length + 1)
-        return np.array(talk[start : start + length])
+        return np.array(_part(talk, length, rng))
+
+
+def _part(samples: Samples, size: int, rng: np.random.Generator) -> Samples:
+    """Return so many samples from anywhere in a recording, or all of a shorter one."""
+    start = rng.integers(max(1, len(samples) - size + 1))
+    return samples[start : start + size]

@@ -39,6 +39,7 @@ UNUSUAL = Recipe(
         positive_windows=7,
         negative_windows=9,
         fluent_share=0.3,
+        shuffled_share=0.4,
         window_s=1.75,
         false_accept_cost=0.5,
     ),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_runs import hiss
 
-from kws.errors import CorpusError
+from kws.errors import ConfigError, CorpusError
 from kws.settings.data import DataConfig
 from kws.settings.model import FeatureConfig
 from kws.training.windows import Pools, WindowCutter
@@ -45,3 +45,41 @@ def test_phrases_that_are_all_silent_are_refused_and_single_ones_left_out():
     with pytest.raises(CorpusError, match="all 2 positives are silent"):
         silent = {"a": [level(0, 0.5)], "b": [level(0, 0.5)]}
         WindowCutter(data, FeatureConfig(), silent, talk)
+
+
+def test_shuffled_talk_holds_no_word_and_never_the_whole_phrase():
+    """Talk and phrase climb by one a sample, so that a piece is a climb; a joint is none."""
+    phrase = np.arange(20_000, 20_000 + 8000).astype(np.int16)  # 0.5 s
+    talk = np.tile(np.arange(16_000).astype(np.int16), 30)
+    data = DataConfig(window_s=2.0, shuffled_share=1.0)
+    cutter = WindowCutter(data, FeatureConfig(), {"a": [phrase]}, {"talk": [talk]})
+    rng = np.random.default_rng(2)
+    parts = []
+    for _ in range(50):
+        window, label = cutter.negative(rng)
+        assert label == 0 and len(window) == 2 * RATE
+        joints = np.flatnonzero(np.diff(window.astype(int)) != 1)
+        pieces = np.split(window, joints + 1)
+        assert max(map(len, pieces)) <= 0.35 * RATE and len(pieces) > 6
+        parts += [piece for piece in pieces if len(piece) > 100]
+    of_phrase = [piece for piece in parts if piece[0] >= 20_000]
+    assert 0.05 < len(of_phrase) / len(parts) < 0.25
+    assert max(map(len, of_phrase)) <= 0.55 * len(phrase)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_is_between_none_and_all(share):
+    with pytest.raises(ConfigError, match=f"shuffled_share is {share}"):
+        DataConfig(shuffled_share=share)
+
+
+def test_a_phrase_comes_soon_after_the_start_of_a_quarter_of_the_windows():
+    data = DataConfig(window_s=3.0)
+    cutter = WindowCutter(
+        data, FeatureConfig(), {"a": [level(9000, 0.5)]}, {"talk": [level(1, 10.0)]}
+    )
+    rng = np.random.default_rng(3)
+    starts = [int(np.argmax(cutter.positive(rng)[0] == 9000)) / RATE for _ in range(1000)]
+    soon = [start for start in starts if start < 1.0]
+    assert len(soon) / len(starts) == pytest.approx(0.25, abs=0.04)
+    assert sum(start < 0.1 for start in soon) / len(soon) == pytest.approx(0.32, abs=0.08)

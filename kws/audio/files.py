@@ -12,7 +12,7 @@ from kws.audio.recording import decode
 from kws.audio.samples import Samples, to_int16
 from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
-from kws.support.files import replacing
+from kws.support.files import is_pipe_or_device, replacing
 from kws.support.notices import Notice, tell
 
 AUDIO_SUFFIXES = frozenset(
@@ -56,8 +56,8 @@ def write_audio(
     """
     suffix = Path(path).suffix.lower()
     known = _SAVED_AS.get(suffix)
-    if known is None and Path(path).exists() and not Path(path).is_file():
-        known = _SAVED_AS[".wav"]  # a pipe or a device has no suffix to go by
+    if known is None and is_pipe_or_device(path):
+        known = _SAVED_AS[".wav"]  # it has no suffix to go by
     if known is None:
         raise AudioError(f"cannot save {path}: the name must end in {', '.join(_SAVED_AS)}")
     # Encoded in memory first: libsndfile turns a full disk into an assertion.
@@ -79,12 +79,12 @@ def find_audio(folder: Path | str) -> list[Path]:
     """List the sound files of a folder and of all folders below it, sorted by path.
 
     Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
-    file on a foreign disk).  How many files are left out, and of what kind, is told.  Raises
-    CorpusError if the folder is missing or holds no sound file.
+    file on a foreign disk), and so are pipes and devices.  How many files are left out, and of
+    what kind, is told.  Raises CorpusError if the folder is missing or holds no sound file.
     """
     root = Path(folder)
     if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
+        what = "is no folder" if root.exists() else "does not exist"
         raise CorpusError(f"{root} {what}: give a folder of sound files")
     found: list[Path] = []
     others: Counter[str] = Counter()
@@ -97,10 +97,9 @@ def find_audio(folder: Path | str) -> list[Path]:
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if is_audio_name(name):
-                found.append(Path(parent, name))
-            elif not is_document_name(name):
-                others[kind_of_name(name)] += 1
+            path = os.path.join(parent, name)
+            if is_sound_file(path, others):
+                found.append(Path(path))
     if not found:
         raise CorpusError(
             f"{root} holds no sound files ({', '.join(sorted(AUDIO_SUFFIXES))}): "
@@ -115,24 +114,31 @@ def is_audio_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
 
 
-def is_document_name(name: str) -> bool:
-    """Tell whether a file's name is that of a document about a corpus, such as README.md."""
-    return name.lower().endswith(_DOCUMENTS)
+def is_sound_file(path: str, others: Counter[str]) -> bool:
+    """Tell whether what lies in a folder is a sound file; in `others` the stray are counted."""
+    name = os.path.basename(path)
+    if is_audio_name(name):
+        if not is_pipe_or_device(path):
+            return True
+        others["pipe or device"] += 1
+    elif not name.lower().endswith(_DOCUMENTS):
+        others["folders" if os.path.isdir(path) else _kind_of_name(name)] += 1
+    return False
 
 
 def tell_stray(folder: Path, others: Counter[str]) -> None:
-    """Tell how many files of a folder are left out, counted by `kind_of_name`, if any are."""
+    """Tell how many files of a folder `is_sound_file` has left out, by their kind, if any."""
     if not others:
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
     total = sum(others.values())
     what = "1 file is" if total == 1 else f"{total} files are"
-    text = f"{folder}: {what} left out, by a name that no sound file has ({kinds})"
+    text = f"{folder}: {what} left out, by a name or kind that no sound file has ({kinds})"
     tell(Notice("stray files", text))
 
 
-def kind_of_name(name: str) -> str:
-    """Return the kind by which a file that is no sound is counted: its suffix, or a hidden name."""
+def _kind_of_name(name: str) -> str:
+    """The kind by which a file that is no sound is counted: its suffix, or a hidden name."""
     if name.startswith("."):
         return "._*" if name.startswith("._") else name
     return os.path.splitext(name)[1].lower() or "without suffix"

@@ -24,6 +24,7 @@ from kws.audio.samples import (
 from kws.audio.truncation import UNKNOWN_FRAMES, is_cut_short, noted_length
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.files import is_pipe_or_device
 from kws.support.notices import Notice
 from kws.support.text import reason_of
 
@@ -223,6 +224,11 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[Any]]:
 
 def _kind(path: Path | str) -> str | None:
     """Look at the first bytes of a file; AudioError where there is none, or it cannot be opened."""
+    if is_pipe_or_device(path):  # opening may wait for ever, and what is read is gone for a decoder
+        raise AudioError(
+            f"{path} is a pipe or a device: save its sound to a file first, or pipe raw samples "
+            "into `kws listen MODEL -`"
+        )
     try:
         with open(path, "rb") as file:
             head = file.read(LONGEST_HEAD)

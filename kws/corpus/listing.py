@@ -8,13 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.audio.files import (
-    find_audio,
-    is_audio_name,
-    is_document_name,
-    kind_of_name,
-    tell_stray,
-)
+from kws.audio.files import find_audio, is_sound_file, tell_stray
 from kws.audio.samples import Samples
 from kws.corpus.decoded import read_streams
 from kws.corpus.splits import SPLITS, speaker_split
@@ -127,14 +121,9 @@ def _word_folders(root: Path, keep: Sequence[str] = ()) -> list[str]:
 
 def _audio_in(folder: Path, others: Counter[str]) -> list[Path]:
     """The sound files right in a folder; whatever else lies there is counted by its kind."""
-    # Not find_audio: one level, in one system call, and an empty folder is no error here.
-    names = []
-    for entry in os.scandir(folder):
-        if is_audio_name(entry.name):
-            names.append(entry.name)
-        elif not is_document_name(entry.name):
-            others["folders" if entry.is_dir() else kind_of_name(entry.name)] += 1
-    return [folder / name for name in sorted(names)]
+    # Not find_audio: one level, and an empty folder is no error here.
+    names = sorted(os.listdir(folder))
+    return [folder / name for name in names if is_sound_file(os.path.join(folder, name), others)]
 
 
 def known_split(split: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +44,15 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
             raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
 
 
+def is_pipe_or_device(path: "Path | str | os.DirEntry[str]") -> bool:
+    """Tell whether something is there that is no file and no folder, and may never end."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # what cannot be opened says why when it is
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def unsaved(path: Path | str, refusal: OSError) -> str:
     """Say that the operating system does not let `path` be saved, why, and what helps."""
     space = "free some space or " if refusal.errno in _FULL else ""
@@ -60,7 +70,7 @@ def replacing(path: Path | str, error: type[KwsError] = KwsError) -> Iterator[Bi
     """
     try:
         target = Path(os.path.realpath(path))  # through a symlink, which must survive the rename
-        if target.exists() and not target.is_file() and not target.is_dir():
+        if is_pipe_or_device(target):
             with target.open("wb") as stream:
                 yield stream
             return

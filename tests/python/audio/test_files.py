@@ -395,12 +395,27 @@ def test_a_linked_folder_is_searched(tmp_path: Path) -> None:
     assert find_audio(tmp_path / "corpus") == [tmp_path / "corpus" / "more" / "a.wav"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes with a file's name")
+def test_a_pipe_is_refused_before_it_is_opened_and_left_out_of_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    with pytest.raises(AudioError) as refusal:
+        read_audio(pipe)
+    assert f"{pipe} is a pipe or a device: save its sound to a file" in one_sentence(refusal)
+    write_audio(tmp_path / "a.wav", tone())
+    (tmp_path / "gone.wav").symlink_to("nowhere.wav")  # who reads it says so
+    assert [path.name for path in find_audio(tmp_path)] == ["a.wav", "gone.wav"]
+    assert "1 file is left out, by a name or kind that no" in capsys.readouterr().err
+
+
 def test_a_folder_without_clips_a_missing_one_and_a_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     for folder, said in [
         (tmp_path, "holds no sound files"),
         (tmp_path / "missing", "does not exist"),
-        (tmp_path / "notes.txt", "is a file"),
+        (tmp_path / "notes.txt", "is no folder"),
     ]:
         with pytest.raises(CorpusError) as refusal:
             find_audio(folder)

@@ -214,11 +214,12 @@ def test_what_is_left_out_of_a_folder_is_counted_and_said(
     assert [path.name for path in found] == ["a.wav", "c.FLAC"]
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        f"kws: warning: {tmp_path}: 6 files are left out, by a name that no sound file has "
+        f"kws: warning: {tmp_path}: 6 files are left out, by a name or kind that no sound file has "
         "(.DS_Store 2, ._* 1, .txt 1, .xyz 1, without suffix 1)"
     )
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes with a file's name")
 def test_what_lies_beside_the_clips_of_speech_commands_is_counted_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -233,12 +234,13 @@ def test_what_lies_beside_the_clips_of_speech_commands_is_counted_and_said(
     for name in (*names, "testing_list.txt", "README.md"):
         touch(tmp_path / name)
     (tmp_path / "testing_list.txt").write_text("yes/a.wav")
+    os.mkfifo(tmp_path / "no" / "pipe.wav")
     clips = speech_commands(tmp_path)
     assert [clip.path.name for clip in clips] == ["c.wav", "a.wav"]
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        f"kws: warning: {tmp_path}: 4 files are left out, by a name that no sound file has "
-        "(.DS_Store 1, ._* 1, .txt 1, folders 1)"
+        f"kws: warning: {tmp_path}: 5 files are left out, by a name or kind that no sound file has "
+        "(.DS_Store 1, ._* 1, .txt 1, folders 1, pipe or device 1)"
     )
 
 

@@ -14,6 +14,7 @@ from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import is_pipe_or_device, replacing
 from kws.support.notices import Notice, tell
+from kws.support.text import reason_of
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".w64", ".rf64"}
@@ -80,7 +81,8 @@ def find_audio(folder: Path | str) -> list[Path]:
 
     Files are known by their suffix; hidden ones are left out (macOS puts `._name.wav` beside every
     file on a foreign disk), and so are pipes and devices.  How many files are left out, and of
-    what kind, is told.  Raises CorpusError if the folder is missing or holds no sound file.
+    what kind, is told, and which folders may not be read.  Raises CorpusError if the folder is
+    missing or holds no sound file.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -89,7 +91,7 @@ def find_audio(folder: Path | str) -> list[Path]:
     found: list[Path] = []
     others: Counter[str] = Counter()
     seen: set[str] = set()
-    for parent, folders, names in os.walk(root, followlinks=True):
+    for parent, folders, names in os.walk(root, followlinks=True, onerror=_tell_closed):
         real = os.path.realpath(parent)
         if real in seen:  # a link that leads back up
             folders.clear()
@@ -107,6 +109,11 @@ def find_audio(folder: Path | str) -> list[Path]:
         )
     tell_stray(root, others)
     return sorted(found)
+
+
+def _tell_closed(refusal: OSError) -> None:
+    text = f"{refusal.filename} is left out: {reason_of(refusal)}; check the rights of this folder"
+    tell(Notice("closed folders", text))
 
 
 def is_audio_name(name: str) -> bool:

@@ -15,6 +15,7 @@ from kws.audio.files import find_audio, read_audio, write_audio
 from kws.audio.samples import StreamResampler, resample, to_int16
 from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import gathered
 
 
 def tone(rate_hz: int = 16_000, seconds: float = 0.5, hz: float = 440.0) -> np.ndarray:
@@ -408,6 +409,29 @@ def test_a_pipe_is_refused_before_it_is_opened_and_left_out_of_a_folder(
     (tmp_path / "gone.wav").symlink_to("nowhere.wav")  # who reads it says so
     assert [path.name for path in find_audio(tmp_path)] == ["a.wav", "gone.wav"]
     assert "1 file is left out, by a name or kind that no" in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_read_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("open/a.wav", "closed/b.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    scandir = os.scandir
+
+    def guarded(path: str) -> object:  # root may read everything, so it is feigned
+        if os.path.basename(path) == "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with gathered():
+        assert find_audio(tmp_path) == find_audio(tmp_path) == [tmp_path / "open" / "a.wav"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / 'closed'} is left out: permission denied; check the rights" in line
+    with pytest.raises(CorpusError):
+        find_audio(tmp_path / "closed")
+    assert f"{tmp_path / 'closed'} is left out: permission" in capsys.readouterr().err
 
 
 def test_a_folder_without_clips_a_missing_one_and_a_file_are_refused(tmp_path: Path) -> None:

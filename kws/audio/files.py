@@ -111,6 +111,12 @@ def find_audio(folder: Path | str) -> list[Path]:
     return sorted(found)
 
 
+def recordings_of(source: Path | str) -> list[Path]:
+    """List the sound files of a folder as `find_audio` does; a file, or a link to none, is one."""
+    is_one = os.path.lexists(source) and not os.path.isdir(source)
+    return [Path(source)] if is_one else find_audio(source)
+
+
 def _tell_closed(refusal: OSError) -> None:
     text = f"{refusal.filename} is left out: {reason_of(refusal)}; check the rights of this folder"
     tell(Notice("closed folders", text))

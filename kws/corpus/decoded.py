@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kws.audio.files import find_audio
+from kws.audio.files import recordings_of
 from kws.audio.recording import decode
 from kws.audio.samples import Samples
 from kws.audio.word import crop_to_word
@@ -26,7 +26,6 @@ from kws.support import cache as cache_room
 from kws.support.notices import LEFT_OUT, Notice, gathered, tell
 from kws.support.progress import progress
 from kws.support.sealed import content_bytes, content_of, is_whole, sealing
-from kws.support.text import reason_of
 
 _LAYOUT_VERSION = 2  # part of every key: a change of decoding or layout makes old caches unused
 _BLOCK_FILES = 256
@@ -109,7 +108,7 @@ def read_streams(
     Raises CorpusError for a folder without sound files, AudioError as `read_clips` does, and with
     `unread` leaves out what it does.
     """
-    paths = [path for source in sources for path in _files_of(Path(source))]
+    paths = [path for source in sources for path in recordings_of(source)]
     found = _Found(paths, unread)
     decoded = _decoded(paths, lambda samples: samples, sample_rate_hz, found)
     if cache is None or not paths:
@@ -194,10 +193,6 @@ class _Found:
             tell(Notice(LEFT_OUT, reason))
 
 
-def _files_of(source: Path) -> list[Path]:
-    return [source] if source.is_file() else find_audio(source)
-
-
 def _decoded(
     paths: Sequence[Path],
     shaped: Callable[[Samples], Samples],
@@ -234,12 +229,12 @@ def key_of(paths: Sequence[Path], *layout: int) -> str:
     """Name the content of these files: changes with any name, order, size or time."""
     digest = hashlib.sha256(repr((_LAYOUT_VERSION, layout)).encode())
     for path in paths:
+        named = os.fsencode(os.path.abspath(path))
         try:
             status = os.stat(path)
-        except OSError as refusal:
-            raise AudioError(f"cannot open {path}: {reason_of(refusal)}; check the name") from None
-        named = os.fsencode(os.path.abspath(path))
-        digest.update(b"%s\0%d %d\n" % (named, status.st_size, status.st_mtime_ns))
+            digest.update(b"%s\0%d %d\n" % (named, status.st_size, status.st_mtime_ns))
+        except OSError:  # whoever decodes it says why
+            digest.update(b"%s\0missing\n" % named)
     return digest.hexdigest()[:24]
 
 

@@ -10,16 +10,16 @@ neighbours would move it when one is added.
 """
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kws.audio.files import find_audio
-from kws.errors import AudioError, CorpusError
+from kws.audio.files import recordings_of
+from kws.errors import CorpusError
 from kws.support.notices import Notice, tell
-from kws.support.text import reason_of
 
 SPLITS = ("train", "validation", "testing")
 # Shares for validation and testing of folders that are not split already.
@@ -100,7 +100,7 @@ def split_folders(
     parts: dict[str, list[Path]] = {split: [] for split in SPLITS}
     loose: list[Path] = []
     for folder in map(Path, folders):
-        files = [folder] if folder.is_file() else find_audio(folder)
+        files = recordings_of(folder)
         ready = [name for name in FOLDER_SPLITS if (folder / name).is_dir()]
         within = {name: [f for f in files if f.is_relative_to(folder / name)] for name in ready}
         apart = sum(len(some) for name, some in within.items() if name != "train")
@@ -167,7 +167,7 @@ def _digest(path: Path) -> bytes:
     try:
         return hashlib.sha1(path.read_bytes()).digest()
     except OSError:
-        return b""
+        return os.fsencode(path)  # equal to itself alone
 
 
 def _speaker(stem: str) -> str:
@@ -237,14 +237,10 @@ def _equal_contents(by_name: Mapping[str, list[Path]]) -> list[set[str]]:
     """Find the sets of names under which the same bytes are stored."""
     by_size: dict[int, list[tuple[Path, str]]] = defaultdict(list)
     by_content: dict[bytes, set[str]] = defaultdict(set)
-    try:
-        for name, members in by_name.items():
-            for path in members:
-                by_size[path.stat().st_size].append((path, name))
-        for same_size in by_size.values():
-            for path, name in same_size if len(same_size) > 1 else ():  # the others are alone
-                by_content[hashlib.sha1(path.read_bytes()).digest()].add(name)
-    except OSError as refusal:
-        name = refusal.filename
-        raise AudioError(f"cannot open {name}: {reason_of(refusal)}; check the name") from None
+    for name, members in by_name.items():
+        for path in members:
+            by_size[_size(path)].append((path, name))
+    for same_size in by_size.values():
+        for path, name in same_size if len(same_size) > 1 else ():  # the others are alone
+            by_content[_digest(path)].add(name)
     return [names for names in by_content.values() if len(names) > 1]

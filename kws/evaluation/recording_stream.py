@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kws.audio.files import find_audio
+from kws.audio.files import recordings_of
 from kws.audio.level import SpeechLevel
 from kws.audio.recording import Recording
 from kws.audio.samples import Samples
@@ -183,11 +183,7 @@ def _corpus(path: Path) -> Path:
 
 
 def _recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
-    return [(path, str(source)) for source in folders for path in _files_of(Path(source))]
-
-
-def _files_of(source: Path) -> list[Path]:
-    return [source] if source.is_file() else find_audio(source)
+    return [(path, str(source)) for source in folders for path in recordings_of(source)]
 
 
 def _word(path: Path, folder: str, words: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from refusals import one_sentence
 
-from kws.corpus.splits import SPLITS, split_paths
+from kws.corpus.splits import SPLITS, refuse_overlap, split_paths
 from kws.errors import CorpusError
 
 
@@ -94,6 +94,29 @@ def test_copies_of_one_clip_count_as_one(tmp_path: Path) -> None:
         path.write_bytes(b"the same")
     with pytest.raises(CorpusError, match=r"5 clips in .* make 1 different"):
         split_paths(paths)
+
+
+def test_what_cannot_be_opened_is_split_by_its_name_and_equal_to_nothing(tmp_path: Path) -> None:
+    """Whoever decodes it says so."""
+    gone = [tmp_path / f"gone{number}.wav" for number in range(40)]
+    for path in gone:
+        path.symlink_to("nowhere.wav")
+    assert all(split_paths(gone).values())
+
+
+def test_files_that_may_not_be_read_are_not_taken_for_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{number}.wav" for number in range(40)]
+    for path in paths:
+        path.write_text("of one length")
+
+    def closed(path: Path) -> bytes:
+        raise PermissionError(f"{path} may not be read")  # root may read all, so it is feigned
+
+    monkeypatch.setattr(Path, "read_bytes", closed)
+    assert all(split_paths(paths).values())
+    refuse_overlap(paths[:20], paths[20:])
 
 
 @pytest.mark.parametrize(("validation", "testing"), [(-0.1, 0.2), (0.5, 0.5), (1.0, 0.0)])

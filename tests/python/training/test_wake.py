@@ -21,6 +21,7 @@ from kws.evaluation.operating_points import LEAST_HOURS
 from kws.evaluation.verdict import Hit, Verdict, judge
 from kws.settings.model import DetectorConfig, FeatureConfig
 from kws.settings.recipe import Recipe
+from kws.support.notices import gathered
 from kws.training.wake import PIECE_FRAMES, WakeTask, scores_in_pieces, smoothed
 
 HOP = 320
@@ -167,6 +168,21 @@ def test_a_split_without_clips_is_told_before_training(corpus, kind, missing):
     (corpus / kind / missing).rmdir()
     with pytest.raises(CorpusError, match=f"no {kind} for {missing}"):
         WakeTask(recipe_of(corpus), None)
+
+
+def test_a_link_to_nowhere_is_left_out_wherever_it_lies(corpus, tmp_path, capsys):
+    loose = tmp_path / "loose"
+    for number in range(4):
+        write_audio(loose / f"talk_{number}.wav", hiss(1.0, number))
+    for folder in (corpus / "positives" / "train", loose):
+        (folder / "gone.wav").symlink_to("nowhere.wav")
+    recipe = recipe_of(corpus, negatives=(str(loose),))
+    with gathered():
+        task = WakeTask(recipe, tmp_path / "cache")
+    told = capsys.readouterr().err
+    assert f"cannot open {corpus / 'positives' / 'train' / 'gone.wav'}: no such file" in told
+    write_audio(loose / "nowhere.wav", hiss(1.0, 9))
+    assert WakeTask(recipe, None).identity != task.identity
 
 
 @pytest.mark.parametrize("kind", ["positives", "negatives"])

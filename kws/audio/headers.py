@@ -5,13 +5,16 @@ in wrongly, by the bytes of the header most of all. The samples are all there th
 """
 
 import io
+import math
 import os
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 UNKNOWN_BYTES = 0x7FFF_0000  # a size from here on says "unknown", as pipes write it, and so does 0
+_NIST_BYTES = 4096  # a header is of 1,024, and in some corpora longer
 SLACK_BYTES = 1024  # a size that counts the header in is wrong by no more than this
 
 
@@ -80,14 +83,16 @@ class Patched(io.RawIOBase):
 
 
 def read_length(path: Path | str) -> Length | None:
-    """Compare what a WAV, RF64 or CAF header says with the file; None for every other format."""
+    """Compare what a WAV, RF64, CAF or NIST header says with the file; None for other formats."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(12)
-        if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
-            return _wav_length(file, size, head[:4] != b"RIFF")
+        if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+            return _wav_length(file, size, head[:4])
         if head[:4] == b"caff":
             return _caf_length(file, size)
+        if head[:7] == b"NIST_1A":
+            return _nist_length(head + file.read(_NIST_BYTES), size)
     return None
 
 
@@ -95,45 +100,50 @@ def read_length(path: Path | str) -> Length | None:
 class _WavData:
     """The data chunk of a WAV file, and what the chunks before it say about it.
 
-    block: bytes of a sample of every channel. ds64_at: where 64-bit sizes are, 0 without them.
+    order: that of the bytes in a number, for `struct`. block: bytes of a sample of every channel,
+    1 where they are coded in blocks of their own. ds64_at: where 64-bit sizes are, 0 without them.
     """
 
+    order: str
     start: int
     said: int
     block: int
     ds64_at: int
 
 
-def _wav_data(file: BinaryIO, is_64: bool) -> _WavData | None:
+def _wav_data(file: BinaryIO, magic: bytes) -> _WavData | None:
+    order = ">" if magic == b"RIFX" else "<"
     block, said_64, ds64_at, at = 1, 0, 0, 12
     while True:
         file.seek(at)
         chunk = file.read(8)
         if len(chunk) < 8:
             return None
-        name, said = chunk[:4], struct.unpack("<I", chunk[4:])[0]
+        name, said = chunk[:4], struct.unpack(f"{order}I", chunk[4:])[0]
         if name == b"data":
             break
         if name == b"fmt ":
-            block = max(1, struct.unpack("<H", file.read(14)[12:].ljust(2, b"\0"))[0])
-        elif name == b"ds64" and is_64:
+            numbers = file.read(16).ljust(16, b"\0")
+            channels, *_, align, bits = struct.unpack(f"{order}2xHIIHH", numbers)
+            block = align if align and 8 * align == channels * bits else 1
+        elif name == b"ds64" and magic != b"RIFF":
             ds64_at = at + 8
             said_64 = struct.unpack("<Q", file.read(16)[8:].ljust(8, b"\0"))[0]
         at += 8 + said + said % 2
     if ds64_at and said == 0xFFFF_FFFF:
         said = said_64
-    return _WavData(at + 8, said, block, ds64_at)
+    return _WavData(order, at + 8, said, block, ds64_at)
 
 
-def _wav_length(file: BinaryIO, size: int, is_64: bool) -> Length | None:
-    data = _wav_data(file, is_64)
+def _wav_length(file: BinaryIO, size: int, magic: bytes) -> Length | None:
+    data = _wav_data(file, magic)
     if data is None:
         return None
-    start, said, block = data.start, data.said, data.block
+    order, start, said, block = data.order, data.start, data.said, data.block
     there = (size - start) // block * block
-    if said == there or (0 < said <= there and _chunks_follow(file, start + said, size)):
+    if said == there or (0 < said <= there and _chunks_follow(file, start + said, size, order)):
         return Length(said, said)
-    if said == 0 and (there == 0 or _chunks_follow(file, start, size)):
+    if said == 0 and (there == 0 or _chunks_follow(file, start, size, order)):
         return Length(0, 0)
     is_unknown = said == 0 or said >= UNKNOWN_BYTES
     slack = max(block - 1, min(start + 8, SLACK_BYTES))
@@ -146,11 +156,12 @@ def _wav_length(file: BinaryIO, size: int, is_64: bool) -> Length | None:
     if size > 0xFFFF_FFFF:
         # 32 bits cannot say it; libsndfile reads to the end.
         return Length(said, there, is_wrong=True)
-    sizes = {4: struct.pack("<I", size - 8), start - 4: struct.pack("<I", there)}
+    number = struct.Struct(f"{order}I")
+    sizes = {4: number.pack(size - 8), start - 4: number.pack(there)}
     return Length(said, there, is_wrong=True, patches=sizes)
 
 
-def _chunks_follow(file: BinaryIO, at: int, size: int) -> bool:
+def _chunks_follow(file: BinaryIO, at: int, size: int, order: str) -> bool:
     """Tell whether whole chunks, or a tag of another format, fill the file from here on."""
     file.seek(at)
     if file.read(8)[:3] in (b"TAG", b"ID3", b"APE"):
@@ -161,7 +172,7 @@ def _chunks_follow(file: BinaryIO, at: int, size: int) -> bool:
         chunk = file.read(8)
         if not (chunk[:4].isascii() and chunk[:4].decode("ascii").isprintable()):
             return False
-        length = struct.unpack("<I", chunk[4:])[0]
+        length = struct.unpack(f"{order}I", chunk[4:])[0]
         at += 8 + length + length % 2
     return abs(at - size) <= 1
 
@@ -183,3 +194,18 @@ def _caf_length(file: BinaryIO, size: int) -> Length | None:
     if said == -1:
         return Length(0, there, is_wrong=True, patches={at + 4: struct.pack(">q", there)})
     return Length(said, min(said, there), cut_short=said > there)
+
+
+def _nist_length(head: bytes, size: int) -> Length | None:
+    """Of a NIST SPHERE file, as TIMIT has them: a header of text, then the samples."""
+    text = head.partition(b"end_head")[0]
+    if b",embedded-" in text:  # and packed
+        return None
+    fields = dict(re.findall(rb"^(\w+) -\w+ (\S+)", text, re.MULTILINE))
+    names = (b"sample_count", b"channel_count", b"sample_n_bytes")
+    try:
+        said = math.prod(int(fields[name]) for name in names)
+        there = size - int(head.split(maxsplit=2)[1])
+    except (KeyError, IndexError, ValueError):
+        return None
+    return Length(said, there, cut_short=0 <= there < said)

@@ -13,6 +13,7 @@ from kws.audio.kinds import mp3_frame_bytes
 _MP3_SLACK_FRAMES = 4_096
 UNKNOWN_FRAMES = 1 << 62  # libsndfile says about 2^63 where a FLAC does not tell its length
 _NOTED = re.compile(r"^ *(?:SSND|Data Size|riff) *: (-?\d+) \(should be (\d+)\)", re.MULTILINE)
+_NOTED_CUT = re.compile(r"^\W*(?:file )?seems to be (?:a )?truncated", re.MULTILINE | re.IGNORECASE)
 _MP3_HEAD_BYTES = 200  # Xing, Info and VBRI lie within this of a frame's start
 
 
@@ -27,7 +28,9 @@ def is_cut_short(file: soundfile.SoundFile, path: Path | str, read_frames: int) 
     if file.format in ("MP3", "MPEG"):
         missing = read_frames + _MP3_SLACK_FRAMES < file.frames
         return missing and not _mp3_is_complete(path)
-    return bool(file.format == "FLAC" and read_frames < file.frames < UNKNOWN_FRAMES)
+    if file.format == "FLAC":
+        return bool(read_frames < file.frames < UNKNOWN_FRAMES)
+    return bool(_NOTED_CUT.search(file.extra_info))  # of a VOC
 
 
 def noted_length(file: soundfile.SoundFile) -> Length | None:

@@ -127,6 +127,56 @@ def test_other_formats_are_read_and_refused_where_they_end_early(
     assert str(path) in str(refusal.value)
 
 
+def written(path: Path, **kind: str) -> Path:
+    soundfile.write(path, tone(), 16_000, **kind)
+    return path
+
+
+@pytest.mark.parametrize("said", [0, 0xFFFF_FFFF, 15_992])
+def test_a_big_endian_wav_of_a_wrong_size_is_read_to_its_end(tmp_path: Path, said: int) -> None:
+    path = written(tmp_path / "a.wav", endian="BIG")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = struct.pack(">I", said)
+    path.write_bytes(data)
+    samples, (notice,) = decode(path)
+    assert samples.tolist() == tone().tolist() and notice.kind == "header"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("rifx.wav", {"endian": "BIG"}),
+        ("nist.wav", {"format": "NIST"}),
+        ("nist_ulaw.wav", {"format": "NIST", "subtype": "ULAW"}),
+        ("a.voc", {"format": "VOC", "subtype": "PCM_16"}),
+    ],
+)
+def test_what_old_corpora_hold_is_read_whole_or_refused(
+    tmp_path: Path, name: str, kind: dict[str, str]
+) -> None:
+    path = written(tmp_path / name, **kind)
+    samples, notices = decode(path)
+    assert len(samples) == len(tone()) and not notices
+    for left in (0.9, 0.5):
+        os.truncate(path, int(path.stat().st_size * left))
+        with pytest.raises(AudioError, match="is cut short: its end is missing"):
+            read_audio(path)
+
+
+def test_blocks_of_an_mp3_within_a_wav_are_not_taken_for_samples(tmp_path: Path) -> None:
+    """Its header may say that a block has 576 bytes, and no frame of it has."""
+    mp3 = written(tmp_path / "a.mp3").read_bytes()
+    sound = struct.pack("<HHIIHHHHIHHH", 0x55, 1, 16_000, 4_000, 576, 0, 12, 1, 2, 144, 1, 1393)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(sound)) + sound
+    chunks += b"data" + struct.pack("<I", len(mp3)) + mp3
+    assert len(mp3) % 576
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+    samples, notices = decode(path)
+    assert len(samples) >= len(tone()) and not notices
+
+
 def test_an_aiff_whose_size_was_never_filled_in_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.aiff"
     soundfile.write(path, tone(), 16_000)

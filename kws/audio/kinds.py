@@ -20,40 +20,50 @@ _MAGIC = (
     (b"Creative Voice File", "VOC"),
     (b"wvpk", "WavPack"),
     (b"MAC ", "Monkey's Audio"),
+    (b"TTA1", "TTA"),
 )
 _BY_FFMPEG = frozenset(
     {"M4A", "AAC", "AMR", "WMA", "WebM or Matroska", "WavPack", "Monkey's Audio"}
+    | {"TTA", "AC3", "MPEG-TS"}
 )
+_AC3 = b"\x0b\x77"
+_AC3_BYTES = (128, 3842)  # the shortest frame, and the sync word behind the longest
+_TS, _TS_BYTES = b"G@", 188
 LONGEST_HEAD = 8192  # two frames of MPEG sound, and their headers
 
-_MP3_KBPS = {
-    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
+_LOW_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_MP3_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MP2_KBPS = (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
 _MP3_HZ = (44_100, 48_000, 32_000)
 
 
 def sound_kind(head: bytes) -> str | None:
     """Name the kind of sound file that opens with these bytes; None for anything else.
 
-    head: the first bytes, up to LONGEST_HEAD. MP3 and AAC without a tag have no magic but a frame
-    header of two bytes, which raw samples hold by chance: they count where a second frame follows.
+    head: the first bytes, up to LONGEST_HEAD. MP3 (MP2 too), AAC, AC3 and MPEG-TS have no magic but
+    a frame header of two bytes, which raw samples hold by chance: they count where a second frame
+    follows.
     """
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
     if head[4:8] == b"ftyp":
         return "M4A"
-    for length_of, kind in ((mp3_frame_bytes, "MP3"), (_adts_frame_bytes, "AAC")):
+    for length_of, kind in ((mpeg_frame_bytes, "MP3"), (_adts_frame_bytes, "AAC")):
         length = length_of(head)
         if length and length_of(head[length:]):
             return kind
+    if head.startswith(_AC3) and _AC3 in head[slice(*_AC3_BYTES)]:
+        return "AC3"
+    if head.startswith(_TS) and head[_TS_BYTES : 3 * _TS_BYTES : _TS_BYTES] == b"GG":
+        return "MPEG-TS"
     return None
 
 
 def may_be_frames(head: bytes) -> bool:
-    """Tell whether these first bytes could open an MP3 or AAC frame: more are then needed."""
-    return len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    """Tell whether these first bytes could open a frame of sound: more are then needed."""
+    is_mpeg = len(head) >= 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    return is_mpeg or head.startswith((_AC3, _TS))
 
 
 def needs_ffmpeg(kind: str | None) -> bool:
@@ -61,17 +71,19 @@ def needs_ffmpeg(kind: str | None) -> bool:
     return kind in _BY_FFMPEG
 
 
-def mp3_frame_bytes(header: bytes) -> int:
-    """The length of the MPEG layer III frame that these bytes open, 0 where they open none."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
+def mpeg_frame_bytes(header: bytes) -> int:
+    """The length of the MP3 or MP2 frame that these bytes open, 0 where they open none."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 not in (0xE2, 0xE4):
         return 0
+    is_mp3 = header[1] & 6 == 2
     version, rate, kbps = header[1] >> 3 & 3, header[2] >> 2 & 3, header[2] >> 4
     if version == 1 or rate == 3 or kbps in (0, 15):
         return 0
     first = version == 3
     hz = _MP3_HZ[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    bits = _MP3_KBPS[1 if first else 2][kbps] * 1000
-    return (144 if first else 72) * bits // hz + (header[2] >> 1 & 1)
+    table = (_MP3_KBPS if is_mp3 else _MP2_KBPS) if first else _LOW_KBPS
+    frame_bits = 72 if is_mp3 and not first else 144
+    return frame_bits * table[kbps] * 1000 // hz + (header[2] >> 1 & 1)
 
 
 def _adts_frame_bytes(header: bytes) -> int:

@@ -1,5 +1,6 @@
 """Ogg pages: decoders skip what is damaged among them, and say nothing (RFC 3533)."""
 
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,23 @@ _CRC = slice(22, 26)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
+def is_complete(path: Path | str) -> bool:
+    """Tell whether the last page of an Ogg file is whole and flagged as the end (section 6)."""
+    largest_page = 27 + 255 + 255 * 255
+    with open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - largest_page))
+        tail = file.read()
+    start = tail.rfind(b"OggS")
+    page = tail[start:]
+    if start < 0 or len(page) < 27 or len(page) < 27 + page[26]:
+        return False
+    size = 27 + page[26] + sum(page[27 : 27 + page[26]])
+    return len(page) >= size and bool(page[5] & 4)
+
+
 def is_whole(path: Path | str) -> bool:
-    """Tell whether an Ogg file has every page undamaged; `truncation` asks for the last one."""
+    """Tell whether an Ogg file has every page undamaged; `is_complete` asks for the last one."""
     following: dict[bytes, int] = {}  # of each logical stream: the number of its next page
     with open(path, "rb") as file:
         for page in _pages(file):

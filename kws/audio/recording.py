@@ -30,7 +30,6 @@ from kws.support.text import reason_of
 
 SHORTEST_MS = 10
 BLOCK_FRAMES = 1 << 15
-_MAY_HOLD_OTHER_CODECS = frozenset({"WAV", "AIFF", "CAF"})
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
@@ -47,10 +46,10 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
 class Recording:
     """Reads a sound file in blocks of mono int16 at `sample_rate_hz`; a second use reads it anew.
 
-    WAV, RF64, W64, AIFF, AU, CAF, FLAC, Ogg Vorbis, Opus and MP3, whatever the name says; m4a,
-    AAC, WebM, WMA and AMR where ffmpeg is installed. Any rate, any number of channels: `channel`
-    takes one, the first is 0, otherwise they are averaged. With `mono_too` a recording that has
-    only one is taken as it is, whatever `channel` says.
+    WAV, RF64, W64, AIFF, AU, CAF, FLAC, Ogg Vorbis, Opus and MP3, whatever the name says; where
+    ffmpeg is installed m4a, AAC, WebM, WMA, AMR and others of `kinds`. Any rate, any number of
+    channels: `channel` takes one, the first is 0, otherwise they are averaged. With `mono_too` a
+    recording that has only one is taken as it is, whatever `channel` says.
 
     Iterating raises AudioError, naming the file, for one that is missing, not audio, cut short,
     damaged, shorter than 10 ms, that holds NaN or infinity, or whose samples cannot be meant
@@ -91,6 +90,7 @@ class Recording:
             self._check_format(file.samplerate, file.channels)
             findings = self._findings("", file.samplerate)
             frames = yield from self._converted(file.blocks(), file.samplerate, findings)
+            self._check_pages(kind)
             self._finish(findings, frames, file.samplerate)
 
     def _by_libsndfile(self, kind: str | None) -> Iterator[Samples]:
@@ -103,8 +103,8 @@ class Recording:
             try:
                 file = opened.enter_context(_Sequential(source))
             except soundfile.SoundFileError:
-                if kind in _MAY_HOLD_OTHER_CODECS and ffmpeg():
-                    yield from self._by_ffmpeg(str(kind))
+                if kind and ffmpeg():  # a codec that libsndfile lacks
+                    yield from self._by_ffmpeg(kind)
                     return
                 raise
             self._check_format(file.samplerate, file.channels)
@@ -115,10 +115,7 @@ class Recording:
             frames = yield from self._converted(_blocks(file), file.samplerate, findings)
             if is_cut_short(file, self.path, frames):
                 raise self._is_cut_short()
-            if file.format == "OGG" and not ogg.is_whole(self.path):
-                raise AudioError(
-                    f"{self.path} is damaged: parts of it are lost; copy or download it again"
-                )
+            self._check_pages(kind)
             self._finish(findings, frames, file.samplerate)
 
     def _converted(
@@ -184,6 +181,16 @@ class Recording:
         if length.finding:
             text = f"{self.path}: {length.finding}; it is read to its end"
             self.notices.append(Notice("header", text))
+
+    def _check_pages(self, kind: str | None) -> None:
+        if kind != "Ogg":
+            return
+        if not ogg.is_complete(self.path):
+            raise self._is_cut_short()
+        if not ogg.is_whole(self.path):
+            raise AudioError(
+                f"{self.path} is damaged: parts of it are lost; copy or download it again"
+            )
 
     def _is_cut_short(self) -> AudioError:
         return AudioError(

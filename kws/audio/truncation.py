@@ -1,13 +1,12 @@
 """Sound files whose end is missing: most decoders play what is there and say nothing."""
 
-import os
 import re
 from pathlib import Path
 
 import soundfile
 
 from kws.audio.headers import SLACK_BYTES, UNKNOWN_BYTES, Length
-from kws.audio.kinds import mp3_frame_bytes
+from kws.audio.kinds import mpeg_frame_bytes
 
 # An mp3 header counts whole blocks and may count the encoder's delay: not a sign of missing data.
 _MP3_SLACK_FRAMES = 4_096
@@ -23,8 +22,6 @@ def is_cut_short(file: soundfile.SoundFile, path: Path | str, read_frames: int) 
     What the header of a WAV or a similar file says of its bytes is `headers.read_length`'s and
     `noted_length`'s to compare, before anything is read.
     """
-    if file.format == "OGG":
-        return not _ogg_is_complete(path)
     if file.format in ("MP3", "MPEG"):
         missing = read_frames + _MP3_SLACK_FRAMES < file.frames
         return missing and not _mp3_is_complete(path)
@@ -58,28 +55,13 @@ def _mp3_is_complete(path: Path | str) -> bool:
     at = 0
     if data[:3] == b"ID3" and len(data) > 10:
         at = 10 + sum((byte & 127) << 7 * (3 - index) for index, byte in enumerate(data[6:10]))
-    while at + 4 <= len(data) and not mp3_frame_bytes(data[at : at + 4]):
+    while at + 4 <= len(data) and not mpeg_frame_bytes(data[at : at + 4]):
         at += 1
     head = data[at : at + _MP3_HEAD_BYTES]
     if any(mark in head for mark in (b"Xing", b"Info", b"VBRI")):
         return False
-    while length := mp3_frame_bytes(data[at : at + 4]):
+    while length := mpeg_frame_bytes(data[at : at + 4]):
         if at + length > len(data):
             return False
         at += length
     return True
-
-
-def _ogg_is_complete(path: Path | str) -> bool:
-    """Tell whether the last Ogg page is whole and flagged as the end (RFC 3533, section 6)."""
-    largest_page = 27 + 255 + 255 * 255
-    with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - largest_page))
-        tail = file.read()
-    start = tail.rfind(b"OggS")
-    page = tail[start:]
-    if start < 0 or len(page) < 27 or len(page) < 27 + page[26]:
-        return False
-    size = 27 + page[26] + sum(page[27 : 27 + page[26]])
-    return len(page) >= size and bool(page[5] & 4)

@@ -363,6 +363,32 @@ def test_formats_of_phones_and_browsers_are_decoded_by_ffmpeg(tmp_path: Path, na
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.oga", ("-c:a", "flac", "-f", "ogg")),
+        ("a.aac", ("-write_id3v2", "1", "-f", "adts")),
+        ("a.ac3", ()),
+        ("a.ts", ("-c:a", "mp2", "-f", "mpegts")),
+        ("a.tta", ()),
+    ],
+)
+def test_what_libsndfile_refuses_is_decoded_by_ffmpeg(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    path = converted(tmp_path, name, *options)
+    assert abs(len(read_audio(path)) - 32_000) < 4_000
+
+
+@needs_ffmpeg
+def test_an_ogg_that_only_ffmpeg_decodes_is_refused_where_it_ends_early(tmp_path: Path) -> None:
+    path = converted(tmp_path, "a.oga", "-c:a", "flac", "-f", "ogg", "-page_duration", "200000")
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(AudioError, match="is cut short: its end is missing"):
+        read_audio(path)
+
+
+@needs_ffmpeg
 def test_what_ffmpeg_decodes_is_known_by_its_content(tmp_path: Path) -> None:
     path = converted(tmp_path, "a.m4a")
     renamed = path.rename(path.with_suffix(".wav"))

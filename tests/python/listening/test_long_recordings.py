@@ -171,7 +171,23 @@ def test_every_sound_file_in_the_pipe_is_named_and_refused(
         list(pipe_chunks(Pipe(path.read_bytes()), io.StringIO()))
 
 
-def test_samples_that_look_like_a_frame_header_are_samples() -> None:
-    samples = np.full(16_000, -1025, "<i2")  # FF FB, as MP3 frames open
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (2 * (b"\xff\xfd\x44\xc0" + bytes(188)), "MP3"),  # MP2: 64 kbit/s at 48 kHz
+        (2 * (b"\x0b\x77" + bytes(254)), "AC3"),
+        (3 * (b"G@\x11\x10" + bytes(184)), "MPEG-TS"),
+        (b"TTA1" + bytes(100), "TTA"),
+    ],
+)
+def test_broadcasters_write_is_no_pipe_of_samples(data: bytes, kind: str) -> None:
+    with pytest.raises(AudioError, match=f"an? {kind} file and not raw int16 samples"):
+        list(pipe_chunks(io.BytesIO(data), io.StringIO()))
+
+
+@pytest.mark.parametrize("sample", [-1025, 0x770B, 0x4047])  # as frames of MP3, AC3, MPEG-TS open
+def test_samples_that_look_like_a_frame_header_are_samples(sample: int) -> None:
+    samples = np.zeros(16_000, "<i2")
+    samples[0] = sample
     chunks = list(pipe_chunks(io.BytesIO(samples.tobytes()), io.StringIO()))
     assert np.concatenate(chunks).tolist() == samples.tolist()

@@ -56,9 +56,9 @@ def file_chunks(
 def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
     """Yield raw little-endian int16 samples from a pipe, as soon as they arrive.
 
-    A stream that ends within a sample is reported on `warn`; one that opens as a sound file does
-    (WAV too, whose rate and width may be others) raises AudioError, since its header and its
-    coding are not samples.
+    A stream that ends within a sample is reported on `warn`. AudioError for an empty one, and for
+    one that opens as a sound file does (WAV too, whose rate and width may be others), since its
+    header and its coding are not samples.
     """
     read = getattr(pipe, "read1", pipe.read)  # read1 hands over what is there and does not wait
     data = b""
@@ -68,6 +68,8 @@ def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
     while may_be_frames(data) and len(data) < LONGEST_HEAD and (more := read(PIPE_BYTES)):
         data += more
     _refuse_sound_file(data[:LONGEST_HEAD])
+    if not data:
+        raise AudioError("the input is empty: pipe raw int16 samples into it, or name a recording")
     while len(data) > 1:
         even = len(data) & ~1
         yield np.frombuffer(data[:even], dtype="<i2").astype(np.int16, copy=False)

@@ -140,10 +140,12 @@ def test_a_sound_file_in_the_pipe_is_refused(magic, kind, at_once):
         list(pipe_chunks(Pipe(magic + bytes(100), at_once), io.StringIO()))
 
 
-def test_an_empty_pipe_is_no_error(hearing):
+def test_an_empty_pipe_is_refused(hearing):
+    """The program that should have filled it has failed."""
     printer = Printer(io.StringIO(), as_json=False)
-    listen_to_pipe(hearing, Pipe(b""), printer)
-    assert lines(printer) == ["0.0 s of audio, 0 detections"]
+    with pytest.raises(AudioError, match="the input is empty: pipe raw int16 samples into it"):
+        listen_to_pipe(hearing, Pipe(b""), printer)
+    assert lines(printer) == []
 
 
 def test_a_terminal_as_the_pipe_is_refused(hearing, monkeypatch):

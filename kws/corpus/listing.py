@@ -2,11 +2,12 @@
 
 import codecs
 import os
+import posixpath
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from kws.audio.files import find_audio, is_sound_file, tell_stray
 from kws.audio.samples import Samples
@@ -14,6 +15,8 @@ from kws.corpus.decoded import read_streams
 from kws.corpus.splits import SPLITS, speaker_split
 from kws.errors import CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import Notice, tell
+from kws.support.text import count_of
 
 UNKNOWN, SILENCE = "_unknown_", "_silence_"
 BACKGROUND_NOISE = "_background_noise_"
@@ -35,19 +38,20 @@ def speech_commands(folder: Path | str) -> list[Clip]:
 
     The split is that of `validation_list.txt` and `testing_list.txt`, whatever the suffix of the
     files; a file in neither list, or without lists, goes where its speaker's hash puts it (the
-    rule by which the lists were made).  Sorted by word and name; folders whose name begins with
-    `_` or `.` are left out.  What else lies beside the clips is counted and told.  Raises
-    CorpusError if the folder is missing or holds no words.
+    rule by which the lists were made).  Lines of a list that match no clip are counted and told.
+    Sorted by word and name; folders whose name begins with `_` or `.` are left out.  What else
+    lies beside the clips is counted and told.  Raises CorpusError if the folder is missing or
+    holds no words.
     """
     root = Path(folder)
     if not root.is_dir():
         raise CorpusError(f"{root} is no folder: get the words with `kws download speech-commands`")
-    listed: dict[str, str] = {}  # in NFC, as macOS writes names in another form than the lists
-    for split in ("validation", "testing"):
-        listed.update(dict.fromkeys(_listed_names(root / f"{split}_list.txt"), split))
+    lists = {root / f"{split}_list.txt": split for split in ("validation", "testing")}
+    listed = {path: _listed_names(path) for path in lists}
+    split_of = {name: lists[path] for path, names in listed.items() for name in names}
     others: Counter[str] = Counter()
     clips = [
-        Clip(path, _nfc(word), listed.get(_nfc(f"{word}/{path.stem}")) or speaker_split(path.stem))
+        Clip(path, _nfc(word), split_of.get(_name(word, path)) or speaker_split(path.stem))
         for word in _word_folders(root)
         for path in _audio_in(root / word, others)
     ]
@@ -57,6 +61,7 @@ def speech_commands(folder: Path | str) -> list[Clip]:
             "or get it with `kws download speech-commands`"
         )
     tell_stray(root, others)
+    _tell_unmatched(listed, {_name(clip.word, clip.path) for clip in clips})
     return clips
 
 
@@ -93,8 +98,8 @@ def classes_folder(folder: Path | str) -> list[tuple[Path, str]]:
     return [(path, _nfc(word)) for word in words for path in find_audio(root / word)]
 
 
-def _listed_names(path: Path) -> Iterable[str]:
-    """The names in a list, as `<word>/<stem>`, however a program or an editor wrote them."""
+def _listed_names(path: Path) -> list[str]:
+    """The names in a list, as `_name` has them, however a program or an editor wrote them."""
     try:
         data = path.read_bytes()
         is_wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -103,8 +108,25 @@ def _listed_names(path: Path) -> Iterable[str]:
         return []
     except (OSError, UnicodeDecodeError) as refusal:
         raise CorpusError(f"cannot read {path}: {refusal}; download it again") from None
-    names = [line.strip().replace("\\", "/").removeprefix("./") for line in lines]
-    return [_nfc(os.path.splitext(name)[0]) for name in names if name]
+    names = (line.strip().strip("\"'").replace("\\", "/") for line in lines)
+    paths = [PurePosixPath(posixpath.normpath(name)) for name in names if name]
+    return [_name(path.parent.name, path) for path in paths]  # whatever folders stand before
+
+
+def _tell_unmatched(listed: Mapping[Path, Sequence[str]], names: Set[str]) -> None:
+    for path, entries in listed.items():
+        unmatched = [entry for entry in entries if entry not in names]
+        if unmatched:
+            text = (
+                f"{path}: {len(unmatched)} of {count_of(len(entries), 'line')} match no clip, such "
+                f"as {unmatched[0]!r}: a clip that one of them means goes by its speaker's hash"
+            )
+            tell(Notice("lists", text))
+
+
+def _name(word: str, path: PurePath) -> str:
+    """What names a clip in a list; in NFC, as macOS writes names in another form than the lists."""
+    return _nfc(f"{word}/{path.stem}")
 
 
 def _nfc(name: str) -> str:

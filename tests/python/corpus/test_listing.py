@@ -65,6 +65,31 @@ def test_the_lists_decide_whatever_the_suffix(corpus: Path) -> None:
     assert splits["no", "b_nohash_0.wav"] == "testing"
 
 
+@pytest.mark.parametrize(
+    "entry",
+    ["{root}/yes/a_nohash_0.wav", "corpus/yes/a_nohash_0.wav", '"yes/a_nohash_0.wav"',
+     ".//yes/a_nohash_0.wav", "././yes/a_nohash_0.wav", "no/../yes/a_nohash_0.wav",
+     ".\\yes\\a_nohash_0.wav"],
+)  # fmt: skip
+def test_a_list_names_clips_as_programs_write_paths(corpus: Path, entry: str) -> None:
+    with (corpus / "testing_list.txt").open("a") as file:
+        file.write(entry.format(root=corpus) + "\n")
+    splits = {(clip.word, clip.path.stem): clip.split for clip in speech_commands(corpus)}
+    assert (splits["yes", "a_nohash_0"], splits["no", "a_nohash_0"]) == ("testing", "train")
+
+
+def test_lines_of_a_list_that_match_no_clip_are_counted_and_told(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech_commands(corpus)
+    assert capsys.readouterr().err == ""
+    with (corpus / "testing_list.txt").open("a") as file:
+        file.write("a_nohash_0.wav\nyes/z_nohash_0.wav\n")
+    speech_commands(corpus)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{corpus / 'testing_list.txt'}: 2 of 6 lines match no clip, such as" in line
+
+
 def test_without_lists_the_speaker_hash_decides(corpus: Path) -> None:
     (corpus / "validation_list.txt").unlink()
     (corpus / "testing_list.txt").unlink()

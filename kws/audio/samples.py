@@ -22,13 +22,14 @@ FloatArray = npt.NDArray[np.float32]
 def to_int16(samples: npt.ArrayLike) -> Samples:
     """Turn samples into mono int16: int16 passes through, floats in [-1, 1) are scaled by 32768.
 
-    samples: (samples,) or (samples, channels), the channels are averaged; floats are rounded to
-    the nearest integer and saturated at -32768 and 32767.  Returns (samples,) int16.
-    Raises AudioError for other dtypes, more dimensions, NaN and infinity, floats that hold int16
-    values (beyond 8), and for (channels, samples): arrays of more than 32 channels that hold fewer
-    samples than channels.
+    samples: (samples,) or (samples, channels), the channels are averaged, so that (1, n) is one
+    sample of n channels; floats are rounded to the nearest integer and saturated at -32768 and
+    32767.  Returns (samples,) int16.
+    Raises AudioError for what is no array, other dtypes, more dimensions, NaN and infinity, floats
+    that hold int16 values (beyond 8), and for (channels, samples): arrays of more than 32 channels
+    that hold fewer samples than channels.
     """
-    array = np.asarray(samples)
+    array = _array(samples)
     if array.ndim not in (1, 2):
         raise AudioError(
             f"samples have {array.ndim} dimensions: give (samples,) or (samples, channels)"
@@ -51,6 +52,18 @@ def to_int16(samples: npt.ArrayLike) -> Samples:
     check_scale(array)
     _check_sides(array)
     return rounded(mono(array.astype(np.float64)) * 32768.0)
+
+
+def _array(samples: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The samples as an array, int16 of either order of bytes in the machine's own."""
+    try:
+        array = np.asarray(samples)
+    except (TypeError, ValueError):
+        raise AudioError(
+            "samples are no array: give (samples,) or (samples, channels), rows of one length"
+        ) from None
+    is_int16 = array.dtype in ("<i2", ">i2")
+    return array.astype(np.int16, copy=False) if is_int16 else array
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:

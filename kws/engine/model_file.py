@@ -3,6 +3,7 @@
 Python writes; the C engine reads. `parse` asks the engine, so there is one reader to trust.
 """
 
+import os
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -184,6 +185,9 @@ def load(name: "str | Path | Model") -> Model:
     """Return the checked model of a .kws file, a folder that holds one, or a name under models/."""
     if isinstance(name, Model):
         return name
+    if not isinstance(name, (str, os.PathLike)):
+        what = type(name).__name__
+        raise ModelError(f"A model is named by a path, not by {what}: save it as a .kws file.")
     path = find(name)
     try:
         with path.open("rb") as file:

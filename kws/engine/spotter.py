@@ -103,7 +103,8 @@ class Spotter:
     def process(self, chunk: npt.ArrayLike) -> list[Detection]:
         """Take samples (int16, or float in [-1, 1)), return the detections they complete.
 
-        AudioError on NaN, infinity or another type; the stream's state is then unchanged.
+        chunk: (samples,) or (samples, channels), whose average is heard. AudioError on NaN,
+        infinity, another type or shape; the stream's state is then unchanged.
         """
         samples = np.ascontiguousarray(to_int16(chunk))
         with self._lock:

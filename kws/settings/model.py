@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 from kws.settings.checks import check
@@ -110,9 +111,11 @@ class DetectorConfig:
 
 def log_odds_q10(posterior: float, name: str = "The threshold") -> int:
     """Return a posterior as the engine's log-odds with 10 fractional bits, saturated to int16."""
+    is_number = isinstance(posterior, Real)
+    given = f"{posterior:g}" if is_number else repr(posterior)
     check(
-        0.0 < posterior < 1.0,
-        f"{name} is {posterior:g}; choose a posterior above 0 and below 1, such as 0.9.",
+        is_number and 0.0 < posterior < 1.0,
+        f"{name} is {given}; choose a posterior above 0 and below 1, such as 0.9.",
     )
     return max(-32768, min(32767, round(math.log(posterior / (1.0 - posterior)) * LOGIT_ONE)))
 

@@ -41,6 +41,19 @@ def test_floats_are_scaled_rounded_and_saturated(value: float, expected: int, dt
     assert to_int16(np.array([value], dtype)).tolist() == [expected]
 
 
+@pytest.mark.parametrize("shape", [(5,), (5, 1)])
+@pytest.mark.parametrize("dtype", ["<i2", ">i2"])
+def test_int16_of_either_order_of_bytes_is_taken(dtype: str, shape: tuple[int, ...]) -> None:
+    samples = to_int16(np.array([-32768, -1, 0, 258, 32767], dtype).reshape(shape))
+    assert samples.dtype == np.int16 and samples.tolist() == [-32768, -1, 0, 258, 32767]
+
+
+def test_rows_of_several_lengths_are_refused() -> None:
+    with pytest.raises(AudioError) as refusal:
+        to_int16([[1.0], [1.0, 2.0]])
+    assert "samples are no array" in one_sentence(refusal)
+
+
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=50))
 def test_int16_survives_the_way_through_float32(values: list[int]) -> None:
     samples = np.array(values, np.int16)

@@ -16,7 +16,7 @@ from kws.audio.files import read_audio
 from kws.engine import batch, model_file
 from kws.engine.spotter import time_of
 from kws.engine.weights import Matrix, Weights
-from kws.errors import AudioError, ConfigError
+from kws.errors import AudioError, ConfigError, ModelError
 from kws.settings.model import DetectorConfig, FeatureConfig
 
 ROOT = Path(__file__).parents[3]
@@ -283,6 +283,14 @@ def test_the_detector_replayed_over_scores_follows_its_rules():
     assert batch.detect(model, scores, threshold=0.9) == [(25, 0, 3000)]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [(b"kws", "not by bytes: save it"), (None, "not by NoneType: save it")]
+)
+def test_what_names_no_model_is_refused(name, said):
+    with pytest.raises(ModelError, match=f"A model is named by a path, {said} as a .kws file"):
+        kws.Spotter(name)
+
+
 def test_a_threshold_given_to_the_spotter_is_the_one_of_a_replay(random_model):
     samples = np.concatenate([speech(3), noise(2, 8000)])
     scores = batch.scores(random_model, samples)
@@ -297,7 +305,7 @@ def test_a_threshold_given_to_the_spotter_is_the_one_of_a_replay(random_model):
     assert counts[0] >= counts[-1]
 
 
-@pytest.mark.parametrize("threshold", (0.0, 1.0, -1, 2.0, float("nan")))
+@pytest.mark.parametrize("threshold", (0.0, 1.0, -1, 2.0, float("nan"), "x", [0.5]))
 def test_a_threshold_that_is_no_posterior_is_refused(model, threshold):
     with pytest.raises(ConfigError, match="threshold"):
         kws.Spotter(model, threshold=threshold)

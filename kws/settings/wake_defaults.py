@@ -22,14 +22,14 @@ WAKE_SCHEDULE = ScheduleConfig(
     quantized_learning_rate=0.006,
     quantized_annealing="cosine-cubed",
     weight_decay=0.01,
-    versions=8,
+    versions=16,
 )
 WAKE_TEACHERS = DistillationConfig(
-    teachers=2,
+    teachers=4,
     hidden=96,
     rank_w=10,
     rank_u=24,
-    epochs=100,
+    epochs=72,
     dropout=0.2,
     masked_frames=15,
     masked_bands=4,
@@ -37,6 +37,7 @@ WAKE_TEACHERS = DistillationConfig(
 )
 POSITIVE_WINDOWS, NEGATIVE_WINDOWS = 2000, 5000  # of a copy
 FLUENT_SHARE = 0.4  # of the windows of other speech: word on word, without pauses
+SHUFFLED_SHARE = 0.6  # of the windows of other speech: in pieces, in any order
 
 
 def wake_features(sample_rate_hz: int = SAMPLE_RATE_HZ) -> FeatureConfig:

@@ -15,6 +15,7 @@ from kws.settings.wake_defaults import (
     FLUENT_SHARE,
     NEGATIVE_WINDOWS,
     POSITIVE_WINDOWS,
+    SHUFFLED_SHARE,
     WAKE_AUGMENT,
     WAKE_SCHEDULE,
     WAKE_TEACHERS,
@@ -103,6 +104,7 @@ def wake_recipe(
         negatives=tuple(map(str, [*negatives, *near])),
         noise=tuple(map(str, noise)),
         fluent_share=FLUENT_SHARE,
+        shuffled_share=SHUFFLED_SHARE,
         positive_windows=POSITIVE_WINDOWS,
         negative_windows=NEGATIVE_WINDOWS,
     )

@@ -4,9 +4,9 @@ Clips of one speaker stay in one part where a file's own path says who speaks: a
 says it (`<speaker>_nohash_<n>`), or by a word for a person with a number or a letter behind it,
 in a folder's name or at the start of the file's: `speaker07/2.wav`, `Speaker_A/x.wav`,
 `user-3/x.wav`, `spk12_hello.wav`; and as LibriSpeech and others say it, by a number of three to
-six digits with another behind it: `1272-128104-0000.flac`, `0001_000010011.wav`. Nothing else
-counts as a name: `alice_03.wav` looks like `door_03.wav`, and a rule that looked at a file's
-neighbours would move it when one is added.
+six digits with another behind it: `1272-128104-0000.flac`, `0001_000010011.wav`; and the folders
+of VCTK and VoxCeleb, `p225/`, `id10001/`. Nothing else counts as a name: `alice_03.wav` looks
+like `door_03.wav`, and a rule that looked at a file's neighbours would move it when one is added.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
 
 _PERSON = r"(?:speaker|spkr|spk|talker|user|person|participant|subject|volunteer)"
 _SPEAKER = re.compile(rf"({_PERSON}[ _-]?(?:\d+[a-z]?|(?<=[ _-])[a-z]))", re.I)
+_CORPUS_SPEAKER = re.compile(r"(p\d{3}|id\d{5})")  # folders of VCTK, of VoxCeleb
 _NUMBERED = re.compile(r"(\d{3,6})([-_])\d{4,}(?:\2\d+)*")
 FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
 _HASH_RANGE = 2**27 - 1
@@ -178,7 +179,7 @@ def _speaker(stem: str) -> str:
 def named_speaker(path: Path) -> str | None:
     """Who speaks, where a folder's name or the start of the file's own says so."""
     for folder in reversed(path.parts[:-1]):
-        if named := _SPEAKER.fullmatch(folder):
+        if named := _SPEAKER.fullmatch(folder) or _CORPUS_SPEAKER.fullmatch(folder):
             return named[1].lower()
     if numbered := _NUMBERED.fullmatch(path.stem):
         return numbered[1]

@@ -89,6 +89,8 @@ def test_recordings_that_do_not_say_who_speaks_are_counted():
         "yes/3a3ee7ed_nohash_0.wav",
         "speaker07/2.wav",
         "1272-128104-0000.flac",
+        "p225/p225_001.wav",
+        "wav/id10001/1zcIwhmdeo4/00001.wav",
     ]
     unnamed = ["athena-en-0111603b-448a-47.opus", "door_03.wav"]
     assert unnamed_speakers(map(Path, named)) == 0

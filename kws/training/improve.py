@@ -5,8 +5,7 @@ listened to, before and after.
 """
 
 import dataclasses
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,13 @@ from kws.settings.data import DataConfig
 from kws.settings.network import NetworkConfig
 from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig
-from kws.training import train
+from kws.training import misheard, train
 from kws.training.metrics import Metrics
+from kws.training.misheard import FALSE_ACCEPTS, MISSED, Folders
 from kws.training.run_folder import RunFolder
 
-HEARD, MISSED, FALSE_ACCEPTS = "heard", "missed", "false_accepts"  # folders below that of the run
 EPOCHS, VERSIONS, LEARNING_RATE = 30, 4, 1e-3
 POSITIVE_WINDOWS, NEGATIVE_WINDOWS = 1000, 2500
-FEWEST = 2  # one to train on, one to judge by
-Folders = Sequence[Path | str]
 
 
 def improve(
@@ -49,20 +46,21 @@ def improve(
     are here are used again; without positives the phrase is spoken anew, without negatives all
     other talk that is here serves. Writes `out` as `train` does, with the recordings below
     out/heard. Returns the metrics, whose evaluations say how both models fare on the half that is
-    kept apart. Raises ConfigError where the model has no recipe, or there are too few recordings.
+    kept apart. Raises ConfigError where the model has no recipe, there are too few recordings, or
+    out/heard holds others.
     """
     before = model_file.load(model)
     recipe, out = _recipe_of(before), Path(out)
     if before.path is not None and out.resolve() == before.path.parent.resolve():
         raise ConfigError(f"{out} holds the model that is to be improved; give another --out.")
-    given = {MISSED: find_all(missed), FALSE_ACCEPTS: find_all(false_accepts)}
-    for kind, paths in given.items():
-        if 0 < len(paths) < FEWEST:
-            option = "--" + kind.replace("_", "-")
-            raise ConfigError(f"{option} holds {len(paths)} recording; give at least {FEWEST}.")
+    rate_hz = before.features.sample_rate_hz
+    given = {
+        kind: misheard.find_readable(folders, kind, rate_hz)
+        for kind, folders in ((MISSED, missed), (FALSE_ACCEPTS, false_accepts))
+    }
     if not any(given.values()):
         raise ConfigError("There is nothing to improve on; give --missed DIR or --false-accepts.")
-    heard = {kind: _part(paths, out / HEARD / kind) for kind, paths in given.items() if paths}
+    heard = misheard.keep({kind: paths for kind, paths in given.items() if paths}, out)
     improved = _improved(recipe, before, heard, seed, say)
     metrics = train.train(improved, out, say=say)
     if metrics is None:
@@ -76,11 +74,6 @@ def improve(
     return metrics
 
 
-def find_all(folders: Folders) -> list[Path]:
-    """Return the recordings of all folders, each once, sorted."""
-    return sorted({path for folder in folders for path in find_audio(Path(folder))})
-
-
 def _recipe_of(model: Model) -> Recipe:
     assert model.path is not None  # it was loaded by its path
     recipe = RunFolder(model.path.parent).recipe()
@@ -88,16 +81,6 @@ def _recipe_of(model: Model) -> Recipe:
         what = "no recipe (config.toml)" if recipe is None else "the recipe of command words"
         raise ConfigError(f"{model.path.parent} has {what}; only a wake word can be improved.")
     return recipe
-
-
-def _part(paths: Sequence[Path], to: Path) -> Path:
-    """Copy recordings into to/train and to/test by turns, anew each time."""
-    shutil.rmtree(to, ignore_errors=True)
-    for number, path in enumerate(paths):
-        folder = to / ("train" if number % 2 else "test")
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / f"{number:04d}_{path.name}")
-    return to
 
 
 def _improved(

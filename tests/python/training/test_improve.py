@@ -1,6 +1,7 @@
 """`kws train wake --improve`: from the model's bytes on, with what it heard wrong."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from kws.cli.main import app
 from kws.corpus import wake_data
 from kws.engine import model_file
 from kws.errors import ConfigError
+from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
-from kws.training import improve, train
+from kws.training import improve, misheard, train
 from kws.training.run_folder import CONFIG, RunFolder
 
 
@@ -114,6 +116,94 @@ def test_what_is_wrong_is_one_sentence(home: Path, tmp_path: Path) -> None:
         improve.improve(home / "model", home / "model", missed=[home / "missed"])
     with pytest.raises(ConfigError, match="recipe of command words; only a wake word"):
         improve.improve("commands_1k", tmp_path / "out", missed=[home / "missed"])
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("option", ["missed", "false_accepts"])
+def test_recordings_that_lie_where_copies_would_go_are_kept(
+    home: Path, tmp_path: Path, option: str
+) -> None:
+    """As those of `kws listen --save-clips heard` do for `--out .`, given or not."""
+    out = tmp_path / "here"
+    theirs = out / "heard" / option
+    shutil.copytree(home / option.replace("false_accepts", "fired"), theirs)
+    before = files_below(out)
+    for given in (theirs, home / "missed"):
+        with pytest.raises(ConfigError, match=r"0\.wav is no copy .* give another --out"):
+            if option == "missed":
+                improve.improve(home / "model", out, missed=[given])
+            else:
+                improve.improve(home / "model", out, false_accepts=[given])
+        assert files_below(out) == before
+
+
+def test_copies_of_an_earlier_run_are_taken_again_and_stay_in_their_halves(
+    home: Path, tmp_path: Path
+) -> None:
+    given = {"missed": sorted((home / "missed").iterdir())}
+    first = misheard.keep(given, tmp_path)["missed"]
+    before = files_below(tmp_path)
+    (first / ".DS_Store").write_bytes(b"x")
+    again = {"missed": misheard.find_readable([first], "missed", RATE)}
+    assert misheard.keep(again, tmp_path) == {"missed": first}
+    after = files_below(tmp_path)
+    assert len(after) == 6 and sorted(after.values()) == sorted(before.values())
+
+    def halves(names: dict[str, bytes]) -> set[tuple[str, str]]:
+        return {(name.split("/")[-2], name[-6:]) for name in names}
+
+    assert halves(after) == halves(before)
+    assert all(Path(name).name[5:] == name[-6:] for name in after)  # one number, not two
+    half = {"missed": sorted((first / "train").iterdir())}
+    halved = files_below(misheard.keep(half, tmp_path / "other")["missed"])
+    assert sorted(name.split("/")[0] for name in halved) == ["test", "test", "train"]
+
+
+def test_a_copy_that_fails_leaves_all_as_it_was(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"missed": sorted((home / "missed").iterdir())}
+    misheard.keep(given, tmp_path)
+    before = files_below(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space"):
+        misheard.keep(given, tmp_path)
+    assert files_below(tmp_path) == before
+    assert [path.name for path in (tmp_path / "heard").iterdir()] == ["missed"]
+
+
+def test_what_is_no_sound_is_told_and_left_out_before_training(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "missed"
+    shutil.copytree(home / "missed", folder)
+    (folder / "m0.wav").write_text("no sound")
+    kept: dict[str, bytes] = {}
+
+    class Enough(Exception):
+        pass
+
+    def trained(recipe: Recipe, *_: object, **__: object) -> None:
+        kept.update(files_below(Path(recipe.data.positives[-1])))
+        raise Enough
+
+    monkeypatch.setattr(train, "train", trained)
+    with pytest.raises(Enough):
+        improve.improve(home / "model", tmp_path / "out", missed=[folder])
+    assert sorted(name[-6:] for name in kept) == [f"m{number}.wav" for number in range(1, 6)]
+    assert "m0.wav" in capsys.readouterr().err
+    for number in range(1, 5):
+        (folder / f"m{number}.wav").write_text("no sound")
+    with pytest.raises(ConfigError, match="holds 1 recording that can be read; give at least 2"):
+        improve.improve(home / "model", tmp_path / "out", missed=[folder])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import csv
 import errno
 import os
+import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -282,7 +284,42 @@ def test_a_command_that_hangs_holds_nothing_and_is_ended(monkeypatch):
     running = list(reaction._running)
     reaction.close()
     assert told[-1] == f"--on-detect: {MOST_RUNNING} commands still ran, and were ended"
-    assert all(process.poll() is not None for process in running)
+    assert all(command.process.poll() is not None for command in running)
+
+
+@pytest.mark.skipif(not (shutil.which("sh") and shutil.which("ps")), reason="needs sh and ps")
+def test_what_a_command_leaves_in_the_background_takes_no_place_and_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("kws.listening.reaction.END_S", 0.2)
+    told: list[str] = []
+    numbers = tmp_path / "numbers"
+    reaction = Reaction(f"sh -c 'sleep 999 & echo $! >>{numbers}'", told.append)
+    for count in range(1, MOST_RUNNING + 3):
+        reaction.start(HEARD)
+        wait_until(lambda: not reaction._running)
+        wait_until(lambda count=count: len(numbers.read_text().split()) == count)
+    assert told == []
+    reaction.close()
+    assert told == [f"--on-detect: {MOST_RUNNING + 2} commands still ran, and were ended"]
+    for number in numbers.read_text().split():
+        wait_until(lambda number=number: has_ended(int(number)))
+
+
+def has_ended(number: int) -> bool:
+    """Also where nobody collects what has ended, as in some containers."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True)
+    return done.stdout.strip()[:1] in ("", "Z")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_a_background_that_has_ended_is_waited_for_no_more():
+    told: list[str] = []
+    reaction = Reaction("sh -c 'sleep 0.2 & echo oh >&2; exit 3'", told.append)
+    reaction.start(HEARD)
+    wait_until(lambda: told)
+    assert told == ["--on-detect: sh ended with status 3: oh"]
+    wait_until(lambda: not reaction._alive)
+    reaction.close()
+    assert len(told) == 1
 
 
 def test_a_command_that_writes_megabytes_and_fails_is_told_in_a_line():

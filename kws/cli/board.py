@@ -74,6 +74,7 @@ def monitor(
     from kws.device import monitor
     from kws.device.line import RATES, BoardLine
     from kws.device.serial_port import SerialPort
+    from kws.listening.ending import ended_by_signals
     from kws.listening.timeline import Printer
 
     prepare_outputs(csv, png, [])
@@ -89,6 +90,6 @@ def monitor(
         seconds=seconds,
         on_detect=on_detect,
     )
-    with SerialPort(port, RATES[0]) as serial_port:
+    with ended_by_signals(), SerialPort(port, RATES[0]) as serial_port:
         printer = Printer(sys.stdout, as_json=as_json)
         monitor.Monitor(BoardLine(serial_port), settings, printer).run()

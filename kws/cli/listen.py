@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,11 @@ from kws.cli.options import (
 from kws.cli.support import numpy_alone, prepare_outputs
 from kws.errors import AudioError
 from kws.support.text import json_text
+
+if TYPE_CHECKING:
+    from kws.listening.hearing import Hearing
+    from kws.listening.session import Notes
+    from kws.listening.timeline import Printer
 
 STDIN = "-"
 
@@ -63,8 +68,9 @@ def listen(
     numpy_alone()
     from kws.engine.listen import ears_of, models_first
     from kws.engine.model_file import find
-    from kws.listening import listen, session, timeline
+    from kws.listening import session, timeline
     from kws.listening.ears import Wishes
+    from kws.listening.ending import ended_by_signals
     from kws.listening.hearing import Hearing
 
     models, files = models_first(models_and_files)
@@ -78,25 +84,44 @@ def listen(
         near=near, save_clips=save_clips, csv=csv, png=png, seconds=seconds, on_detect=on_detect
     )
     notes = session.Notes()
-    hearing = Hearing(ears_of(models, threshold), wishes, notes.tell)
-    printer = timeline.Printer(sys.stdout, as_json=as_json)
-    calibration = Calibration(hearing) if calibrate is not None else None
-    try:
-        if not files:
-            session.listen_to_microphone(hearing, device, printer, notes, channel=channel)
-        elif files == [STDIN]:
-            if sys.stdin is None:
-                raise AudioError("the standard input is closed: pipe raw int16 samples into it")
-            listen.listen_to_pipe(hearing, sys.stdin.buffer, printer)
-        else:
-            paths = [Path(file) for file in files]
-            listen.listen_to_files(hearing, paths, printer, channel=channel)
-    finally:
-        hearing.close()
-    if calibration:
-        print(calibration.text(as_json=as_json))
+    with ended_by_signals():
+        hearing = Hearing(ears_of(models, threshold), wishes, notes.tell)
+        calibration = Calibration(hearing) if calibrate is not None else None
+        ending: BaseException | None = None
+        try:
+            printer = timeline.Printer(sys.stdout, as_json=as_json)
+            _hear(hearing, files, printer, notes, device, channel)
+        except KeyboardInterrupt as interrupt:  # of a recording or a pipe, which it cut short
+            ending = interrupt
+        finally:
+            hearing.close()
+        if calibration:
+            print(calibration.text(as_json=as_json))
+    if ending:
+        raise ending
     if hearing.tally.unread:
         raise typer.Exit(1)
+
+
+def _hear(
+    hearing: "Hearing",
+    files: list[str],
+    printer: "Printer",
+    notes: "Notes",
+    device: str | None,
+    channel: int | None,
+) -> None:
+    """Hear what was named, or the microphone."""
+    from kws.listening import listen, session
+
+    if not files:
+        session.listen_to_microphone(hearing, device, printer, notes, channel=channel)
+    elif files == [STDIN]:
+        if sys.stdin is None:
+            raise AudioError("the standard input is closed: pipe raw int16 samples into it")
+        listen.listen_to_pipe(hearing, sys.stdin.buffer, printer)
+    else:
+        listen.listen_to_files(hearing, list(map(Path, files)), printer, channel=channel)
 
 
 def _refuse(files: list[str], device: str | None, channel: int | None, draws: bool) -> None:

@@ -112,7 +112,8 @@ def listen_to_files(
     """Print the detections in each recording, and a summary of them all.
 
     One that cannot be read is reported on the standard error, counted in `tally.unread`, and the
-    next is heard; AudioError where it is the only one.
+    next is heard; AudioError where it is the only one. Ctrl-C is told with a summary of what was
+    heard until then.
     """
     tally = hearing.tally
     progress = FileProgress(sys.stderr)
@@ -130,6 +131,10 @@ def listen_to_files(
             tally.unread += 1
             progress.clear()
             print(f"kws: {shown(' '.join(str(refusal).split()))}", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            progress.clear()
+            printer.summary(tally)
+            raise
         finally:
             progress.clear()
     printer.summary(tally)
@@ -139,13 +144,17 @@ def listen_to_files(
 
 
 def listen_to_pipe(hearing: Hearing, pipe: BinaryIO, printer: Printer) -> Tally:
-    """Print the detections in raw samples from a pipe as they happen, until it ends."""
+    """Print the detections in raw samples from a pipe as they happen, until it ends, or Ctrl-C."""
     if pipe.isatty():
         raise AudioError(
             "the input is a terminal: pipe raw int16 samples into it, such as "
             "`arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen MODEL -`"
         )
-    for heard in hear(hearing, pipe_chunks(pipe, sys.stderr), STDIN):
-        printer.detection(heard)
+    try:
+        for heard in hear(hearing, pipe_chunks(pipe, sys.stderr), STDIN):
+            printer.detection(heard)
+    except KeyboardInterrupt:
+        printer.summary(hearing.tally)
+        raise
     printer.summary(hearing.tally)
     return hearing.tally

@@ -22,7 +22,6 @@ STYLES = {
     "hit": "bold green",
     "warn": "bold reverse",
 }
-ENDS = ("SIGTERM", "SIGHUP", "SIGQUIT")
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[?25h\x1b[?1049l"
 
 
@@ -99,10 +98,11 @@ class Painter:
 def screen(out: TextIO) -> Iterator[tuple[Painter, "Keys"]]:
     """Give a painter and keys, and leave the terminal as it was, however the block ends.
 
-    A stop by Ctrl-Z gives the terminal back, too, and the signals of ENDS end as Ctrl-C does.
+    A stop by Ctrl-Z gives the terminal back, too.
     """
     painter, keys = Painter(out), Keys()
-    before: dict[int, Any] = {}
+    before: Any = None
+    stop_number = getattr(signal, "SIGTSTP", None)
 
     def stop(number: int, _frame: FrameType | None) -> None:
         keys.leave()
@@ -113,12 +113,8 @@ def screen(out: TextIO) -> Iterator[tuple[Painter, "Keys"]]:
         painter.enter()
         keys.enter()
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    for name, handler in (("SIGTSTP", stop), *((name, end) for name in ENDS)):
-        if number := getattr(signal, name, None):
-            before[number] = signal.signal(number, handler)
+    if stop_number:
+        before = signal.signal(stop_number, stop)
     try:
         painter.enter()
         keys.enter()
@@ -127,8 +123,8 @@ def screen(out: TextIO) -> Iterator[tuple[Painter, "Keys"]]:
         keys.leave()
         with contextlib.suppress(OSError):  # a terminal that was closed
             painter.leave()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if stop_number:
+            signal.signal(stop_number, before)
 
 
 class Keys:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -213,6 +214,37 @@ def test_a_reader_that_goes_away_ends_it_quietly(model):
         listening.stdin.close()
         assert listening.stderr.read() == b""
         assert listening.wait(10) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_pipe_with_all_that_was_heard(model, tmp_path, number):
+    table = tmp_path / "scores.csv"
+    options = ("--csv", table, "--calibrate", "8h", "--on-detect", "sleep 999")
+    with subprocess.Popen(
+        command("listen", model, "-", *options),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as listening:
+        assert listening.stdin and listening.stdout and listening.stderr
+        loud = np.concatenate([noise(1, 16), noise(0.2, 3000, colour="low")])
+        listening.stdin.write(loud.tobytes())
+        listening.stdin.flush()
+        listening.stdout.readline()
+        listening.send_signal(number)
+        if number != signal.SIGINT:
+            time.sleep(0.1)
+            listening.send_signal(signal.SIGTERM)  # while it ends
+        out, errors = map(bytes.decode, listening.communicate(timeout=60))
+    assert "s of audio, 1 detection" in out and "no threshold of two" in out
+    assert errors.splitlines() == [
+        "kws: --on-detect: 1 command still ran, and was ended",
+        "kws: interrupted",
+    ]
+    assert listening.returncode == 130
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    assert len(rows) > 50 and {len(row) for row in rows} == {4}
 
 
 def test_ctrl_c_is_status_130_without_a_traceback(model):

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import signal
+import sys
 import time
 from itertools import pairwise
 
@@ -9,13 +12,16 @@ import numpy as np
 import pytest
 from loudness_models import noise, two_words, wake_word
 from random_models import RandomModel
+from typer.testing import CliRunner
 
 from kws import Spotter
 from kws.audio.files import write_audio
+from kws.cli.main import app
 from kws.engine import model_file
 from kws.errors import AudioError, MicrophoneError
 from kws.listening import lasting, listen, microphone
 from kws.listening.ears import Ear, Wishes
+from kws.listening.ending import ENDS, ended_by_signals
 from kws.listening.hearing import Hearing
 from kws.listening.listen import hear, listen_to_files, listen_to_pipe, pipe_chunks
 from kws.listening.session import Notes, listen_to_microphone
@@ -219,6 +225,34 @@ def test_ctrl_c_ends_the_microphone_with_a_summary(hearing, use_microphone, chun
     assert lines(printer)[2].startswith("6.0 s of audio, 2 detections")
     assert not fake.is_open
     assert capsys.readouterr().err == "Listening to USB mic; Ctrl-C ends.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
+@pytest.mark.parametrize("name", ENDS)
+def test_a_signal_ends_plain_lines_as_ctrl_c_does(use_microphone, chunks, tmp_path, name):
+    class Ended(FakeMicrophone):
+        def read(self, timeout_s):
+            if not self.chunks:
+                os.kill(os.getpid(), getattr(signal, name))
+            return self.chunks.pop(0) if self.chunks else None
+
+    (tmp_path / "two.kws").write_bytes(two_words())
+    use_microphone(Ended(chunks, KeyboardInterrupt()))
+    handler = signal.getsignal(getattr(signal, name))
+    ended = CliRunner().invoke(app, ["listen", str(tmp_path / "two.kws"), "--calibrate", "8h"])
+    assert ended.exit_code == 0, ended.output
+    assert "6.0 s of audio, 2 detections" in ended.output and "threshold of two" in ended.output
+    assert signal.getsignal(getattr(signal, name)) == handler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_a_signal_that_is_ignored_from_the_start_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_lost_sound_is_told_at_once_and_at_the_end_and_what_follows_is_later(

@@ -1,6 +1,7 @@
 """The commands for microphones: listen to one, to a recording or to a pipe, and list them."""
 
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,17 +85,17 @@ def listen(
         near=near, save_clips=save_clips, csv=csv, png=png, seconds=seconds, on_detect=on_detect
     )
     notes = session.Notes()
-    with ended_by_signals():
-        hearing = Hearing(ears_of(models, threshold), wishes, notes.tell)
+    ending: BaseException | None = None
+    with (
+        ended_by_signals(),
+        closing(Hearing(ears_of(models, threshold), wishes, notes.tell)) as hearing,
+    ):
         calibration = Calibration(hearing) if calibrate is not None else None
-        ending: BaseException | None = None
         try:
             printer = timeline.Printer(sys.stdout, as_json=as_json)
             _hear(hearing, files, printer, notes, device, channel)
         except KeyboardInterrupt as interrupt:  # of a recording or a pipe, which it cut short
             ending = interrupt
-        finally:
-            hearing.close()
         if calibration:
             print(calibration.text(as_json=as_json))
     if ending:

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 from kws.device.board_view import BoardLines, BoardScreen
@@ -62,22 +63,23 @@ class Monitor:
         self._set_up()
         self._words = dict(self.line.board.words)
         if self.settings.csv:
-            self._table = Table(self.settings.csv, list(self._words.values()))
-        try:
+            self._table = Table(self.settings.csv, list(self._words.values()), self._tell)
+        with contextlib.ExitStack() as last:  # all of it, whatever one of them raises
+            if self._table:
+                last.callback(self._table.close)
+            if self.settings.png:
+                last.callback(self._draw, self.settings.png)
+            if self._reaction:
+                last.callback(self._reaction.close)
             if not self.printer.as_json and is_screen(self.printer.out):
                 self._follow_on_screen()
             else:
                 self._follow_in_lines()
             self._leave()
-        finally:
-            if self._table:
-                self._table.close()
-            if self.settings.png:
-                threshold = posterior_of(self.line.board.threshold_q10)
-                words = dict.fromkeys(self._words.values(), threshold)
-                self._curve.draw(words, self.settings.png, "the board's start")
-            if self._reaction:
-                self._reaction.close()
+
+    def _draw(self, path: Path) -> None:
+        words = dict.fromkeys(self._words.values(), posterior_of(self.line.board.threshold_q10))
+        self._curve.draw(words, path, "the board's start")
 
     def _follow_on_screen(self) -> None:
         with screen(self.printer.out) as (painter, keys):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Hearing:
                 refuse_near(wishes.near, ear.listener.threshold)
             self.clips = Clips(wishes.save_clips, self.rate_hz, self._tell)
         if wishes.csv:
-            self._table = Table(wishes.csv, self.words)
+            self._table = Table(wishes.csv, self.words, self._tell)
 
     def sound(self) -> Clips:
         """Return what keeps the last seconds, also where clips are saved by hand alone."""
@@ -105,18 +106,24 @@ class Hearing:
         return heard
 
     def close(self) -> None:
-        """Write what is still to be written, and end what was started."""
-        if self.clips:
-            self.clips.finish()
-        self._write(is_over=True)
-        if self._table:
-            self._table.close()
-        if self.wishes.png:
-            thresholds = [ear.listener.threshold for ear in self.ears for _ in ear.listener.words]
-            words = dict(zip(self.words, thresholds, strict=True))
-            self._curve.draw(words, self.wishes.png, "the start")
-        if self._reaction:
-            self._reaction.close()
+        """Write what is still to be written, and end what was started.
+
+        KwsError where the table lacks rows or the picture cannot be saved; all else is done first.
+        """
+        with ExitStack() as last:
+            if self._table:
+                last.callback(self._table.close)
+            if self.wishes.png:
+                last.callback(self._draw, self.wishes.png)
+            if self._reaction:
+                last.callback(self._reaction.close)
+            if self.clips:
+                self.clips.finish()
+            self._write(is_over=True)
+
+    def _draw(self, path: Path) -> None:
+        thresholds = [ear.listener.threshold for ear in self.ears for _ in ear.listener.words]
+        self._curve.draw(dict(zip(self.words, thresholds, strict=True)), path, "the start")
 
     def _heard(self, pieces: Sequence[Samples]) -> list[Heard]:
         by_frame = bool(self.watchers or self._table or self.clips or self.wishes.png)

@@ -1,9 +1,11 @@
 """What is kept of a stream: rows of a table on disk, a curve of bounded length."""
 
 import csv
+import io
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from kws.errors import KwsError
 from kws.listening.timeline import Heard
 from kws.settings.model import posterior_of
 from kws.support.files import unsaved
-from kws.support.text import cell_text
+from kws.support.text import cell_text, count_of
 
+ROWS_AT_ONCE = 50  # of a table are written: those of a second
 LONGEST_CURVE = 20_000  # points; a picture is narrower
 MOST_DETECTIONS = 10_000
 SCORE_MIN = -32768  # q10
@@ -24,53 +27,74 @@ Row = list[int | None]
 class Table:
     """A CSV file, a row a frame: frame, time in seconds, posterior of each word.
 
-    A row is written when it comes: a day takes no more memory than a minute, and a kill keeps what
-    was seen. What the file held before goes with the first row, so that where nothing is heard
-    nothing is lost. KwsError where it cannot be written.
+    Rows are written a second at a time: a day takes no more memory than a minute, and a kill keeps
+    what was seen. What the file held before goes with the first row, so that where nothing is heard
+    nothing is lost. What cannot be written is told, once until writing works again, and the ear
+    goes on; the file holds whole rows only. KwsError where it cannot be opened.
     """
 
-    def __init__(self, path: Path, words: Sequence[str]) -> None:
-        self._path = path
+    def __init__(self, path: Path, words: Sequence[str], tell: Callable[[str], None]) -> None:
+        self._path, self._tell = path, tell
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8", newline="")
-            self._is_new = os.fstat(self._file.fileno()).st_size == 0
+            self._file = path.open("ab", buffering=0)
+            self._has_old_rows = os.fstat(self._file.fileno()).st_size > 0
         except OSError as error:
-            raise self._failed(error) from error
-        self._rows = csv.writer(self._file, lineterminator="\n")
-        self._header: list[str] | None = ["frame", "time_s", *map(cell_text, words)]
+            raise KwsError(unsaved(path, error)) from error
+        self._waiting = io.StringIO()
+        self._rows = csv.writer(self._waiting, lineterminator="\n")
+        self._rows.writerow(["frame", "time_s", *map(cell_text, words)])
+        self._header = self._taken()
+        self._count = 0  # of the rows that wait
+        self._lost = 0
+        self._is_failing = False
 
     def take(self, frame: int, time_s: float, scores: Sequence[int | None]) -> None:
         """Write a row; scores are q10, None where a word has none at this time."""
         posteriors = ["" if score is None else f"{posterior_of(score):.5f}" for score in scores]
-        self._write([frame, f"{time_s:.3f}", *posteriors])
+        self._rows.writerow([frame, f"{time_s:.3f}", *posteriors])
+        self._count += 1
+        if self._count >= ROWS_AT_ONCE:
+            self._write()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is left; KwsError where rows are missing."""
+        if self._count or not self._has_old_rows:
+            self._write()
+        self._file.close()
+        if self._lost:
+            raise KwsError(
+                f"{self._path} lacks {count_of(self._lost, 'row')}, which could not be written"
+            )
+
+    def _write(self) -> None:
+        """Write what waits, all of it or nothing."""
+        data, length = self._header + self._taken(), None
         try:
-            if self._is_new:
-                self._begin()
-            self._file.close()
+            if self._has_old_rows:
+                self._file.truncate(0)
+                self._has_old_rows = False
+            length = os.fstat(self._file.fileno()).st_size
+            while data:
+                data = data[self._file.write(data) or 0 :]
         except OSError as error:
-            raise self._failed(error) from error
+            if length is not None:
+                with suppress(OSError):  # a pipe has no end to cut off
+                    self._file.truncate(length)
+            if not self._is_failing:
+                self._tell(unsaved(self._path, error))
+            self._is_failing = True
+            self._lost += self._count
+        else:
+            self._is_failing, self._header = False, b""
+        self._count = 0
 
-    def _write(self, row: Sequence[object]) -> None:
-        try:
-            self._begin()
-            self._rows.writerow(row)
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def _begin(self) -> None:
-        if self._header is None:
-            return
-        if not self._is_new:
-            self._file.truncate(0)
-        self._rows.writerow(self._header)
-        self._header = None
-
-    def _failed(self, error: OSError) -> KwsError:
-        return KwsError(unsaved(self._path, error))
+    def _taken(self) -> bytes:
+        """Take out what waits."""
+        data = self._waiting.getvalue().encode()
+        self._waiting.seek(0)
+        self._waiting.truncate()
+        return data
 
 
 class Rows:

@@ -169,7 +169,7 @@ def test_a_near_miss_is_a_peak_without_a_detection():
 
 def test_a_table_of_a_foreign_board_holds_no_formula(tmp_path):
     words = ['=HYPERLINK("http://x")', "-1+1", "hey, you", "$x^"]
-    table = Table(tmp_path / "a.csv", words)
+    table = Table(tmp_path / "a.csv", words, print)
     table.take(0, 0.032, [0, 0, 0, 0])
     table.close()
     with (tmp_path / "a.csv").open(newline="") as file:

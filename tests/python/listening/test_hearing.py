@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import io
 import os
 import shutil
 import subprocess
@@ -179,6 +180,59 @@ def test_a_full_disk_is_one_sentence_and_the_ear_goes_on(stream, tmp_path, monke
         "no space left on device; free some space or choose another place"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+class FullDisk:
+    """In the place of a file: a disk with room for so many bytes more."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file, self.room = file, 10**9
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+    def write(self, data: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = self._file.write(data[: self.room])
+        self.room -= taken
+        return taken
+
+
+@pytest.mark.parametrize("room_at_first", [0, 700])
+def test_a_table_on_a_full_disk_is_told_once_and_the_ear_goes_on(stream, tmp_path, room_at_first):
+    told: list[str] = []
+    hearing = Hearing([ear(two_words())], Wishes(csv=tmp_path / "a.csv"), told.append)
+    assert hearing._table
+    disk = FullDisk(hearing._table._file)
+    hearing._table._file = disk  # type: ignore[assignment]
+    disk.room = room_at_first
+    found = hearing.take(stream)
+    disk.room = 10**9
+    found += hearing.take(stream)
+    hearing.finish()
+    with pytest.raises(KwsError, match=r"a\.csv lacks \d+ rows, which could not be written"):
+        hearing.close()
+    assert len(found) == 4 and len(told) == 1
+    assert told[0].endswith("no space left on device; free some space or choose another place")
+    rows = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
+    assert rows[0] == ["frame", "time_s", "low", "high"]
+    assert {len(row) for row in rows} == {4} and 290 < len(rows) < 599
+    frames = [int(row[0]) for row in rows[1:]]
+    assert frames == sorted(set(frames)) and frames[-1] == 598
+
+
+def test_the_last_is_done_though_a_table_lacks_rows(stream, tmp_path):
+    told: list[str] = []
+    wishes = Wishes(csv=tmp_path / "a.csv", png=tmp_path / "a.png", on_detect="sleep 0")
+    hearing = Hearing([ear(two_words())], wishes, told.append)
+    assert hearing._table and hearing._reaction
+    hearing._table._file = FullDisk(hearing._table._file)  # type: ignore[assignment]
+    hearing._table._file.room = 0  # type: ignore[attr-defined]
+    hearing.take(stream)
+    with pytest.raises(KwsError, match="lacks"):
+        hearing.close()
+    assert (tmp_path / "a.png").exists() and not hearing._reaction._alive
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_at_the_start(tmp_path):

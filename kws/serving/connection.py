@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from wyoming.error import Error
@@ -15,6 +15,7 @@ from kws.serving.events import EventBuffer, to_bytes
 from kws.serving.session import Hit, Session, format_of
 
 STALL_S = 120.0  # for the rest of an event, or for a client to read its answers
+TURN_S = 0.02  # for one client at once; then the others have their turn
 FAREWELL_S = 2.0  # for a refused client to read why
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # finds a dead peer
 
@@ -54,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._buffer = EventBuffer()
         self._is_paused = self._is_refused = False
         self._farewell: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
+        self._pieces: Iterator[list[Hit]] = iter(())  # that are left of an audio-chunk
         self._session = house.new_session()
         self._answers: dict[str, Callable[[Event], None]] = {
             "audio-chunk": self._hear,
@@ -100,13 +103,14 @@ class Connection(asyncio.Protocol):
         """Go on with what had arrived."""
         self._is_paused = False
         if not self._is_refused and not self._transport.is_closing():
-            self._transport.resume_reading()
             self._work()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the client, and at once what it held."""
-        if self._farewell is not None:
-            self._farewell.cancel()
+        for handle in (self._farewell, self._turn):
+            if handle is not None:
+                handle.cancel()
+        self._pieces = iter(())
         self._answers.clear()  # whose functions refer to this connection
         self._house.left(self)
 
@@ -115,20 +119,42 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _work(self) -> None:
+        """Do what has arrived for a moment, and the rest, before more is read, at the next turn."""
+        loop = asyncio.get_running_loop()
+        if self._turn is not None:
+            self._turn.cancel()
+        end_s = loop.time() + TURN_S
         try:
-            while not self._is_paused and (event := self._buffer.next()) is not None:
-                self.sweeps = 0  # the next event has its own time
-                answer = self._answers.get(event.type)
-                if answer is not None:  # what is unknown is ignored, as the protocol asks
-                    answer(event)
+            while not self._is_paused and self._step():
+                if loop.time() >= end_s:
+                    self._transport.pause_reading()
+                    self._turn = loop.call_soon(self._work)
+                    return
         except KwsError as refusal:
             self._refuse(str(refusal))
+        if not self._is_paused:
+            self._transport.resume_reading()
+
+    def _step(self) -> bool:
+        """Hear a piece of a chunk, or answer the next event; tell whether there was one."""
+        hits = next(self._pieces, None)
+        if hits is None:
+            event = self._buffer.next()
+            if event is None:
+                return False
+            answer = self._answers.get(event.type)
+            if answer is not None:  # what is unknown is ignored, as the protocol asks
+                answer(event)
+        else:
+            self._tell(hits)
+        self.sweeps = 0  # the next event has its own time
+        return True
 
     def _hear(self, event: Event) -> None:
         stamp = event.data.get("timestamp")
         timestamp_ms = stamp if type(stamp) is int and abs(stamp) < 2**53 else None
         sound = event.payload or b""
-        self._tell(self._session.hear(format_of(event.data), sound, timestamp_ms))
+        self._pieces = self._session.hear(format_of(event.data), sound, timestamp_ms)
 
     def _stop(self) -> None:
         hits, is_detected = self._session.end()
@@ -147,7 +173,7 @@ class Connection(asyncio.Protocol):
         """Say why, and end the connection once that could be read."""
         self._is_refused = True
         self._house.refused(self, sentence)
-        self._buffer = EventBuffer()
+        self._buffer, self._pieces = EventBuffer(), iter(())
         self._send(Error(text=sentence, code="refused").event())
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -1,5 +1,6 @@
 """One client's stream: sound of any format in, detections out; knows nothing of sockets."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from kws.engine.spotter import Spotter
 from kws.errors import ServingError
 from kws.serving.catalogue import Catalogue, WakeWord
 
+PIECE_S = 1.0  # of sound is heard at once: others wait for no more of a long chunk
 WIDTHS = (1, 2, 3, 4)  # bytes of a sample; one byte has no sign, as in WAV
 
 
@@ -44,16 +46,10 @@ def format_of(data: dict[str, Any]) -> Format:
 
 
 def to_frames(sound: bytes, form: Format) -> npt.NDArray[Any]:
-    """Return raw sound as (frames, channels): int16 as it is, other widths as float32 in [-1, 1).
+    """Return whole frames of raw sound as (frames, channels).
 
-    ServingError where the bytes end within a frame.
+    int16 as it is, other widths as float32 in [-1, 1).
     """
-    size = form.width * form.channels
-    if len(sound) % size:
-        raise ServingError(
-            f"an audio-chunk has {len(sound):,} bytes: send whole frames of {size} bytes "
-            f"({form.width} a sample, channels: {form.channels})"
-        )
     samples: npt.NDArray[Any]
     if form.width == 2:
         samples = np.frombuffer(sound, "<i2").astype(np.int16, copy=False)
@@ -93,19 +89,32 @@ class Session:
         self._end()
         self._use(form)
 
-    def hear(self, form: Format, sound: bytes, timestamp_ms: int | None = None) -> list[Hit]:
-        """Take in a chunk; return what it completes. One without a stream begins it."""
-        frames = to_frames(sound, form)
+    def hear(
+        self, form: Format, sound: bytes, timestamp_ms: int | None = None
+    ) -> Iterator[list[Hit]]:
+        """Take in a chunk, a piece at each step; yield what each completes.
+
+        A chunk without a stream begins it. ServingError where it ends within a frame.
+        """
+        size = form.width * form.channels
+        if len(sound) % size:
+            raise ServingError(
+                f"an audio-chunk has {len(sound):,} bytes: send whole frames of {size} bytes "
+                f"({form.width} a sample, channels: {form.channels})"
+            )
         if form != self._format:
             self._use(form)
         start_s = self._heard_s
-        self._heard_s += len(frames) / form.rate
         clock_ms = 1000 * start_s if timestamp_ms is None else timestamp_ms
-        return [
-            hit._replace(timestamp_ms=round(clock_ms + 1000 * (hit.time_s - start_s)))
-            for rate, resampler in self._resamplers.items()
-            for hit in self._detect(resampler.process_block(frames), rate)
-        ]
+        at_once = size * max(1, round(PIECE_S * form.rate))
+        for at in range(0, len(sound), at_once):
+            frames = to_frames(sound[at : at + at_once], form)
+            self._heard_s += len(frames) / form.rate
+            yield [
+                hit._replace(timestamp_ms=round(clock_ms + 1000 * (hit.time_s - start_s)))
+                for rate, resampler in self._resamplers.items()
+                for hit in self._detect(resampler.process_block(frames), rate)
+            ]
 
     def end(self) -> tuple[list[Hit], bool]:
         """End the stream; return the last detections, and whether there was any."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("wyoming", reason="pip install 'kws[serve]'")
@@ -24,6 +25,7 @@ from kws.serving.address import Address, parse_networks
 from kws.serving.catalogue import Catalogue
 from kws.serving.log import REFUSALS_A_MINUTE, Log
 from kws.serving.server import Server, Settings
+from kws.serving.session import Format, Session
 
 FORM: dict[str, Any] = {"rate": 16_000, "width": 2, "channels": 1}
 
@@ -258,6 +260,48 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
+
+
+LONG: dict[str, Any] = {"rate": 2_000, "width": 1, "channels": 1}  # nine minutes in a chunk
+
+
+def test_a_chunk_of_minutes_lets_others_have_their_turn(model_path, monkeypatch):
+    monkeypatch.setattr("kws.serving.connection.TURN_S", 0.0)
+
+    async def scene() -> None:
+        async with serving_here(model_path) as (port, server):
+            other_reader, other = await asyncio.open_connection("127.0.0.1", port)
+            await until(lambda: len(server.clients) == 1)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await until(lambda: len(server.clients) == 2)
+            writer.write(event("audio-chunk", bytes([128]) * 2**20, **LONG) + event("ping"))
+            answered = asyncio.create_task(reader.readline())
+            await until(lambda: any(client._session._heard_s for client in server.clients))
+            other.write(event("ping"))
+            assert b"pong" in await other_reader.readline()
+            assert not answered.done()
+            assert b"pong" in await answered
+            for each in (other, writer):
+                each.close()
+
+    asyncio.run(scene())
+
+
+def test_a_long_chunk_is_heard_as_short_ones_are(model_path):
+    catalogue = Catalogue([model_file.load(model_path)])
+    sound = np.concatenate([noise(1.5, 16), noise(0.7, 6000), noise(1.9, 16)])
+    form = Format(16_000, 2, 1)
+    whole, cut = Session(catalogue), Session(catalogue)
+    pieces = list(whole.hear(form, sound.tobytes(), 5_000))
+    hits = [hit for piece in pieces for hit in piece]
+    short = [
+        hit
+        for at in range(0, len(sound), 800)
+        for piece in cut.hear(form, sound[at : at + 800].tobytes(), 5_000 + at // 16)
+        for hit in piece
+    ]
+    assert len(pieces) == 5 and hits == short and len(hits) == 1
+    assert whole.end() == cut.end()
 
 
 @pytest.mark.parametrize("begun", [b'{"type": "pi', event("audio-chunk", bytes(64), **FORM)[:-1]])

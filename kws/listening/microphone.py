@@ -103,7 +103,8 @@ class Microphone:
 
     The rate is 16 kHz unless another is given.  A device that refuses it is opened at its own rate
     and resampled; several channels are averaged, or `channel` is taken alone, the first is 0.
-    `lost_samples` counts those, at that rate, that were lost because nobody fetched them in time.
+    `lost_samples` counts those, at that rate, that were lost because nobody fetched them in time,
+    before what was read last.
     Use it in a `with` statement.  Opening raises MicrophoneError where the device cannot be used,
     iterating and `read` do where it goes away.
     """
@@ -127,7 +128,9 @@ class Microphone:
         self._losses = Losses(sample_rate_hz)
         self._silent_s = 0.0  # counted in reads, not by a clock, which runs while a laptop sleeps
         self._patience_s = FIRST_BLOCK_TIMEOUT_S
-        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        # Each block with the samples lost before it: older sound may still wait when they are.
+        self._blocks: queue.SimpleQueue[tuple[bytes | None, int]] = queue.SimpleQueue()
+        self._lost = 0
         self._convert: Callable[[NDArray[np.int16]], NDArray[np.int16]] = _only_channel
         self._cleanup = ExitStack()
         try:
@@ -158,7 +161,7 @@ class Microphone:
     @property
     def lost_samples(self) -> int:
         """Samples lost so far, at the rate that was asked for."""
-        return self._losses.samples * self.sample_rate_hz // max(self.device_rate_hz, 1)
+        return self._lost * self.sample_rate_hz // max(self.device_rate_hz, 1)
 
     def read(self, timeout_s: float) -> NDArray[np.int16] | None:
         """Return the next chunk, or None where none came within so many seconds.
@@ -166,7 +169,7 @@ class Microphone:
         Raises MicrophoneError where the device has ended or has sent nothing for too long.
         """
         try:
-            block = self._blocks.get(timeout=timeout_s)
+            block, self._lost = self._blocks.get(timeout=timeout_s)
         except queue.Empty:
             self._silent_s += timeout_s
             if self._silent_s < self._patience_s:
@@ -238,12 +241,12 @@ class Microphone:
         # Runs in PortAudio's thread: copy and leave.
         self._losses.block(frames, time.monotonic(), overran=bool(status.input_overflow))
         if self._blocks.qsize() < MOST_BLOCKS:
-            self._blocks.put(bytes(block))
+            self._blocks.put((bytes(block), self._losses.samples))
         else:
             self._losses.dropped(frames)
 
     def _on_finished(self) -> None:
-        self._blocks.put(None)
+        self._blocks.put((None, self._losses.samples))
 
 
 def _only_channel(block: NDArray[np.int16]) -> NDArray[np.int16]:

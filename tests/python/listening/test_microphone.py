@@ -12,9 +12,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from loudness_models import noise, wake_word
 
+from kws import Spotter
+from kws.engine import model_file
 from kws.errors import MicrophoneError
 from kws.listening import microphone
+from kws.listening.ears import Ear
+from kws.listening.hearing import Hearing
+from kws.listening.lasting import LastingMicrophone
+from kws.listening.live import steps
 from kws.listening.losses import Losses
 from kws.listening.microphone import Microphone, choose, devices
 
@@ -230,7 +237,31 @@ def test_lost_blocks_are_counted_and_the_oldest_sound_is_kept(sounddevice, monke
             fake.streams[0].deliver(np.full((640, 1), number))
         chunks = iter(opened)
         assert [next(chunks)[0], next(chunks)[0]] == [0, 1]
+        assert opened.lost_samples == 0  # they came before
+        fake.streams[0].deliver(np.full((640, 1), 4))
+        assert next(chunks)[0] == 4
         assert opened.lost_samples == 2 * 640
+
+
+def test_what_waits_while_sound_is_lost_keeps_its_time_and_what_follows_is_later(
+    sounddevice, monkeypatch
+):
+    monkeypatch.setattr(microphone, "MOST_BLOCKS", 20)
+    fake = sounddevice([entry("mic")])
+    hearing = Hearing([Ear(Spotter(model_file.parse(wake_word())))])
+    blocks = np.concatenate([noise(0.8, 16), noise(0.4, 3000), noise(1.2, 16)]).reshape(-1, 1_280)
+    with LastingMicrophone(tell=print) as opened:
+        found: list[float] = []
+        heard = steps(opened, hearing)
+        for _ in range(2):
+            for block in blocks:  # of which ten find no room
+                fake.streams[0].deliver(block.reshape(-1, 1))
+            for _ in range(20):
+                found += [each.time_s for each in next(heard)[1]]
+        fake.streams[0].deliver(blocks[0].reshape(-1, 1))
+        next(heard)
+    assert found == [pytest.approx(0.83, abs=0.03), pytest.approx(2.4 + 0.83, abs=0.03)]
+    assert hearing.time_s == pytest.approx(2 * 2.4 + 0.08)
 
 
 def test_what_a_resampled_device_lost_is_counted_at_the_rate_that_was_asked_for(
@@ -240,6 +271,9 @@ def test_what_a_resampled_device_lost_is_counted_at_the_rate_that_was_asked_for(
     fake = sounddevice([entry("mic", rate_hz=48_000.0)], takes=[(48_000, 1)])
     with Microphone() as opened:
         fake.streams[0].deliver(np.zeros((4_800, 1)))
+        monkeypatch.setattr(microphone, "MOST_BLOCKS", 1)
+        fake.streams[0].deliver(np.zeros((4_800, 1)))
+        opened.read(1.0)
         assert opened.lost_samples == 1_600
 
 

@@ -18,7 +18,7 @@ from kws.cli.options import (
     Png,
     SaveClips,
     Seconds,
-    Threshold,
+    Thresholds,
 )
 from kws.cli.support import numpy_alone, prepare_outputs
 from kws.errors import AudioError
@@ -43,7 +43,7 @@ def listen(
     device: Annotated[
         str | None, typer.Option(metavar="NUMBER|NAME", help="A microphone of `kws devices`.")
     ] = None,
-    threshold: Threshold = None,
+    threshold: Thresholds = None,
     channel: Channel = None,
     seconds: Seconds = None,
     on_detect: OnDetect = None,
@@ -61,6 +61,7 @@ def listen(
     \b
     Example: kws listen hey_cortana
     Example: kws listen hey_cortana athena --on-detect 'notify-send heard'
+    Example: kws listen hey_cortana athena --threshold athena=0.97
     Example: kws listen hey_cortana --save-clips heard --near 0.3
     Example: kws listen hey_cortana --calibrate 30m
     Example: kws listen hey_cortana data/sample/stream/held_out.opus
@@ -75,6 +76,7 @@ def listen(
     from kws.listening.hearing import Hearing
 
     models, files = models_first(models_and_files)
+    for_all, for_each = _thresholds(threshold or [])
     _refuse(files, device, channel, bool(csv or png))
     prepare_outputs(csv, png, [*map(find, models), *map(Path, files)])
     if calibrate is not None:
@@ -88,7 +90,7 @@ def listen(
     ending: BaseException | None = None
     with (
         ended_by_signals(),
-        closing(Hearing(ears_of(models, threshold), wishes, notes.tell)) as hearing,
+        closing(Hearing(ears_of(models, for_all, for_each), wishes, notes.tell)) as hearing,
     ):
         calibration = Calibration(hearing) if calibrate is not None else None
         try:
@@ -102,6 +104,24 @@ def listen(
         raise ending
     if hearing.tally.unread:
         raise typer.Exit(1)
+
+
+def _thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:
+    """Return the threshold of all models, and those of single ones by their names."""
+    for_all, for_each = None, {}
+    for text in texts:
+        model, _, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise typer.BadParameter(
+                f"--threshold {text!r} has no number: give one above 0 and below 1, or MODEL=NUMBER"
+            ) from None
+        if model:
+            for_each[model] = value
+        else:
+            for_all = value
+    return for_all, for_each
 
 
 def _hear(

@@ -33,6 +33,15 @@ Threshold = Annotated[
     float | None,
     typer.Option(metavar="P", help="A posterior above 0 and below 1, in place of the model's own."),
 ]
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        metavar="[MODEL=]P",
+        help="A posterior above 0 and below 1, in place of the models' own, or of this model's; "
+        "may be repeated.",
+    ),
+]
 Channel = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Of several channels only this one; the first is 0."),

@@ -2,14 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from kws.audio.files import is_audio_name
 from kws.engine.model_file import Model, find
 from kws.engine.spotter import Detection, Spotter
-from kws.errors import ModelError
+from kws.errors import ConfigError, ModelError
 from kws.listening.ears import Ear, Wishes
 from kws.listening.hearing import Hearing
 from kws.listening.lasting import LastingMicrophone
@@ -17,9 +17,28 @@ from kws.listening.live import steps
 from kws.support.notices import Notice, tell
 
 
-def ears_of(models: Sequence[str | Path | Model], threshold: float | None) -> list[Ear]:
-    """Return a listener for each model; `threshold` is a posterior, None leaves the models' own."""
+def ears_of(
+    models: Sequence[str | Path | Model],
+    threshold: float | None,
+    of_models: Mapping[str, float] | None = None,
+) -> list[Ear]:
+    """Return a listener for each model.
+
+    threshold: a posterior, None leaves the models' own; of_models: that of single ones by their
+    names. ConfigError for a name that none of them has.
+    """
+    own = of_models or {}
     spotters = [Spotter(model, threshold=threshold) for model in models]
+    names = [spotter.model.name for spotter in spotters]
+    for name in own:
+        if name not in names:
+            raise ConfigError(
+                f"--threshold {name}={own[name]:g}: no model of this name listens; name "
+                f"{' or '.join(names)}"
+            )
+    for spotter in spotters:
+        if spotter.model.name in own:
+            spotter.threshold = own[spotter.model.name]
     return [
         Ear(
             spotter,

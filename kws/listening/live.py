@@ -1,5 +1,6 @@
 """Live listening on a terminal: a picture that moves, and keys that act."""
 
+import shlex
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -140,13 +141,17 @@ class Live:
         self.picture.say(f"threshold {posterior_text(listener.threshold)}")
 
     def kept(self) -> list[str]:
-        """Say the thresholds that were changed, as numbers to keep."""
-        return [
-            f"the threshold of {shown(', '.join(ear.listener.words))} is now "
-            f"{posterior_text(ear.listener.threshold)}: keep it with --threshold"
-            for number, ear in enumerate(self.hearing.ears)
-            if number in self.changed
-        ]
+        """Say the thresholds that were changed, as options to keep them with."""
+        sentences = []
+        for number in sorted(self.changed):
+            ear = self.hearing.ears[number]
+            posterior = posterior_text(ear.listener.threshold)
+            model = f"{shlex.quote(ear.name)}=" if len(self.hearing.ears) > 1 else ""
+            sentences.append(
+                f"the threshold of {shown(', '.join(ear.listener.words))} is now {posterior}: "
+                f"keep it with --threshold {shown(model)}{posterior}"
+            )
+        return sentences
 
     def _paint(self, painter: Painter) -> None:
         picture, microphone = self.picture, self.microphone

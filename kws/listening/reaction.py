@@ -77,10 +77,11 @@ class _Command:
 class Reaction:
     """Runs a command without a shell, with the detection in its environment.
 
-    KWS_WORD, KWS_SCORE (0 to 1), KWS_TIME_S (seconds from the start) and KWS_FILE (empty for the
-    microphone). At most MOST_RUNNING run at once; further detections are told and skipped. What
-    it writes is thrown away, but for its last line on the standard error where it fails. What it
-    leaves running in the background takes no place, and is ended with the rest.
+    KWS_WORD, KWS_SCORE (0 to 1), KWS_TIME_S (seconds from the start), KWS_FILE (empty for the
+    microphone) and KWS_MODEL (empty where only one listens). At most MOST_RUNNING run at once;
+    further detections are told and skipped. What it writes is thrown away, but for its last line on
+    the standard error where it fails. What it leaves running in the background takes no place, and
+    is ended with the rest.
     """
 
     def __init__(self, command: str, tell: Callable[[str], None]) -> None:
@@ -114,6 +115,7 @@ class Reaction:
             "KWS_SCORE": f"{heard.score:.4f}",
             "KWS_TIME_S": f"{heard.time_s:.3f}",
             "KWS_FILE": heard.file or "",
+            "KWS_MODEL": heard.model or "",
         }
         try:
             command = _Command(self._words, env)

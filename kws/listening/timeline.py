@@ -41,8 +41,10 @@ class Heard(NamedTuple):
     def to_text(self, full: str, empty: str) -> str:
         """Return the detection as a line of the timeline, with a bar for the score."""
         score_bar = bar(self.score, 10, full, empty)
+        model = f"  {shown(self.model)}" if self.model else ""
         return (
-            f"  {clock(self.time_s)}  {shown(self.word):<16} {100 * self.score:5.1f} %  {score_bar}"
+            f"  {clock(self.time_s)}  {shown(self.word):<16} {100 * self.score:5.1f} %  "
+            f"{score_bar}{model}"
         )
 
 

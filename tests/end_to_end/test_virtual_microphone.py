@@ -358,7 +358,7 @@ def test_the_screen_shows_what_is_heard_and_keys_act(sound, model, recording, tm
         assert shown.raw.count(b"\x1b[?1049h") == shown.raw.count(b"\x1b[?1049l") == 1
         left = shown.raw.rpartition(b"\x1b[?1049l")[2].decode()
         assert left.count("hey_noise ") >= 3 and " s of audio, 3 detections" in left
-        assert "is now 0.837: keep it with --threshold" in left
+        assert "is now 0.837: keep it with --threshold 0.837" in left
 
 
 def echoes(shown):

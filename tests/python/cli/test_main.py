@@ -177,6 +177,20 @@ def test_listen_takes_a_threshold(model, recording):
     assert output.startswith("6.0 s of audio, 0 detections")
 
 
+def test_listen_takes_a_threshold_for_one_of_several_models(model, recording):
+    other = model.with_name("other.kws")
+    other.write_bytes(two_words())
+    lines = run("listen", model, other, recording, "--threshold", "two=0.9999").output.splitlines()
+    assert [line.split()[1:2] + line.split()[-1:] for line in lines[:-1]] == [
+        ["low", "other"],
+        ["high", "other"],
+    ]
+    refused = run("listen", model, recording, "--threshold", "two=high")
+    assert refused.exit_code == 2 and "or MODEL=NUMBER" in refused.stderr
+    refused = run("listen", model, recording, "--threshold", "tow=0.5")
+    assert refused.exit_code == 1 and "no model of this name listens; name two" in refused.stderr
+
+
 def test_stdin_is_heard_live(model):
     """The detection is printed while the pipe stays open."""
     with subprocess.Popen(

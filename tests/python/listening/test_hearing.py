@@ -71,6 +71,8 @@ def test_two_models_hear_one_stream_each_as_if_alone(stream):
     for model, found in zip(("two", "wake"), alone, strict=True):
         mine = [heard for heard in both if heard.model == model]
         assert [heard._replace(model=None) for heard in mine] == found and found
+    assert both[0].to_text("#", ".").endswith(f"#  {both[0].model}")
+    assert alone[0][0].to_text("#", ".").endswith("#")
     assert '"model": "wake"' in both[0].to_json() or '"model": "two"' in both[0].to_json()
     assert "model" not in alone[0][0].to_json()
 
@@ -299,14 +301,14 @@ def test_a_command_gets_word_score_and_time_and_no_shell(tmp_path):
     told: list[str] = []
     program = (
         "import os, sys; open(sys.argv[1], 'w').write(' '.join([sys.argv[2]] + "
-        "[os.environ['KWS_' + n] for n in ('WORD', 'SCORE', 'TIME_S', 'FILE')]))"
+        "[os.environ['KWS_' + n] for n in ('WORD', 'SCORE', 'TIME_S', 'FILE', 'MODEL')]))"
     )
     out = tmp_path / "out"
     reaction = Reaction(f'{sys.executable} -c "{program}" {out} $HOME;ls', told.append)
-    reaction.start(HEARD)
+    reaction.start(HEARD._replace(model="computer"))
     wait_until(lambda: out.exists() and out.read_text())
     reaction.close()
-    assert out.read_text() == "$HOME;ls hey_noise 0.9000 1.500 " and told == []
+    assert out.read_text() == "$HOME;ls hey_noise 0.9000 1.500  computer" and told == []
 
 
 @pytest.mark.parametrize(
@@ -423,6 +425,16 @@ def test_an_ear_has_its_model_s_rate_hop_and_name():
     (found,) = ears_of(["athena_8k"], 0.5)
     assert (found.sample_rate_hz, found.hop_s, found.name) == (8_000, 0.02, "athena_8k")
     assert found.listener.threshold == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_threshold_is_for_all_models_or_for_one_by_its_name():
+    found = ears_of(["athena_8k", "athena"], 0.5, {"athena": 0.75})
+    thresholds = [ear.listener.threshold for ear in found]
+    assert thresholds == pytest.approx([0.5, 0.75], abs=1e-3)
+    with pytest.raises(ConfigError, match=r"--threshold athna=0\.75: .* name athena_8k or athena"):
+        ears_of(["athena_8k", "athena"], None, {"athna": 0.75})
+    with pytest.raises(ConfigError, match="above 0 and below 1"):
+        ears_of(["athena"], None, {"athena": 1.0})
 
 
 def test_what_waits_for_its_sound_is_bounded(tmp_path, monkeypatch):

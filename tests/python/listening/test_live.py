@@ -49,7 +49,11 @@ class Microphone:
 
 
 def live_of(*models, chunks=(), out=None):
-    ears = [Ear(Spotter(model_file.parse(data))) for data in models]
+    names = ("first", "second", *["other"] * len(models))
+    ears = [
+        Ear(Spotter(model_file.parse(data)), name=name)
+        for data, name in zip(models, names, strict=False)
+    ]
     microphone: Any = Microphone(chunks)
     return Live(Hearing(ears), microphone, out or Terminal())
 
@@ -186,9 +190,10 @@ def test_plus_and_minus_change_the_threshold_of_the_engine_and_the_number_can_be
     assert live.picture.count == 0
     (kept,) = live.kept()
     number = float(kept.split(" is now ")[1].split(":")[0])
+    assert kept.endswith(f": keep it with --threshold {kept.split()[-1]}")
+    assert float(kept.split()[-1]) == number
     again = Spotter(listener.model, threshold=number)
     assert again.threshold == pytest.approx(listener.threshold, rel=1e-7)
-    assert kept.endswith("keep it with --threshold")
 
 
 @pytest.mark.parametrize("score_q10", [-16_384, -6_000, -256, 0, 256, 3_000, 6_144, 16_384])
@@ -206,6 +211,7 @@ def test_tab_points_at_the_next_model():
     first, second = (ear.listener.threshold for ear in live.hearing.ears)
     assert first == pytest.approx(0.8, abs=1e-3) and second > first
     assert any(line.startswith("> b") for line in text(live))
+    assert live.kept() == ["the threshold of b is now 0.837: keep it with --threshold second=0.837"]
     live.press("\t")
     assert any(line.startswith("> a") for line in text(live))
 

@@ -10,6 +10,7 @@ from kws.engine import spotter
 from kws.evaluation.calibration import Proposal, propose
 from kws.listening.ears import Framed
 from kws.listening.hearing import Hearing
+from kws.support.statistics import poisson_upper
 from kws.support.text import clock, json_text, shown, table
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "": 1}
@@ -59,21 +60,24 @@ class Calibration:
                 for name, rows in parts
             ]
             return json_text({"calibration": each})
-        return "\n\n".join(_told(name, rows, heard_s) for name, rows in parts)
+        is_one = len(parts) == 1
+        return "\n\n".join(
+            _told(name, rows, heard_s, "" if is_one else f"{shown(name)}=") for name, rows in parts
+        )
 
 
-def _told(name: str, rows: list[Proposal], heard_s: float) -> str:
+def _told(name: str, rows: list[Proposal], heard_s: float, prefix: str) -> str:
     if not rows:
         return (
             f"no threshold of {shown(name)} to propose: {clock(heard_s)} are too few, or what was "
             "heard is too near the word; hear longer, or train with more of what fires"
         )
     lines = table(
-        ("at most", "--threshold", "fired here", "to be expected", "95 % sure of at most"),
+        ("wish", "--threshold", "fired here", "expected", "may be up to (95 %)"),
         [
             (
                 row.wish,
-                f"{row.threshold:.6g}",
+                f"{prefix}{row.threshold:.6g}",
                 row.heard,
                 "" if row.expected is None else _rate(row.expected),
                 _rate(row.upper_95),
@@ -83,13 +87,19 @@ def _told(name: str, rows: list[Proposal], heard_s: float) -> str:
     )
     text = f"Thresholds of {shown(name)} after {clock(heard_s)}, if nobody said a word of it:\n"
     text += lines
-    longer = [row.wish for row in rows if not row.is_heard]
+    longer = [row for row in rows if not row.is_heard]
     if longer:
+        needed_h = poisson_upper(0) / longer[0].per_hour
         text += (
-            f"\n{clock(heard_s)} are too short to show {' or '.join(longer)}: estimated from the "
-            "highest peaks of the score"
+            f"\n{clock(heard_s)} are too short to promise {_listed([row.wish for row in longer])}: "
+            "estimated from the highest peaks of the score, it may fire as often as the last "
+            f"column says. To promise {longer[0].wish} takes {needed_h:.0f} h without a detection."
         )
     return text
+
+
+def _listed(wishes: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(wishes[:-1]), wishes[-1])))
 
 
 def _rate(per_hour: float) -> str:

@@ -25,6 +25,7 @@ from kws.errors import AudioError
 from kws.support.text import json_text
 
 if TYPE_CHECKING:
+    from kws.cli.calibrate import Calibration
     from kws.listening.hearing import Hearing
     from kws.listening.session import Notes
     from kws.listening.timeline import Printer
@@ -79,12 +80,14 @@ def listen(
     for_all, for_each = _thresholds(threshold or [])
     _refuse(files, device, channel, bool(csv or png))
     prepare_outputs(csv, png, [*map(find, models), *map(Path, files)])
-    if calibrate is not None:
-        from kws.cli.calibrate import Calibration, seconds_of
-
-        seconds = seconds_of(calibrate)
     wishes = Wishes(
-        near=near, save_clips=save_clips, csv=csv, png=png, seconds=seconds, on_detect=on_detect
+        near=near,
+        save_clips=save_clips,
+        csv=csv,
+        png=png,
+        seconds=_seconds(seconds, calibrate),
+        calibrates=calibrate is not None,
+        on_detect=on_detect,
     )
     notes = session.Notes()
     ending: BaseException | None = None
@@ -92,7 +95,7 @@ def listen(
         ended_by_signals(),
         closing(Hearing(ears_of(models, for_all, for_each), wishes, notes.tell)) as hearing,
     ):
-        calibration = Calibration(hearing) if calibrate is not None else None
+        calibration = _calibration(hearing)
         try:
             printer = timeline.Printer(sys.stdout, as_json=as_json)
             _hear(hearing, files, printer, notes, device, channel)
@@ -104,6 +107,25 @@ def listen(
         raise ending
     if hearing.tally.unread:
         raise typer.Exit(1)
+
+
+def _seconds(seconds: float | None, calibrate: str | None) -> float | None:
+    """Return when to stop."""
+    if calibrate is None:
+        return seconds
+    if seconds is not None:
+        raise typer.BadParameter("--calibrate says how long it listens: leave --seconds out")
+    from kws.cli.calibrate import seconds_of
+
+    return seconds_of(calibrate)
+
+
+def _calibration(hearing: "Hearing") -> "Calibration | None":
+    if not hearing.wishes.calibrates:
+        return None
+    from kws.cli.calibrate import Calibration  # which loads more than listening does
+
+    return Calibration(hearing)
 
 
 def _thresholds(texts: list[str]) -> tuple[float | None, dict[str, float]]:

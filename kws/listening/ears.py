@@ -68,13 +68,18 @@ class Ear:
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What is asked for beside the detections; `near` is a posterior."""
+    """What is asked for beside the detections.
+
+    near: a posterior; seconds: of all recordings together; calibrates: whether the sound is heard
+    for thresholds to propose.
+    """
 
     near: float = 0.5
     save_clips: Path | None = None
     csv: Path | None = None
     png: Path | None = None
     seconds: float | None = None
+    calibrates: bool = False
     on_detect: str | None = None
 
 

@@ -1,5 +1,6 @@
 """Several models on one stream, and all that is done with what they hear."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -68,6 +69,14 @@ class Hearing:
     def time_s(self) -> float:
         """Where the stream stands, in seconds from the start."""
         return self._start_s + self._samples / self.rate_hz
+
+    @property
+    def left_samples(self) -> int:
+        """How much of `--seconds` is left, over all recordings."""
+        seconds = self.wishes.seconds
+        if seconds is None:
+            return sys.maxsize
+        return max(0, round(seconds * self.rate_hz) - self.tally.samples)
 
     def begin(self, file: str | None = None, at_s: float = 0.0) -> None:
         """A new stream begins: that of a file, or one that begins `at_s` after the first."""

@@ -14,7 +14,7 @@ from kws.listening.hearing import Hearing
 from kws.listening.timeline import FileProgress, Heard, Printer, Tally
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import tell
-from kws.support.text import shown
+from kws.support.text import count_of, shown
 
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
@@ -96,12 +96,9 @@ def _refuse_sound_file(head: bytes) -> None:
 def hear(hearing: Hearing, chunks: Iterable[Samples], file: str | None) -> Iterator[Heard]:
     """Yield each detection in a stream as soon as the chunk that completes it was heard."""
     hearing.begin(file)
-    seconds = hearing.wishes.seconds
-    left = sys.maxsize if seconds is None else round(seconds * hearing.rate_hz)
     for chunk in chunks:
-        yield from hearing.take(chunk[:left])
-        left -= len(chunk)
-        if left <= 0:
+        yield from hearing.take(chunk[: hearing.left_samples])
+        if not hearing.left_samples:
             break
     yield from hearing.finish()
 
@@ -117,7 +114,11 @@ def listen_to_files(
     """
     tally = hearing.tally
     progress = FileProgress(sys.stderr)
-    for path in files:
+    for number, path in enumerate(files):
+        if not hearing.left_samples:
+            unheard = count_of(len(files) - number, "recording")
+            print(f"kws: the time was over before {unheard}", file=sys.stderr, flush=True)
+            break
         if len(files) > 1:
             printer.heading(str(path))
         chunks = file_chunks(path, hearing.rate_hz, channel=channel, progress=progress)

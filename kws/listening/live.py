@@ -82,6 +82,9 @@ class Live:
             self._words.append(range(first, first + count))
         self._level = Level(hearing.rate_hz)
         self.picture = Picture(strips, self._level, glyphs, pointed=self._words[0])
+        self.picture.until_s = hearing.wishes.seconds
+        if hearing.wishes.calibrates:
+            self.picture.work = "calibrating"
         self.pause = Pause()
         self.is_over = False
         self.changed: set[int] = set()  # models whose threshold is another now

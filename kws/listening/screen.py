@@ -46,7 +46,10 @@ class Picture:
     """None: another ear sends its scores, but no sound."""
     glyphs: Glyphs = BLOCKS
     microphone: str = ""
+    work: str = "listening"
     time_s: float = 0.0
+    until_s: float | None = None
+    """When it ends, where that is known."""
     cost: str = ""
     """What listening takes."""
     lost_samples: int = 0
@@ -84,11 +87,14 @@ class Picture:
         return [*head, *body, *foot]
 
     def _title(self, width: int) -> Spans:
-        state = ("paused", "warn") if self.is_paused else ("listening", "hit")
+        state = ("paused", "warn") if self.is_paused else (self.work, "hit")
         if not self.is_there:
             state = ("no microphone", "warn")
         name = self.microphone if width >= FULL_COLUMNS else ""
-        return [("kws ", "strong"), state, (f"  {clock(self.time_s)}  ", ""), (name, "dim")]
+        at = clock(self.time_s)
+        if self.until_s is not None:
+            at += f", {clock(max(self.until_s - self.time_s, 0))} left"
+        return [("kws ", "strong"), state, (f"  {at}  ", ""), (name, "dim")]
 
     def _level(self, width: int) -> Spans:
         if self.level is None:

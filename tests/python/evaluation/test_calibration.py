@@ -87,7 +87,14 @@ def test_kws_listen_calibrates_on_recordings() -> None:
     assert rates == sorted(rates) and rates and 0 < rates[0] < 1
     told = CliRunner().invoke(app, asked)
     assert "if nobody said a word of it" in told.stdout
-    assert "once an hour" in told.stdout and "too short to show" in told.stdout
+    lines = told.stdout.splitlines()
+    (header,) = (line for line in lines if "--threshold" in line)
+    assert header.split("  ")[0] == "wish" and header.endswith("may be up to (95 %)")
+    last = lines[-1]
+    assert "too short to promise once an hour, twice a day or once a day:" in last
+    assert last.endswith("To promise once an hour takes 3 h without a detection.")
+    refused = CliRunner().invoke(app, [*asked, "--seconds", "1200"])
+    assert refused.exit_code == 2 and "leave --seconds out" in refused.output
 
 
 @pytest.mark.parametrize(

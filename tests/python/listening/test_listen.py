@@ -101,6 +101,17 @@ def test_several_recordings_are_named_in_the_timeline(hearing, stream, tmp_path)
     assert (tally.samples, tally.detections) == (2 * len(stream), 4)
 
 
+def test_the_time_counts_for_all_recordings_together(stream, tmp_path, capsys):
+    paths = [tmp_path / f"{name}.wav" for name in "abcd"]
+    for path in paths:
+        write_audio(path, stream)
+    hearing = Hearing([Ear(Spotter(model_file.parse(two_words())))], Wishes(seconds=8.0))
+    printer = Printer(io.StringIO(), as_json=False)
+    tally = listen_to_files(hearing, paths, printer)
+    assert (tally.samples, tally.detections) == (8 * 16_000, 3)
+    assert capsys.readouterr().err == "kws: the time was over before 2 recordings\n"
+
+
 @pytest.mark.parametrize("at_once", [1, 7, 640, 1 << 16])
 def test_a_pipe_gives_the_same_detections_however_it_is_cut(hearing, stream, at_once):
     printer = Printer(io.StringIO(), as_json=True)

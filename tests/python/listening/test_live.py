@@ -13,7 +13,7 @@ from kws import Spotter
 from kws.engine import model_file
 from kws.listening import live as live_module
 from kws.listening import screen, terminal
-from kws.listening.ears import Ear
+from kws.listening.ears import Ear, Wishes
 from kws.listening.hearing import Hearing
 from kws.listening.level import Level
 from kws.listening.live import Live
@@ -99,6 +99,15 @@ def test_the_screen_shows_level_score_threshold_and_detection(loud):
     assert line_row[0][-8:].strip("─") == ""
     assert any("00:01.0  hey_noise" in line for line in shown)
     assert "lost 0 samples" in shown[-2] and "? keys" in shown[-1]
+
+
+def test_the_screen_says_that_it_calibrates_and_for_how_long(loud):
+    ears = [Ear(Spotter(model_file.parse(wake_word())))]
+    microphone: Any = Microphone()
+    wishes = Wishes(seconds=1_800, calibrates=True)
+    live = Live(Hearing(ears, wishes), microphone, Terminal())
+    live.picture.time_s = 47.5
+    assert text(live)[0].startswith("kws calibrating  00:47.5, 29:12.5 left")
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 5, 8, 12, 24, 60])

@@ -17,7 +17,7 @@ from kws.listening.timeline import Heard, Printer
 from kws.settings.model import LOGIT_ONE, posterior_of
 from kws.support.text import bar, bar_characters, clock, count_of, shown
 
-KEYS = "? keys   + - threshold   w keep it   s save   m wrong   q quit"
+KEYS = "? keys  + - threshold  w keep it  s save  m wrong  q quit"
 HELP = (
     ("+ -", "raise or lower the board's threshold"),
     ("w", "keep it in the board's flash"),

@@ -89,8 +89,7 @@ class Monitor:
                 self._follow()
             finally:
                 self._view = self._lines
-        for heard in view.picture.detections:
-            self.printer.detection(heard)
+        self.printer.detections(view.picture.detections, view.picture.unlisted)
         if view.is_changed:
             self._tell(view.kept())
 

@@ -11,12 +11,12 @@ from kws.listening.timeline import Heard
 from kws.settings.model import posterior_of
 from kws.support.text import bar, clock, count_of, shown
 
-FULL_COLUMNS = 60  # below that, lines are left out and cut
+FULL_COLUMNS = 59  # of a terminal of 60, whose last stays empty; below, lines are left out and cut
 SAID_S = 6.0  # a note stays so long
 MARGIN = 7  # columns for the scale of a strip
 MOST_ROWS = 5  # of a strip
 LISTED = 200  # detections that are remembered for the list
-KEYS = "? keys   + - threshold   space pause   s save   m wrong   q quit"
+KEYS = "? keys  + - threshold  space pause  s save  m wrong  q quit"
 HELP = (
     ("+ -", "raise or lower the threshold of the word that is pointed at"),
     ("tab", "point at the next model"),
@@ -74,6 +74,11 @@ class Picture:
         """List a detection."""
         self.detections.append(heard)
         self.count += 1
+
+    @property
+    def unlisted(self) -> int:
+        """How many detections there were before those that are remembered."""
+        return self.count - len(self.detections)
 
     def lines(self, width: int, height: int) -> list[Spans]:
         """Return at most `height` lines for `width` columns, the most needed first."""

@@ -72,8 +72,7 @@ def _on_screen(
             pass  # a way in which a person ends it
         finally:
             notes.live = None
-    for heard in live.picture.detections:
-        printer.detection(heard)
+    printer.detections(live.picture.detections, live.picture.unlisted)
     for sentence in live.kept():
         notes.tell(sentence)
 

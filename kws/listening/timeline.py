@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TextIO
 
@@ -85,6 +86,13 @@ class Printer:
         """Write one detection."""
         text = heard.to_json() if self.as_json else heard.to_text(*self._bar)
         print(text, file=self.out, flush=True)
+
+    def detections(self, listed: Iterable[Heard], unlisted: int) -> None:
+        """Write the last detections of a screen, and how many came before them."""
+        if unlisted:
+            self.heading(f"  {count_of(unlisted, 'earlier detection')}, and then:")
+        for heard in listed:
+            self.detection(heard)
 
     def summary(self, tally: Tally) -> None:
         """Close the timeline."""

@@ -19,7 +19,7 @@ from kws.audio.files import write_audio
 from kws.cli.main import app
 from kws.engine import model_file
 from kws.errors import AudioError, MicrophoneError
-from kws.listening import lasting, listen, microphone
+from kws.listening import lasting, listen, microphone, screen, session
 from kws.listening.ears import Ear, Wishes
 from kws.listening.ending import ENDS, ended_by_signals
 from kws.listening.hearing import Hearing
@@ -264,6 +264,19 @@ def test_a_signal_that_is_ignored_from_the_start_stays_so():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_the_end_of_a_screen_counts_the_detections_that_it_does_not_list(
+    hearing, use_microphone, chunks, monkeypatch
+):
+    monkeypatch.setattr(session, "is_screen", lambda out: True)
+    monkeypatch.setattr(screen, "LISTED", 1)
+    use_microphone(FakeMicrophone(chunks, KeyboardInterrupt()))
+    out = Terminal()
+    listen_to_microphone(hearing, None, Printer(out, as_json=False), Notes())
+    left = out.getvalue().rpartition("\x1b[?1049l")[2].splitlines()
+    assert left[0] == "  1 earlier detection, and then:"
+    assert left[1].split()[1] == "high" and "2 detections" in left[2]
 
 
 def test_lost_sound_is_told_at_once_and_at_the_end_and_what_follows_is_later(

@@ -10,6 +10,7 @@ from loudness_models import noise, two_words, wake_word
 from rich.cells import cell_len
 
 from kws import Spotter
+from kws.device import board_view
 from kws.engine import model_file
 from kws.listening import live as live_module
 from kws.listening import screen, terminal
@@ -282,6 +283,18 @@ def test_only_lines_that_changed_are_painted_and_all_after_another_size(loud, mo
     live.picture.lines(*painter.size())
     painter.paint(lines)
     assert out.getvalue()[first:].count("\x1b[2J") == 1
+
+
+@pytest.mark.parametrize("keys", [screen.KEYS, board_view.KEYS])
+def test_a_terminal_of_60_columns_shows_everything(loud, monkeypatch, keys):
+    monkeypatch.setattr(terminal, "size_of", lambda out: (60, 24))
+    out = Terminal()
+    painter, live = Painter(out), live_of(wake_word())
+    hear(live, loud)
+    live.picture.microphone, live.picture.keys = "USB mic, 48,000 Hz", keys
+    painter.paint(live.picture.lines(*painter.size()))
+    shown = out.getvalue()
+    assert "USB mic, 48,000 Hz" in shown and "q quit" in shown and shown.count("peak") == 2
 
 
 def test_no_colour_is_written_where_none_is_wanted(monkeypatch):

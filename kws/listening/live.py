@@ -21,6 +21,7 @@ from kws.support.text import shown
 POLL_S = 0.1
 PAINT_S = 0.2  # every third block
 CORE_S = 5.0  # over which the share of a core is taken
+STARTED_S = 2.0  # of sound: what was loaded for the first of it is no cost of listening
 STEP_Q10 = 256  # of a key: a quarter of log-odds
 LARGEST_Q10 = 16 * LOGIT_ONE  # beyond it a posterior rounds to 1
 
@@ -159,10 +160,10 @@ class Live:
     def _paint(self, painter: Painter) -> None:
         picture, microphone = self.picture, self.microphone
         self._painted_at = now = time.monotonic()
-        self._core.append((now, time.process_time()))
-        passed_s = now - self._core[0][0]
-        if passed_s > 0:
-            percent = 100 * (self._core[-1][1] - self._core[0][1]) / passed_s
+        if self.hearing.time_s >= STARTED_S:
+            self._core.append((now, time.process_time()))
+        if len(self._core) > 1:
+            percent = 100 * (self._core[-1][1] - self._core[0][1]) / (now - self._core[0][0])
             picture.cost = f"{percent:.1f} % of one core"
         picture.time_s = self.hearing.time_s
         picture.is_there = microphone.is_there

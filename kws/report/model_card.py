@@ -35,7 +35,7 @@ def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: st
         _figures(evaluations, metrics),
         _per_class(evaluations),
         _training(config),
-        attributions(config, _first(evaluations[0], "spoken_by") or {} if evaluations else {}),
+        attributions(config, next((e["spoken_by"] for e in evaluations if "spoken_by" in e), {})),
         limits(evaluations, config),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"

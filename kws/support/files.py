@@ -44,7 +44,7 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
             raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
 
 
-def is_pipe_or_device(path: "Path | str | os.DirEntry[str]") -> bool:
+def is_pipe_or_device(path: Path | str) -> bool:
     """Tell whether something is there that is no file and no folder, and may never end."""
     try:
         mode = os.stat(path).st_mode

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from kws.support.text import shown
+from kws.support.text import one_line
 
 SHOWN_AT_ONCE = 3  # of a kind; a folder of a thousand telephone recordings is one finding
 LISTED_AT_END = 50
@@ -51,7 +51,7 @@ class Notices:
             if kind == LEFT_OUT:
                 show(f"{len(texts)} recording{'s' * (len(texts) != 1)} left out:")
                 for text in texts[:LISTED_AT_END]:
-                    print(f"  {_line(text)}", file=sys.stderr)
+                    print(f"  {one_line(text)}", file=sys.stderr)
                 if len(texts) > LISTED_AT_END:
                     print(f"  and {len(texts) - LISTED_AT_END} more", file=sys.stderr)
             elif len(texts) > SHOWN_AT_ONCE:
@@ -91,8 +91,4 @@ def gathered() -> Iterator[Notices]:
 
 def show(text: str) -> None:
     """Print one warning line on the standard error."""
-    print(f"kws: warning: {_line(text)}", file=sys.stderr, flush=True)
-
-
-def _line(text: str) -> str:
-    return shown(" ".join(text.split()))  # a file's name may hold what a terminal obeys
+    print(f"kws: warning: {one_line(text)}", file=sys.stderr, flush=True)

@@ -24,7 +24,6 @@ def run_each(
     """Call `function` with each of the arguments, as many at a time as there are cores.
 
     Returns what it returned, in the arguments' order.
-
     `apart`: whether other processes are worth the seconds that they take to start.
 
     The function and its arguments must be such as other processes can import and be given. What it

@@ -22,6 +22,11 @@ def shown(text: object) -> str:
     return given if given.isprintable() else "".join(map(_shown_character, given))
 
 
+def one_line(text: object) -> str:
+    """Return what others wrote as a single line for a terminal."""
+    return shown(" ".join(str(text).split()))
+
+
 def _shown_character(char: str) -> str:
     code = ord(char)
     if char.isprintable() or char in HARMLESS:

@@ -21,6 +21,19 @@ _MAGIC = (
     (b"wvpk", "WavPack"),
     (b"MAC ", "Monkey's Audio"),
     (b"TTA1", "TTA"),
+    (b"\x64\xa3\x01\x00", "IRCAM"),
+    (b"\x64\xa3\x02\x00", "IRCAM"),
+    (b"\x00\x01\xa3\x64", "IRCAM"),
+    (b"\x00\x02\xa3\x64", "IRCAM"),
+    (b"MATLAB 5.0 MAT-file", "MATLAB"),
+)
+_ARCHIVES = (
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
 )
 _BY_FFMPEG = frozenset(
     {"M4A", "AAC", "AMR", "WMA", "WebM or Matroska", "WavPack", "Monkey's Audio"}
@@ -58,6 +71,11 @@ def sound_kind(head: bytes) -> str | None:
     if head.startswith(_TS) and head[_TS_BYTES : 3 * _TS_BYTES : _TS_BYTES] == b"GG":
         return "MPEG-TS"
     return None
+
+
+def archive_kind(head: bytes) -> str | None:
+    """Name the kind of archive that opens with these bytes; None for anything else."""
+    return next((kind for magic, kind in _ARCHIVES if head.startswith(magic)), None)
 
 
 def may_be_frames(head: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import BinaryIO, TextIO
 
 import numpy as np
 
-from kws.audio.kinds import LONGEST_HEAD, may_be_frames, sound_kind
+from kws.audio.kinds import LONGEST_HEAD, archive_kind, may_be_frames, sound_kind
 from kws.audio.samples import Samples
 from kws.errors import AudioError
 from kws.listening.hearing import Hearing
@@ -67,7 +67,7 @@ def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
     # MP3 and AAC open with two bytes that samples hold too: only a second frame tells.
     while may_be_frames(data) and len(data) < LONGEST_HEAD and (more := read(PIPE_BYTES)):
         data += more
-    _refuse_sound_file(data[:LONGEST_HEAD])
+    _refuse_file(data[:LONGEST_HEAD])
     if not data:
         raise AudioError("the input is empty: pipe raw int16 samples into it, or name a recording")
     while len(data) > 1:
@@ -83,10 +83,13 @@ def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
         )
 
 
-def _refuse_sound_file(head: bytes) -> None:
-    kind = sound_kind(head)
-    if kind:
-        article = "an" if kind[0] in "AM" else "a"
+def _refuse_file(head: bytes) -> None:
+    if archive := archive_kind(head):
+        raise AudioError(
+            f"the input is packed ({archive}) and not raw int16 samples: unpack it first"
+        )
+    if kind := sound_kind(head):
+        article = "an" if kind[0] in "AIM" else "a"
         raise AudioError(
             f"the input is {article} {kind} file and not raw int16 samples: give its name instead "
             "of -, or convert it with ffmpeg -i - -f s16le -ar 16000 -ac 1 -"

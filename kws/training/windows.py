@@ -135,9 +135,12 @@ class WindowCutter:
         fade = round(FADE_S * self._rate_hz)
         ramp = np.linspace(0, 1, fade, dtype=np.float32)
         window, position = np.zeros(self.length, np.float32), 0
+        source = talk
         while position < self.length:
+            # Two pieces of the phrase in a row might be the phrase.
+            of_phrase = rng.random() < PHRASE_PIECE_SHARE and source is talk
             source, size = talk, round(rng.uniform(*PIECE_S) * self._rate_hz)
-            if rng.random() < PHRASE_PIECE_SHARE:
+            if of_phrase:
                 source = self._phrase(rng)
                 size = round(rng.uniform(*PHRASE_PIECE_LENGTH) * len(source))
             piece = _part(source, max(size, 2 * fade), rng).astype(np.float32)

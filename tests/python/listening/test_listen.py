@@ -1,5 +1,6 @@
 """Listening to recordings, pipes and microphones: what is detected, and how it is told."""
 
+import gzip
 import io
 import json
 import os
@@ -150,11 +151,18 @@ def test_an_even_number_of_bytes_gives_no_warning():
     assert warnings.getvalue() == ""
 
 
-@pytest.mark.parametrize(("magic", "kind"), [(b"RIFF", "WAV"), (b"OggS", "Ogg"), (b"fLaC", "FLAC")])
+@pytest.mark.parametrize(("magic", "kind"), [(b"RIFF", "WAV"), (b"OggS", "Ogg"), (b"\x64\xa3\x01\x00", "IRCAM")])
 @pytest.mark.parametrize("at_once", [1, 1_000])
 def test_a_sound_file_in_the_pipe_is_refused(magic, kind, at_once):
-    with pytest.raises(AudioError, match=rf"a {kind} file and not raw .*: give its name"):
+    with pytest.raises(AudioError, match=rf"an? {kind} file and not raw .*: give its name"):
         list(pipe_chunks(Pipe(magic + bytes(100), at_once), io.StringIO()))
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_an_archive_in_the_pipe_is_refused(at_once):
+    packed = gzip.compress(bytes(100))
+    with pytest.raises(AudioError, match=r"is packed \(gzip\) and not raw .*: unpack it first"):
+        list(pipe_chunks(Pipe(packed, at_once), io.StringIO()))
 
 
 def test_an_empty_pipe_is_refused(hearing):

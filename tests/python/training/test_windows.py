@@ -1,5 +1,7 @@
 """How often each source is drawn, and what a window of it holds."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from small_runs import hiss
@@ -61,7 +63,10 @@ def test_shuffled_talk_holds_no_word_and_never_the_whole_phrase():
         joints = np.flatnonzero(np.diff(window.astype(int)) != 1)
         pieces = np.split(window, joints + 1)
         assert max(map(len, pieces)) <= 0.35 * RATE and len(pieces) > 6
-        parts += [piece for piece in pieces if len(piece) > 100]
+        whole = [piece for piece in pieces if len(piece) > 100]
+        from_phrase = [bool(piece[0] >= 20_000) for piece in whole]
+        assert not any(map(all, pairwise(from_phrase)))  # two in a row might be the phrase
+        parts += whole
     of_phrase = [piece for piece in parts if piece[0] >= 20_000]
     assert 0.05 < len(of_phrase) / len(parts) < 0.25
     assert max(map(len, of_phrase)) <= 0.55 * len(phrase)

@@ -1,12 +1,12 @@
 """Which clips train, which choose the model, and which test it: fixed by name, for ever.
 
 Clips of one speaker stay in one part where a file's own path says who speaks: as Speech Commands
-says it (`<speaker>_nohash_<n>`), or by a word for a person with a number or a letter behind it,
-in a folder's name or at the start of the file's: `speaker07/2.wav`, `Speaker_A/x.wav`,
-`user-3/x.wav`, `spk12_hello.wav`; and as LibriSpeech and others say it, by a number of three to
+says it (`<speaker>_nohash_<n>`), or by a word for a person with a number, a letter or a name behind
+it: `speaker07/2.wav`, `Speaker_A/x.wav`, `speaker_alice/x.wav`, and, but for a name, at the start
+of a file's own, `spk12_hello.wav`; and as LibriSpeech and others say it, by a number of three to
 six digits with another behind it: `1272-128104-0000.flac`, `0001_000010011.wav`; and the folders
-of VCTK and VoxCeleb, `p225/`, `id10001/`. Nothing else counts as a name: `alice_03.wav` looks
-like `door_03.wav`, and a rule that looked at a file's neighbours would move it when one is added.
+of VCTK and VoxCeleb, `p225/`, `id10001/`. Nothing else counts as a name: `alice_03.wav` looks like
+`door_03.wav`, and a rule that looked at a file's neighbours would move it when one is added.
 """
 
 import hashlib
@@ -27,6 +27,8 @@ POSITIVE_SHARES, NEGATIVE_SHARES = (0.15, 0.2), (0.1, 0.1)
 
 _PERSON = r"(?:speaker|spkr|spk|talker|user|person|participant|subject|volunteer)"
 _SPEAKER = re.compile(rf"({_PERSON}[ _-]?(?:\d+[a-z]?|(?<=[ _-])[a-z]))", re.I)
+_NOT_NAMES = r"(?:audio|clips?|data|recordings?|samples?|test|train|validation|voices?|words?)"
+_NAMED_FOLDER = re.compile(rf"({_PERSON}[ _-](?!{_NOT_NAMES}$)[^\W\d_][^/]*)", re.I)
 _CORPUS_SPEAKER = re.compile(r"(p\d{3}|id\d{5})")  # folders of VCTK, of VoxCeleb
 _NUMBERED = re.compile(r"(\d{3,6})([-_])\d{4,}(?:\2\d+)*")
 FOLDER_SPLITS = {**dict(zip(SPLITS, SPLITS, strict=True)), "test": "testing"}
@@ -179,8 +181,9 @@ def _speaker(stem: str) -> str:
 def named_speaker(path: Path) -> str | None:
     """Who speaks, where a folder's name or the start of the file's own says so."""
     for folder in reversed(path.parts[:-1]):
-        if named := _SPEAKER.fullmatch(folder) or _CORPUS_SPEAKER.fullmatch(folder):
-            return named[1].lower()
+        for kind in (_SPEAKER, _NAMED_FOLDER, _CORPUS_SPEAKER):
+            if named := kind.fullmatch(folder):
+                return unicodedata.normalize("NFC", named[1]).lower()
     if numbered := _NUMBERED.fullmatch(path.stem):
         return numbered[1]
     named = _SPEAKER.match(path.stem)

@@ -88,13 +88,15 @@ def test_recordings_that_do_not_say_who_speaks_are_counted():
         "x/hey_robin_kokoro_train_s0_00001_af-sky_x1.00_p1.00.wav",
         "yes/3a3ee7ed_nohash_0.wav",
         "speaker07/2.wav",
+        "speaker_alice/2.wav",
+        "User Zo\u00eb/2.wav",
         "1272-128104-0000.flac",
         "p225/p225_001.wav",
         "wav/id10001/1zcIwhmdeo4/00001.wav",
     ]
-    unnamed = ["athena-en-0111603b-448a-47.opus", "door_03.wav"]
+    unnamed = ["athena-en-0111603b-448a-47.opus", "door_03.wav", "user_recordings/1.wav"]
     assert unnamed_speakers(map(Path, named)) == 0
-    assert unnamed_speakers(map(Path, named + unnamed)) == 2
+    assert unnamed_speakers(map(Path, named + unnamed)) == 3
 
 
 def test_a_source_is_the_given_folder_and_the_engine(tmp_path):

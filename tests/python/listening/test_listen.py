@@ -151,7 +151,10 @@ def test_an_even_number_of_bytes_gives_no_warning():
     assert warnings.getvalue() == ""
 
 
-@pytest.mark.parametrize(("magic", "kind"), [(b"RIFF", "WAV"), (b"OggS", "Ogg"), (b"\x64\xa3\x01\x00", "IRCAM")])
+@pytest.mark.parametrize(
+    ("magic", "kind"),
+    [(b"RIFF", "WAV"), (b"OggS", "Ogg"), (b"fLaC", "FLAC"), (b"\x64\xa3\x01\x00", "IRCAM")],
+)
 @pytest.mark.parametrize("at_once", [1, 1_000])
 def test_a_sound_file_in_the_pipe_is_refused(magic, kind, at_once):
     with pytest.raises(AudioError, match=rf"an? {kind} file and not raw .*: give its name"):

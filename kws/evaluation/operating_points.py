@@ -10,7 +10,7 @@ from kws.engine import batch
 from kws.engine.model_file import Model
 from kws.evaluation.placed import Stream
 from kws.evaluation.verdict import Hit, Verdict, judge
-from kws.settings.model import posterior, posterior_of
+from kws.settings.model import log_odds_q10, posterior, posterior_of
 from kws.support.statistics import poisson_upper
 
 # Log-odds of the thresholds that are tried: posteriors from 0.02 to 0.999994.
@@ -47,18 +47,24 @@ def sweep(
 
 
 def cheapest_threshold(
-    model: Model, stream: Stream, scores: NDArray[np.int16], false_accept_cost: float
+    model: Model,
+    stream: Stream,
+    scores: NDArray[np.int16],
+    openings: NDArray[np.int16],
+    false_accept_cost: float,
 ) -> tuple[float, dict[str, float]]:
     """Return the posterior at which a stream costs least, and cost, miss_rate and per_hour there.
 
-    The cost is the miss rate plus `false_accept_cost` for each false accept an hour, and
-    NEAR_MISS_COST for the share of the near misses that fire. A stream of less than an hour counts
-    as one.
+    The miss rate is that of the stream's phrases and of the phrases soon after a start together,
+    whose scores `openings` holds: see `opening_scores`. The cost is that rate plus
+    `false_accept_cost` for each false accept an hour, and NEAR_MISS_COST for the share of the near
+    misses that fire. A stream of less than an hour counts as one.
     Where several thresholds cost the same, the middle one has the most room on both sides.
     """
     rows = []
     for threshold, verdict in sweep(model, stream, scores, CHOICE_LOG_ODDS):
-        miss_rate = len(verdict.missed) / len(stream.positives)
+        missed = len(verdict.missed) + int((openings < log_odds_q10(threshold)).sum())
+        miss_rate = missed / (len(stream.positives) + len(openings))
         rate = len(verdict.false_accepts) / max(stream.negative_hours, LEAST_HOURS)
         near = len(verdict.fired_near_misses) / max(1, len(stream.near_misses))
         cost = miss_rate + false_accept_cost * rate + NEAR_MISS_COST * near

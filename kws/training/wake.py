@@ -25,8 +25,9 @@ from kws.corpus.sources import (
 )
 from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, split_folders
 from kws.engine import batch
-from kws.engine.model_file import Model, parse
+from kws.engine.model_file import parse
 from kws.errors import CorpusError
+from kws.evaluation.openings import opening_scores, opening_streams
 from kws.evaluation.operating_points import cheapest_threshold
 from kws.evaluation.placed import Stream
 from kws.evaluation.recording_stream import build_stream
@@ -36,12 +37,12 @@ from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.training.feature_store import Examples
 from kws.training.metrics import whole_cost
+from kws.training.pieces import scores_in_pieces
 from kws.training.run_folder import DETECTION
 from kws.training.task import Run
 from kws.training.windows import WindowCutter
 
 BATCH_WINDOWS = 256
-PIECE_FRAMES, WARM_FRAMES = 1000, 250  # of a stream: 20 s, and 5 s before them
 VALIDATION_WINDOWS = 2000  # of the negatives: enough for a loss, and soon asked in every epoch
 
 
@@ -159,6 +160,14 @@ class WakeTask:
         """The validation stream's features: every epoch's model is given the same ones."""
         return batch.features(self.stream("validation").samples, self.recipe.features)
 
+    @cached_property
+    def _opening_features(self) -> batch.Int16Array:
+        """Of the validation phrases soon after a start."""
+        paths = self.positives["validation"]
+        phrases = read_streams(paths, self._cache, sample_rate_hz=self._rate_hz, unread={})
+        streams = opening_streams(phrases, self._rate_hz)
+        return batch.features_batch(streams, self.recipe.features)
+
     def stream(self, split: str) -> Stream:
         """All clips of a split as one stream, as `kws evaluate` plays them."""
         if split not in self._streams:
@@ -174,7 +183,8 @@ class WakeTask:
 
     def _cheapest(self, model: bytes, scores: np.ndarray) -> tuple[float, dict[str, float]]:
         stream, cost = self.stream("validation"), self.recipe.data.false_accept_cost
-        return cheapest_threshold(parse(model), stream, scores, cost)
+        openings = opening_scores(parse(model), self._opening_features)
+        return cheapest_threshold(parse(model), stream, scores, openings, cost)
 
     @property
     def taught(self) -> None:
@@ -208,25 +218,6 @@ class WakeTask:
     def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
         """Draw misses against false accepts."""
         detection_curve({self.recipe.name: evaluations[0]}, folder / DETECTION)
-
-
-def scores_in_pieces(model: Model, features: batch.Int16Array) -> np.ndarray:
-    """Return a stream's smoothed log-odds (frames, classes), almost: enough to choose an epoch by.
-
-    The stream is cut into pieces that the engine runs beside each other, four times as fast; each
-    begins at rest and hears WARM_FRAMES of what is before it first. It differs by 0.03 log-odds in
-    the mean, and by a third at most (20 s of talk, athena).
-    """
-    pieces = -(-len(features) // PIECE_FRAMES)
-    silence = batch.silence(model.features)[None]
-    before, behind = WARM_FRAMES, pieces * PIECE_FRAMES - len(features)
-    padded = np.concatenate([silence.repeat(before, 0), features, silence.repeat(behind, 0)])
-    length = WARM_FRAMES + PIECE_FRAMES
-    starts = range(0, pieces * PIECE_FRAMES, PIECE_FRAMES)
-    cut = np.stack([padded[start : start + length] for start in starts])
-    logits, _ = batch.network_batch(model, cut, threads=1)
-    joined = logits[:, WARM_FRAMES:].reshape(-1, logits.shape[2])[: len(features)]
-    return batch.smooth(model, np.ascontiguousarray(joined))
 
 
 def smoothed(logits: Tensor, shift: int) -> Tensor:

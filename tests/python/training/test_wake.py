@@ -19,10 +19,12 @@ from kws.errors import CorpusError
 from kws.evaluation import operating_points
 from kws.evaluation.operating_points import LEAST_HOURS
 from kws.evaluation.verdict import Hit, Verdict, judge
-from kws.settings.model import DetectorConfig, FeatureConfig
+from kws.settings.model import DetectorConfig, FeatureConfig, posterior_of
 from kws.settings.recipe import Recipe
 from kws.support.notices import gathered
-from kws.training.wake import PIECE_FRAMES, WakeTask, scores_in_pieces, smoothed
+from kws.training import wake
+from kws.training.pieces import PIECE_FRAMES, scores_in_pieces
+from kws.training.wake import WakeTask, smoothed
 
 HOP = 320
 LOUD = 12_000  # the phrase is a square wave of this level, and nothing else reaches it
@@ -401,7 +403,14 @@ def with_cost(task: WakeTask, cost: float) -> WakeTask:
 
 
 def pretend(monkeypatch, misses, false_accepts):
-    """Let a stream's verdict at a threshold be these numbers of misses and false accepts."""
+    """Let a stream's verdict at a threshold be these numbers of misses and false accepts.
+
+    Every phrase soon after a start is heard.
+    """
+    monkeypatch.setattr(wake, "opening_scores", lambda model, features: heard(features))
+
+    def heard(features):
+        return np.full(len(features), 32767, np.int16)
 
     def verdict(model, stream, scores, threshold):
         missed = [stream.positives[0]] * misses(threshold)
@@ -424,12 +433,23 @@ def test_the_threshold_misses_least_without_false_accepts_where_they_cost_dearly
     assert math.log(chosen / (1 - chosen)) == pytest.approx(middle, abs=0.3)
 
 
+def test_phrases_soon_after_a_start_count_as_those_in_the_stream_do(tmp_path, monkeypatch):
+    task = with_cost(WakeTask(wake_recipe(wake_corpus(tmp_path)), None), 0.0)
+    pretend(monkeypatch, lambda p: 0, lambda p: 0)
+    at_most = posterior_of(2000)
+    monkeypatch.setattr(wake, "opening_scores", lambda *_: np.array([2000, 9000, 9000], np.int16))
+    chosen, figures = task.choose_threshold(a_model())
+    assert chosen <= at_most and figures["miss_rate"] == 0
+    monkeypatch.setattr(wake, "opening_scores", lambda *_: np.array([-9000, 9000, 9000], np.int16))
+    assert task.choose_threshold(a_model())[1]["miss_rate"] == pytest.approx(1 / 6)
+
+
 def test_the_threshold_weighs_misses_against_false_accepts_by_the_recipes_cost(
     tmp_path, monkeypatch
 ):
     task = WakeTask(wake_recipe(wake_corpus(tmp_path)), None)
     pretend(monkeypatch, lambda p: int(p > 0.5), lambda p: int(p <= 0.5))
-    positives = 3
+    positives = 2 * 3  # in the stream, and soon after a start
     assert task.stream("validation").negative_hours < LEAST_HOURS  # and so it counts as one hour
     even = 1 / positives  # at this cost, one miss weighs what one false accept does
     lenient, figures = with_cost(task, 0.5 * even).choose_threshold(a_model())

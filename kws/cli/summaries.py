@@ -60,6 +60,7 @@ def stream(result: dict[str, Any]) -> str:
         f"{count_of(at['false_accepts'], 'false accept')} = {at['false_accepts_per_hour']:.2f} / h "
         f"(95 % sure of at most {at['false_accepts_per_hour_upper_95']:.2f}), "
         f"median latency {'-' if latency is None else f'{latency:.0f} ms'}",
+        *_soon_after_start(result),
         *_near_misses(result["near_misses"]),
         *_wishes(result),
         "",
@@ -104,6 +105,13 @@ def _by_folder(result: dict[str, Any]) -> str:
             for folder, entry in result["by_folder"].items()
         ],
     )
+
+
+def _soon_after_start(result: dict[str, Any]) -> list[str]:
+    counts = result.get("soon_after_start")
+    if not counts or not counts["phrases"]:
+        return []
+    return [f"{counts['missed']} of {counts['phrases']} missed within a second of a start"]
 
 
 def _near_misses(near: dict[str, int]) -> list[str]:

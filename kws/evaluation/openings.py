@@ -4,19 +4,25 @@ One long stream has one start, so that it says nothing of how a phrase is heard 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio.samples import Samples
 from kws.audio.word import phrases
+from kws.corpus.decoded import read_streams
 from kws.engine import batch
 from kws.engine.model_file import Model
 from kws.evaluation.clip_stream import JOIN_RMS
+from kws.evaluation.placed import Stream
 from kws.evaluation.verdict import GRACE_S
+from kws.settings.model import log_odds_q10
 
 BEFORE_S = (0.0, 0.1, 0.5, 1.0)  # of low noise, in turn from phrase to phrase
 LONGEST_S = 3.0  # of a phrase: more is not played
+LONGEST_RECORDING_S = 20
+AT_ONCE = 256  # streams of up to 5 s each
 
 
 def opening_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
@@ -38,12 +44,38 @@ def opening_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
 
 
 def opening_scores(model: Model, features: batch.Int16Array) -> NDArray[np.int16]:
-    """The highest score of any word in each stream, from the state at rest.
+    """The highest score of each class in each stream, from the state at rest.
 
-    features: (phrases, frames, n_features) int16 of `opening_streams`. Returns (phrases,) int16
-    log-odds with 10 fractional bits: a phrase is heard where this reaches the threshold.
+    features: (phrases, frames, n_features) int16 of `opening_streams`. Returns (phrases, classes)
+    int16 log-odds with 10 fractional bits: a phrase is heard where its word's reaches the
+    threshold.
     """
     logits, _ = batch.network_batch(model, features)
-    words = [index for index, name in enumerate(model.classes) if name in model.words]
-    highest = [batch.smooth(model, one)[:, words].max() for one in logits]
-    return np.array(highest, np.int16)
+    return np.stack([batch.smooth(model, one).max(0) for one in logits])
+
+
+def missed_soon_after_start(
+    model: Model, stream: Stream, threshold: float, cache: Path | None
+) -> dict[str, int]:
+    """Play a stream's phrases once more, each soon after a start: how many, and how many missed.
+
+    Recordings of more than LONGEST_RECORDING_S are none of one phrase, and are left out.
+    """
+    rate_hz = stream.sample_rate_hz
+    longest = LONGEST_RECORDING_S * rate_hz
+    clips = [clip for clip in stream.positives if clip.end - clip.start <= longest]
+    counts = {"phrases": 0, "missed": 0}
+    for first in range(0, len(clips), AT_ONCE):
+        some = clips[first : first + AT_ONCE]
+        paths = [clip.path for clip in some]
+        heard = read_streams(paths, cache, sample_rate_hz=rate_hz, unread={})
+        pairs = [pair for pair in zip(some, heard, strict=True) if pair[1].any()]
+        if not pairs:
+            continue
+        streams = opening_streams([samples for _, samples in pairs], rate_hz)
+        scores = opening_scores(model, batch.features_batch(streams, model.features))
+        spoken = [model.classes.index(str(clip.word)) for clip, _ in pairs]
+        highest = scores[np.arange(len(pairs)), spoken]
+        counts["phrases"] += len(pairs)
+        counts["missed"] += int((highest < log_odds_q10(threshold)).sum())
+    return counts

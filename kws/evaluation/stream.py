@@ -11,6 +11,7 @@ from kws.corpus.splits import FOLDER_SPLITS
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
 from kws.evaluation.conditions import Conditions
+from kws.evaluation.openings import missed_soon_after_start
 from kws.evaluation.operating_points import (
     SWEEP_LOG_ODDS,
     operating_point,
@@ -56,6 +57,8 @@ def evaluate_stream(
     by_folder {folder: hours, false_accepts, false_accepts_per_hour}, near_misses {clips, fired} (of
     folders named near_misses, which count in no hour where there is other sound), skipped [{file,
     reason}] (what could not be read and is left out), suggested (thresholds for `WISHES`),
+    soon_after_start {phrases, missed} (cut out and played within a second of a start: see
+    `missed_soon_after_start`; only as recorded, that is, without `Conditions` or a channel),
     model_bytes and engine; with `list_errors` also missed [file], fired_near_misses [file] and
     false_accepts [{file, time_s, word, score}].
     """
@@ -91,10 +94,9 @@ def evaluate_stream(
         "seed": seed,
         "model_bytes": len(model.data),
         "engine": "c",
-        "skipped": [
-            {"file": str(path), "reason": reason} for path, reason in stream.unread.items()
-        ],
     }
+    if snr_db is None and room is None and not gain_db and channel is None:
+        result["soon_after_start"] = missed_soon_after_start(model, stream, default, cache)
     return {**result, **_errors(stream, verdict)} if list_errors else result
 
 
@@ -119,6 +121,9 @@ def _figures(
             "fired": len(verdict.fired_near_misses),
         },
         "wrong_words": verdict.wrong_words,
+        "skipped": [
+            {"file": str(path), "reason": reason} for path, reason in stream.unread.items()
+        ],
     }
 
 

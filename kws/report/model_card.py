@@ -16,6 +16,10 @@ STREAMED = {
     "accuracy_back_to_back": "in one stream without a reset, back to back",
 }
 LAST_EPOCH = "by the last epoch, not the best one on validation"
+COUNTED = (  # what a row says, and where metrics.json has some of how many
+    ("missed within a second of a start", "soon_after_start", "missed", "phrases"),
+    ("fires at what is nearly the phrase", "near_misses", "fired", "clips"),
+)
 MISHEARD = {"missed": "still missed", "false_accepts": "still fires at"}
 
 
@@ -141,10 +145,10 @@ def _rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             f"**{point['false_accepts_per_hour']:.2f}**{bound}",
             ", ".join(filter(None, [name, sound])),
         )
-    near = evaluation.get("near_misses", {})
-    if near.get("clips"):
-        share = _share(near["fired"] / near["clips"], near["clips"])
-        yield "fires at what is nearly the phrase", share, name
+    for what, kind, some, of in COUNTED:
+        counts = evaluation.get(kind, {})
+        if count := counts.get(of):
+            yield what, _share(counts[some] / count, count), name
     for kind, what in MISHEARD.items():
         if kind in evaluation:
             row = evaluation[kind]

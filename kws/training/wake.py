@@ -183,7 +183,7 @@ class WakeTask:
 
     def _cheapest(self, model: bytes, scores: np.ndarray) -> tuple[float, dict[str, float]]:
         stream, cost = self.stream("validation"), self.recipe.data.false_accept_cost
-        openings = opening_scores(parse(model), self._opening_features)
+        openings = opening_scores(parse(model), self._opening_features)[:, 0]
         return cheapest_threshold(parse(model), stream, scores, openings, cost)
 
     @property

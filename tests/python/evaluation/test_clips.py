@@ -180,6 +180,14 @@ def test_noise_reaches_the_positives(recordings):
     assert noisy["at_default"]["false_accepts"] == 3
 
 
+def test_phrases_soon_after_a_start_are_counted_as_recorded_only(recordings):
+    asked = {"noise": [recordings / "noise"], "snr_db": 20.0}
+    assert run(recordings)["soon_after_start"] == {"phrases": 6, "missed": 1}  # the quiet one
+    assert run(recordings, threshold=0.9999999)["soon_after_start"]["missed"] == 6
+    for condition in (asked, {"gain_db": -1.0}, {"channel": 0}):
+        assert "soon_after_start" not in run(recordings, **condition)
+
+
 def test_nothing_found_has_no_latency(recordings):
     assert run(recordings, threshold=0.9999)["median_latency_ms"] is None
 

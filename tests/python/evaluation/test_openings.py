@@ -22,7 +22,7 @@ def test_the_scores_are_what_a_spotter_hears_after_its_reset():
     streams = opening_streams([read_audio(path) for path in find_audio(SPOKEN)[:8]], RATE)
     scores = opening_scores(model, batch.features_batch(streams, model.features))
     assert len(scores) == 8
-    for stream, score in zip(streams, scores.tolist(), strict=True):
+    for stream, score in zip(streams, scores[:, 0].tolist(), strict=True):
         for threshold, is_heard in ((score, True), (score + 1, False)):
             spotter = Spotter(model, threshold=posterior_of(threshold))
             assert bool(spotter.process(stream)) == is_heard

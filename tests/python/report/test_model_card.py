@@ -52,6 +52,14 @@ def test_a_block_of_commands_is_ended_by_none_of_them():
     ]
 
 
+def test_phrases_soon_after_a_start_have_their_row():
+    held_out = {"name": "held-out clips", "positives": 95, "at_default": AT_DEFAULT}
+    said = "| missed within a second of a start | **12 of 95** (95 % interval "
+    missed = {"phrases": 95, "missed": 12}
+    assert said in card(evaluations=[{**held_out, "soon_after_start": missed}])
+    assert "of a start" not in card(evaluations=[held_out])
+
+
 def test_the_card_names_the_folder_it_lies_in():
     assert commands(card("hey", folder="runs/demo"))[0] == ["kws", "listen", "runs/demo"]
     assert commands(card("hey"))[0] == ["kws", "listen", "models/hey"]

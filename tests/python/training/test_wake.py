@@ -410,7 +410,7 @@ def pretend(monkeypatch, misses, false_accepts):
     monkeypatch.setattr(wake, "opening_scores", lambda model, features: heard(features))
 
     def heard(features):
-        return np.full(len(features), 32767, np.int16)
+        return np.full((len(features), 1), 32767, np.int16)
 
     def verdict(model, stream, scores, threshold):
         missed = [stream.positives[0]] * misses(threshold)
@@ -436,11 +436,11 @@ def test_the_threshold_misses_least_without_false_accepts_where_they_cost_dearly
 def test_phrases_soon_after_a_start_count_as_those_in_the_stream_do(tmp_path, monkeypatch):
     task = with_cost(WakeTask(wake_recipe(wake_corpus(tmp_path)), None), 0.0)
     pretend(monkeypatch, lambda p: 0, lambda p: 0)
-    at_most = posterior_of(2000)
-    monkeypatch.setattr(wake, "opening_scores", lambda *_: np.array([2000, 9000, 9000], np.int16))
+    heard = np.array([[2000], [9000], [9000]], np.int16)
+    monkeypatch.setattr(wake, "opening_scores", lambda *_: heard)
     chosen, figures = task.choose_threshold(a_model())
-    assert chosen <= at_most and figures["miss_rate"] == 0
-    monkeypatch.setattr(wake, "opening_scores", lambda *_: np.array([-9000, 9000, 9000], np.int16))
+    assert chosen <= posterior_of(2000) and figures["miss_rate"] == 0
+    heard[0] = -9000
     assert task.choose_threshold(a_model())[1]["miss_rate"] == pytest.approx(1 / 6)
 
 

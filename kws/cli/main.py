@@ -113,16 +113,16 @@ def evaluate(
     is_stream = bool(positives and negatives)
     if bool(clips) == is_stream or bool(positives) != bool(negatives):
         raise typer.BadParameter("give either --clips, or both --positives and --negatives")
-    _refuse_mixed(
-        clips, split, channel, bool(noise or snr_db is not None or room or gain_db or png)
-    )
+    is_of_streams = bool(noise or snr_db is not None or room or gain_db or png or held_out)
+    _refuse_mixed(clips, split, channel, is_of_streams, threshold is not None or list_errors)
     from kws.cli import summaries
     from kws.engine.model_file import find
     from kws.evaluation.clips import evaluate_clips, evaluate_split
     from kws.evaluation.stream import evaluate_stream
     from kws.support.cache import CACHE
 
-    prepare_outputs(None, png, [find(model)])
+    given = [*(positives or ()), *(negatives or ()), *(noise or ()), *([room] if room else ())]
+    prepare_outputs(None, png, [find(model), *given])
     options: dict[str, Any] = {
         "threshold": threshold,
         "list_errors": list_errors,
@@ -149,15 +149,23 @@ def evaluate(
 
 
 def _refuse_mixed(
-    clips: Path | None, split: Split | None, channel: int | None, is_of_streams: bool
+    clips: Path | None,
+    split: Split | None,
+    channel: int | None,
+    is_of_streams: bool,
+    is_of_folders: bool,
 ) -> None:
-    """Refuse what does not go together."""
+    """Refuse what does not go together, and would be left out of the figures without a word."""
     if split and not clips:
         raise typer.BadParameter("--split goes with --clips")
+    if split and is_of_folders:
+        raise typer.BadParameter(
+            "--threshold and --list-errors do not go with --split, where the largest score decides"
+        )
     if split and channel is not None:
         raise typer.BadParameter("--channel does not go with --split, whose clips have one channel")
     if clips and is_of_streams:
-        which = "--noise, --snr-db, --room, --gain-db and --png"
+        which = "--noise, --snr-db, --room, --gain-db, --held-out and --png"
         raise typer.BadParameter(f"{which} go with --positives and --negatives")
 
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kws.cli import streams
-from kws.errors import KwsError
+from kws.errors import ConfigError, KwsError
 from kws.support.files import check_outputs
 from kws.support.notices import gathered
 from kws.support.text import shown
@@ -29,19 +29,32 @@ _NAMES = (
     "monitor"
 )
 ORDER = tuple(_NAMES.split())
+_OTHERS = {".kws", ".csv", ".png", ".svg", ".pdf", ".eps", ".jpg", ".jpeg", ".gif", ".webp"}
 _BLAS = "OPENBLAS_NUM_THREADS"  # of the NumPy that pip installs for Linux and Windows
 
 
 def prepare_outputs(csv: Path | None, png: Path | None, read: Iterable[Path]) -> None:
     """Refuse what cannot be written, or drawn, before the hours of sound that it is to hold.
 
-    ConfigError: see `check_outputs`, `read` being its inputs; ToolError without matplotlib.
+    ConfigError: see `check_outputs`, `read` being its inputs, and for a name that says that
+    something else is there, a recording most of all; ToolError without matplotlib.
     """
     check_outputs([csv, png], read)
+    for path, suffix, what in ((csv, ".csv", "a table"), (png, ".png", "a PNG picture")):
+        if path and _is_named_otherwise(path, suffix):
+            better = path.with_suffix(suffix)
+            raise ConfigError(f"{path} would hold {what}, which its name denies: name it {better}")
     if png:
         from kws.report.drawing import require_plots
 
         require_plots()
+
+
+def _is_named_otherwise(path: Path, suffix: str) -> bool:
+    """Tell whether a name is that of a recording, a model or a picture of another kind."""
+    from kws.audio.files import is_audio_name
+
+    return is_audio_name(path.name) or path.suffix.lower() in _OTHERS - {suffix}
 
 
 def numpy_alone() -> None:

@@ -167,6 +167,11 @@ def _guess(model: Model, threshold: float | None, has_others: bool) -> Callable[
     has_background = len(model.words) < len(model.classes)
     if len(model.words) == 1 or (has_others and not has_background):
         return partial(_first_word, model, threshold=threshold)
+    if threshold is not None:
+        raise ConfigError(
+            f"{model.name} tells words apart by the largest score of a clip, whatever the "
+            f"threshold: leave {threshold:g} out, or play a stream (--positives, --negatives)"
+        )
     return partial(_best_class, model)
 
 

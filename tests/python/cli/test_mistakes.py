@@ -145,3 +145,63 @@ def test_a_link_to_nowhere_is_left_out_and_named(tmp_path):
 def test_save_clips_into_a_file_says_so(model, recording):
     done = run("listen", model, recording, "--save-clips", model)
     assert done.exit_code == 1 and "it is a file; choose another place" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "name"),
+    [
+        ("listen", "--csv", "other.wav"),
+        ("listen", "--png", "other.flac"),
+        ("evaluate", "--png", "a.wav"),
+        ("evaluate", "--png", "other.kws"),
+        ("evaluate", "--png", "curve.svg"),
+        ("evaluate", "--png", "curve.JPG"),
+    ],
+)
+def test_a_recording_is_never_written_over_by_a_result(
+    command, option, name, model, recording, tmp_path
+):
+    spoken, talk, target = tmp_path / "hey", tmp_path / "talk", tmp_path / "hey" / name
+    write_audio(spoken / "a.wav", noise(0.5, 3000))
+    write_audio(talk / "1.wav", noise(1.0, 100))
+    if not target.exists() and target.suffix != ".svg":
+        target.write_bytes(b"what was there")
+    before = {path: path.read_bytes() for path in spoken.iterdir()}
+    folders = ("--positives", spoken, "--negatives", talk)
+    read = (recording,) if command == "listen" else folders
+    done = run(command, model, *read, option, target)
+    assert done.exit_code == 1, done.output
+    assert f"{name} would hold a" in done.stderr and "name it" in done.stderr
+    assert {path: path.read_bytes() for path in spoken.iterdir()} == before
+
+
+def test_a_recording_that_is_evaluated_by_itself_is_not_written_over(model, tmp_path):
+    bare = tmp_path / "bare"
+    write_audio(tmp_path / "a.wav", noise(0.5, 3000))
+    (tmp_path / "a.wav").rename(bare)
+    before = bare.read_bytes()
+    folders = ("--positives", bare, "--negatives", bare)
+    done = run("evaluate", model, *folders, "--png", bare)
+    assert done.exit_code == 1 and "bare would be written over" in done.stderr
+    assert bare.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--held-out",), "--held-out and --png go with --positives and --negatives"),
+        (("--split", "validation", "--threshold", "0.5"), "do not go with --split"),
+        (("--split", "testing", "--list-errors"), "do not go with --split"),
+    ],
+)
+def test_what_would_change_no_figure_is_refused(options, said, model, tmp_path):
+    done = run("evaluate", model, "--clips", tmp_path, *options)
+    assert done.exit_code == 2 and said in " ".join(done.stderr.split()), done.stderr
+
+
+def test_a_threshold_that_decides_nothing_is_refused(model, tmp_path):
+    for word in ("low", "high"):
+        write_audio(tmp_path / word / "1.wav", noise(1.0, 3000, colour=word))
+    done = run("evaluate", model, "--clips", tmp_path, "--threshold", "0.5")
+    assert done.exit_code == 1 and "two tells words apart by the largest score" in done.stderr
+    assert run("evaluate", model, "--clips", tmp_path).exit_code == 0

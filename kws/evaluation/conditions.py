@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kws.audio.files import read_audio
 from kws.audio.level import active_rms
-from kws.audio.recording import decode
 from kws.audio.samples import Samples, convolved, rounded
 from kws.corpus.decoded import read_streams
 from kws.errors import ConfigError
@@ -33,7 +33,10 @@ class Conditions:
         *,
         sample_rate_hz: int = SAMPLE_RATE_HZ,
     ) -> None:
-        """ConfigError for noise without a ratio, a ratio without noise, or one out of bounds."""
+        """ConfigError for noise without a ratio, a ratio without noise, or one out of bounds.
+
+        And for noise or a room that is silent; what is odd about the room's recording is told.
+        """
         if (snr_db is None) != (len(noise) == 0):
             raise ConfigError(
                 "noise folders and a signal-to-noise ratio need each other: "
@@ -48,7 +51,11 @@ class Conditions:
         self._noises: list[Samples] = []
         if snr_db is not None:
             self._noises = read_streams(noise, sample_rate_hz=sample_rate_hz, unread={})
-        self._room = None if room is None else decode(room, sample_rate_hz)[0]
+        if snr_db is not None and not any(one.any() for one in self._noises):
+            raise ConfigError(
+                f"{noise[0]} holds nothing but silence: give noise that can be mixed at {snr_db:g} dB"
+            )
+        self._room = None if room is None else read_audio(room, sample_rate_hz)
         if self._room is not None and not self._room.any():
             raise ConfigError(f"{room} is silent: give the recording of a room's impulse response")
 

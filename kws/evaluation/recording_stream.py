@@ -1,6 +1,7 @@
 """A long recording made of test clips, played block by block or joined in memory."""
 
 import dataclasses
+import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -55,7 +56,8 @@ class Playlist:
     have another rate. Positives and negatives take turns at random, with 1.5 s of low noise
     before, between and after them. `conditions` say in what noise and room they are heard. Of
     several channels only `channel` is played, the first is 0, otherwise
-    their average. A recording that cannot be read is told, left out and listed in `stream.unread`.
+    their average. A recording that cannot be read is told, left out and listed in `stream.unread`;
+    one that lies in several folders, or behind a link, is told and played once.
     In a `cache` folder short recordings are kept as they are decoded, for the next time.
 
     Raises CorpusError for a folder without recordings, a file that is given as both positive and
@@ -183,7 +185,26 @@ def _corpus(path: Path) -> Path:
 
 
 def _recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
-    return [(path, str(source)) for source in folders for path in recordings_of(source)]
+    """List each recording once, with the innermost of the given folders that hold it."""
+    found: dict[str, tuple[Path, Path]] = {}
+    again: list[Path] = []
+    for source in map(Path, folders):
+        for path in recordings_of(source):
+            real = os.path.realpath(path)
+            if real in found:
+                again.append(path)
+                if _depth(path, source) >= _depth(*found[real]):
+                    continue
+            found[real] = path, source
+    if again:
+        which = f"{again[0]} is" if len(again) == 1 else f"{again[0]} and {len(again) - 1} more are"
+        text = f"{which} in several of the folders that are given, or twice in one: played once"
+        tell(Notice("given twice", text))
+    return [(path, str(source)) for path, source in found.values()]
+
+
+def _depth(path: Path, folder: Path) -> int:
+    return len(path.relative_to(folder).parts)
 
 
 def _word(path: Path, folder: str, words: Sequence[str]) -> str:

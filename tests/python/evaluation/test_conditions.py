@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from loudness_models import noise, wake_word
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from kws.audio.level import active_rms
 from kws.cli.main import app
 from kws.errors import ConfigError
 from kws.evaluation.conditions import Conditions
+from kws.support.notices import gathered
 
 RNG = np.random.default_rng(0)
 
@@ -84,3 +86,18 @@ def test_kws_evaluate_takes_them_and_draws(tmp_path: Path) -> None:
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
     told = CliRunner().invoke(app, ["evaluate", str(model), "--clips", "x", "--gain-db", "3"])
     assert told.exit_code == 2
+
+
+def test_noise_that_is_silent_is_refused(tmp_path: Path) -> None:
+    write_audio(tmp_path / "noise.wav", np.zeros(8_000, np.int16))
+    with pytest.raises(ConfigError, match="holds nothing but silence: give noise that can be"):
+        Conditions([tmp_path], 5.0)
+
+
+def test_what_is_odd_about_a_room_is_told(tmp_path: Path) -> None:
+    response = np.zeros((8_000, 2), np.int16)
+    response[500, 0] = 20_000  # the other channel was not connected
+    soundfile.write(tmp_path / "room.wav", response, 16_000)
+    with gathered() as notices:
+        Conditions(room=tmp_path / "room.wav")
+    assert list(notices.by_kind) == ["channels"]

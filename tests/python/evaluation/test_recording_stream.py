@@ -15,6 +15,7 @@ from kws.evaluation.placed import PlacedClip, Stream
 from kws.evaluation.recording_stream import build_stream
 from kws.evaluation.verdict import Hit, judge
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.notices import gathered
 from kws.support.statistics import poisson_upper
 
 
@@ -248,3 +249,35 @@ def test_a_wish_is_met_by_the_threshold_that_misses_least_and_few_hours_promise_
         ("once a day", 0.9, False),
     ]
     assert suggested(points[:1]) == []
+
+
+def test_a_recording_in_several_of_the_folders_is_played_once(tmp_path):
+    write_audio(tmp_path / "hey" / "a.wav", tone(0.5))
+    for name in ("1.wav", "sub/2.wav"):
+        write_audio(tmp_path / "talk" / name, tone(1.0, 4_000 + len(name)))
+    (tmp_path / "link").symlink_to(tmp_path / "talk")
+    talk = [tmp_path / "talk", tmp_path / "talk" / "sub", tmp_path / "link"]
+    for positives, negatives, told in (
+        ([tmp_path / "hey"], talk[:1], None),
+        ([tmp_path / "hey"], talk, "sub/2.wav and 2 more are in several of the folders"),
+        ([tmp_path / "hey", tmp_path / "hey" / "a.wav"], talk[:1], "a.wav is in several"),
+    ):
+        with gathered() as notices:
+            stream = build_stream(positives, negatives, ["hey"])
+        assert len(stream.positives) == 1
+        assert stream.negative_hours == pytest.approx(2 / 3600)
+        assert (told or "") in "".join(notices.by_kind.get("given twice", []))
+        assert bool(told) == bool(notices.by_kind)
+
+
+def test_the_innermost_folder_has_a_recording_of_several(tmp_path):
+    write_audio(tmp_path / "hey" / "a.wav", tone(0.5))
+    for name in ("1.wav", "sub/2.wav"):
+        write_audio(tmp_path / "talk" / name, tone(1.0, 4_000 + len(name)))
+    for talk in (
+        [tmp_path / "talk", tmp_path / "talk/sub"],
+        [tmp_path / "talk/sub", tmp_path / "talk"],
+    ):
+        stream = build_stream([tmp_path / "hey"], talk, ["hey"])
+        hours = stream.hours_by_folder()
+        assert set(hours) == {str(folder) for folder in talk}

@@ -19,6 +19,7 @@ class Piper(Program):
     """
 
     name = "piper"
+    is_english = False  # there are voices of many languages
     remedy = "install it with `pip install piper-tts`"
     default_dir: ClassVar = Path("data/raw/piper")
 

@@ -26,6 +26,8 @@ class Engine(ABC):
     """A speech synthesiser: `voices()` and `speak()`; a missing program is a ToolError."""
 
     name: ClassVar[str]
+    is_english: ClassVar[bool] = True
+    """Whether it reads no other language."""
     held_out: ClassVar[dict[str, frozenset[str]]] = {}
     """Voices kept for "validation" and "test"; all others are for "train"."""
     pace: ClassVar[tuple[float, float]] = (0.65, 1.15)

@@ -13,13 +13,13 @@ from kws.audio.files import write_audio
 from kws.audio.samples import Samples
 from kws.corpus.piper import Piper
 from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite
+from kws.corpus.texts import checked, foreign_letter, plausible_seconds
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
 from kws.support.progress import progress
 
-LONGEST_TEXT = 300
 _ATTEMPTS = 8
 _FRAME = SAMPLE_RATE_HZ // 100
 # What a clip is (phrase, engine, part, seed, number), and after it how it was spoken.
@@ -63,16 +63,12 @@ def synthesize(
     ConfigError for a bad phrase or number, ToolError for an engine that is not there, CorpusError
     and AudioError for a folder that cannot be written.
     """
-    phrases = [_checked(text) for text in ([phrase] if isinstance(phrase, str) else phrase)]
-    if not phrases:
-        raise ConfigError("no phrase to speak: give at least one")
-    if clips < 1:
-        raise ConfigError(f"cannot make {clips} clips: ask for at least 1")
-    if seed < 0:
-        raise ConfigError(f"seed {seed} is negative: give 0 or more")
+    phrases = [checked(text) for text in ([phrase] if isinstance(phrase, str) else phrase)]
+    _check(phrases, clips, seed)
     if part not in ("all", *PARTS):
         raise ConfigError(f"part {part!r} is none of all, {', '.join(PARTS)}")
     speaker = open_engine(engine, model_dir) if isinstance(engine, str) else engine
+    _refuse_foreign(speaker, phrases)
     voices = part_voices(speaker, part)
     try:
         to.mkdir(parents=True, exist_ok=True)
@@ -92,6 +88,10 @@ def synthesize(
                 _tell_unsaid(speaker, text, is_last=len(unsaid) == len(set(phrases)))
         if path is not None:
             paths.append(path)
+    if not paths:
+        raise ToolError(
+            f"{speaker.name} could say none of {len(phrases)} texts: use another engine"
+        )
     return paths
 
 
@@ -121,7 +121,8 @@ def part_voices(engine: Engine, part: str = "all") -> list[str]:
     """The installed voices of a part, sorted; a ToolError where it has none."""
     voices = [name for name in engine.voices() if part in ("all", engine.part_of(name))]
     if not voices:
-        raise ToolError(f"{engine.name} has no {part} voice installed: use another engine, or all")
+        kind = "" if part == "all" else f"{part} "
+        raise ToolError(f"{engine.name} has no {kind}voice installed: use another engine, or all")
     return voices
 
 
@@ -149,7 +150,7 @@ def render(engine: Engine, utterance: Utterance) -> Samples | None:
     edges = speech_edges(samples)
     if edges is None:
         return None
-    shortest_s, longest_s = _plausible_seconds(utterance.text)
+    shortest_s, longest_s = plausible_seconds(utterance.text)
     spoken_s = (edges[1] - edges[0]) / SAMPLE_RATE_HZ * utterance.speed
     if not shortest_s <= spoken_s <= longest_s:
         return None
@@ -177,15 +178,23 @@ def speech_edges(samples: Samples) -> tuple[int, int] | None:
     return int(loud[0]) * _FRAME, (int(loud[-1]) + 1) * _FRAME
 
 
-def _checked(text: str) -> str:
-    text = " ".join(text.split())
-    if not any(character.isalnum() for character in text):
-        raise ConfigError(f"nothing to say in the phrase {text!r}: give some words")
-    if len(text) > LONGEST_TEXT:
-        raise ConfigError(f"the phrase has {len(text)} letters: give at most {LONGEST_TEXT}")
-    if not text.isprintable():
-        raise ConfigError(f"the phrase {text!r} holds characters that nobody can say")
-    return text
+def _check(phrases: Sequence[str], clips: int, seed: int) -> None:
+    if not phrases:
+        raise ConfigError("no phrase to speak: give at least one")
+    if clips < 1:
+        raise ConfigError(f"cannot make {clips} clips: ask for at least 1")
+    if seed < 0:
+        raise ConfigError(f"seed {seed} is negative: give 0 or more")
+
+
+def _refuse_foreign(engine: Engine, texts: Sequence[str]) -> None:
+    """Raise ToolError for a script that the engine would spell out, or not read at all."""
+    for text in texts if engine.is_english else ():
+        if letter := foreign_letter(text):
+            raise ToolError(
+                f"{engine.name} reads English, and not {letter!r} of {text!r}: spell it as it "
+                "sounds in English, use piper with a voice of that language, or record it"
+            )
 
 
 def _make(
@@ -224,13 +233,6 @@ def _intonation(text: str, rng: np.random.Generator) -> str:
     if rest and first.lower() in ("hey", "hi", "ok", "okay", "hello") and rng.random() < 0.35:
         text = f"{first},{space}{rest}"
     return text[0].upper() + text[1:] + str(rng.choice(["!", "?", ".", ""]))
-
-
-def _plausible_seconds(text: str) -> tuple[float, float]:
-    """The least and the most speech that a text can be, at its voice's own pace."""
-    letters = sum(5 if letter.isdigit() else letter.isalpha() for letter in text)
-    pauses = sum(character in ",.;:!?" for character in text)
-    return 0.1 + 0.035 * letters, 0.5 + 0.13 * letters + 0.4 * pauses
 
 
 def _slug(text: str) -> str:

@@ -10,6 +10,7 @@ from kws.audio.files import find_audio
 from kws.corpus.near_misses import near_misses as near
 from kws.corpus.speech_engines import PARTS
 from kws.corpus.synthesize import open_engine, part_voices, synthesize
+from kws.corpus.texts import checked, lines_of
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
@@ -139,17 +140,9 @@ def texts_to_speak(phrase: str, file: Path | None, *, near_misses: bool) -> list
             "give a phrase to speak, or --file TEXT with a line for each; --near-misses goes with "
             "a phrase"
         )
-    if file is None:
-        return near(phrase) if near_misses else [phrase]
-    try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"cannot read {file}: {reason}; give a text file") from None
-    texts = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if not texts:
-        raise ConfigError(f"{file} has no line to speak; write one sentence in each")
-    return texts
+    if file is not None:
+        return lines_of(file)
+    return near(checked(phrase)) if near_misses else [phrase]
 
 
 def _has_sound(folder: Path) -> bool:

@@ -53,7 +53,7 @@ class Conditions:
             self._noises = read_streams(noise, sample_rate_hz=sample_rate_hz, unread={})
         if snr_db is not None and not any(one.any() for one in self._noises):
             raise ConfigError(
-                f"{noise[0]} holds nothing but silence: give noise that can be mixed at {snr_db:g} dB"
+                f"{noise[0]} holds nothing but silence: give noise to be mixed at {snr_db:g} dB"
             )
         self._room = None if room is None else read_audio(room, sample_rate_hz)
         if self._room is not None and not self._room.any():

@@ -435,3 +435,10 @@ def test_melodies_and_accents_are_drawn_from_the_part_alone() -> None:
         names = {term.partition("*")[0] for term in melody.split("+") if term}
         assert names <= kokoro.Kokoro.held_out["test"]
     assert any("*1.40" in manner for manner in manners) and any("@" in m for m in manners)
+
+
+def test_where_nothing_could_be_said_it_is_an_error(tmp_path: Path) -> None:
+    engine = Whistler()
+    engine.seconds_per_letter = 0.0
+    with pytest.raises(ToolError, match="whistler could say none of 9 texts: use another engine"):
+        synthesize.synthesize(list("abcdefghi"), tmp_path, clips=2, engine=engine)

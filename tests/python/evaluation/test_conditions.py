@@ -90,7 +90,7 @@ def test_kws_evaluate_takes_them_and_draws(tmp_path: Path) -> None:
 
 def test_noise_that_is_silent_is_refused(tmp_path: Path) -> None:
     write_audio(tmp_path / "noise.wav", np.zeros(8_000, np.int16))
-    with pytest.raises(ConfigError, match="holds nothing but silence: give noise that can be"):
+    with pytest.raises(ConfigError, match="holds nothing but silence: give noise to be mixed"):
         Conditions([tmp_path], 5.0)
 
 

@@ -15,6 +15,7 @@ from kws.audio.samples import Samples
 from kws.audio.word import phrase_span
 from kws.errors import AudioError, ConfigError
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.files import check_outputs
 
 COUNTDOWN = 3
 STEP_S = 0.6  # from one number of the countdown to the next
@@ -73,6 +74,10 @@ class Order:
             )
         return f"speaker_{self.speaker}_{name}" if self.speaker else name
 
+    def file(self, number: int) -> Path:
+        """Where a recording lies: `speaker_7_hey_robin_001.wav`."""
+        return self.to / f"{self.stem}_{number:03d}.wav"
+
     @property
     def take_s(self) -> float:
         """How long one take is: the phrase at a slow pace, and a moment to begin."""
@@ -88,11 +93,13 @@ def record(order: Order, source: Source, screen: Screen) -> Iterator[Path]:
     A take that is silent, clipped, cut off or no louder than the room is refused with its reason
     and made again; files are numbered on from what the folder holds. Raises AudioError where
     REFUSED_IN_A_ROW takes are refused one after the other, or a file cannot be written, and
-    ConfigError for a folder that is a file or names that no file should have.
+    ConfigError, before anything is recorded, for a folder that is a file or cannot be written to,
+    and for names that no file should have.
     """
     if order.to.exists() and not order.to.is_dir():
         raise ConfigError(f"{order.to} is a file: name a folder for the recordings")
     number, kept, refused = _last_number(order) + 1, 0, 0
+    check_outputs([order.file(number)], [])
     while kept < order.clips:
         screen.say(f'{kept + 1} of {order.clips}: say "{order.phrase}" after the countdown.')
         with source() as chunks:
@@ -108,7 +115,7 @@ def record(order: Order, source: Source, screen: Screen) -> Iterator[Path]:
         refused = 0
         if not screen.accepts(clip):
             continue
-        path = order.to / f"{order.stem}_{number:03d}.wav"
+        path = order.file(number)
         write_audio(path, clip)
         number, kept = number + 1, kept + 1
         yield path

@@ -1,7 +1,6 @@
 """A phrase, spoken by many voices: the positives of a wake word that nobody has recorded yet."""
 
 import re
-import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from kws.audio.files import write_audio
 from kws.audio.samples import Samples
 from kws.corpus.piper import Piper
 from kws.corpus.speech_engines import PARTS, Engine, Espeak, Festival, Flite
-from kws.corpus.texts import checked, foreign_letter, plausible_seconds
+from kws.corpus.texts import checked, foreign_letter, plausible_seconds, slug_of
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES
@@ -79,7 +78,7 @@ def synthesize(
     index: int
     for index in progress(clips, label=f"speaking with {speaker.name}"):
         text = phrases[index % len(phrases)]
-        stem = f"{_slug(text)}_{speaker.name}_{part}_s{seed}_{index:05d}"
+        stem = f"{slug_of(text)}_{speaker.name}_{part}_s{seed}_{index:05d}"
         path = kept.get(stem)
         if path is None and text not in unsaid:
             path = _make(speaker, voices, text, seed, index, to / stem, suffix)
@@ -233,15 +232,6 @@ def _intonation(text: str, rng: np.random.Generator) -> str:
     if rest and first.lower() in ("hey", "hi", "ok", "okay", "hello") and rng.random() < 0.35:
         text = f"{first},{space}{rest}"
     return text[0].upper() + text[1:] + str(rng.choice(["!", "?", ".", ""]))
-
-
-def _slug(text: str) -> str:
-    """The text as part of a file name; a hash tells texts apart that would share one."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")
-    if len(slug) <= 32 and slug.replace("_", " ") == text.lower():
-        return slug
-    return f"{slug[:24].strip('_')}_{zlib.crc32(text.encode()):08x}".lstrip("_")
 
 
 def voice_slug(voice: str) -> str:

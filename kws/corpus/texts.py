@@ -1,6 +1,8 @@
 """What a speech engine is to say: phrases and lines of a file, looked at before it speaks."""
 
+import re
 import unicodedata
+import zlib
 from pathlib import Path
 
 from kws.errors import ConfigError
@@ -60,3 +62,12 @@ def plausible_seconds(text: str) -> tuple[float, float]:
     letters = sum(5 if letter.isdigit() else letter.isalpha() for letter in text)
     pauses = sum(character in ",.;:!?" for character in text)
     return 0.1 + 0.035 * letters, 0.5 + 0.13 * letters + 0.4 * pauses
+
+
+def slug_of(text: str) -> str:
+    """The text as part of a file name; a hash tells texts apart that would share one."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")
+    if len(slug) <= 32 and slug.replace("_", " ") == text.lower():
+        return slug
+    return f"{slug[:24].strip('_')}_{zlib.crc32(text.encode()):08x}".lstrip("_")

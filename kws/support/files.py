@@ -29,15 +29,15 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
         taken[os.path.realpath(path)] = path
         if os.path.isdir(path):
             raise ConfigError(f"{path} is a folder: name a file in it, {path / 'out'}{path.suffix}")
+        # os.path, for it says no where Path raises: of a name too long, or behind a closed folder
+        folder = next(filter(os.path.exists, Path(os.path.realpath(path)).parents))
         try:
-            os.lstat(path)
+            os.lstat(folder / path.name)  # the folders between are still to be made
         except OSError as refusal:
             if refusal.errno == errno.ENAMETOOLONG:
                 raise ConfigError(unsaved(path, refusal)) from refusal
         if os.access(path, os.W_OK):  # a pipe or a device, too, in a folder that is not ours
             continue
-        # os.path, for it says no where Path raises: of a name too long, or behind a closed folder
-        folder = next(filter(os.path.exists, Path(os.path.realpath(path)).parents))
         is_folder = os.path.isdir(folder)
         if not is_folder or not os.access(folder, os.W_OK | os.X_OK):
             trouble = "may not be written to" if is_folder else "is no folder"

@@ -204,6 +204,23 @@ def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_recorded(
     assert not microphone.opened
 
 
+@pytest.mark.parametrize(
+    ("phrase", "to", "said"),
+    [
+        ("hey robin", "file/mine", "is no folder; choose another place"),
+        ("hey " * 80, "mine", "file name too long; choose another place"),
+    ],
+)
+def test_a_place_that_no_take_could_be_saved_to_is_told_before_anything_is_recorded(
+    tmp_path: Path, phrase: str, to: str, said: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    microphone = Microphone(take())
+    with pytest.raises(ConfigError, match=said):
+        list(record(Order(phrase, tmp_path / to), microphone, Screen()))
+    assert microphone.opened == 0
+
+
 def test_the_command_writes_what_training_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

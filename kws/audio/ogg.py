@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 _HEAD_BYTES = 27
 _CRC = slice(22, 26)
+_FIRST = 2  # the flag of a stream's first page
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -26,6 +27,22 @@ def is_complete(path: Path | str) -> bool:
     return len(page) >= size and bool(page[5] & 4)
 
 
+def is_chained(file: BinaryIO) -> bool:
+    """Tell whether streams follow the first ones in an open Ogg file (section 4).
+
+    Streams that are played at once, sound beside a picture, all begin before any goes on.
+    """
+    file.seek(0)
+    goes_on = False
+    while len(head := file.read(_HEAD_BYTES)) == _HEAD_BYTES and head[:4] == b"OggS":
+        is_first = bool(head[5] & _FIRST)
+        if is_first and goes_on:
+            return True
+        goes_on = goes_on or not is_first
+        file.seek(sum(file.read(head[-1])), os.SEEK_CUR)
+    return False
+
+
 def is_whole(path: Path | str) -> bool:
     """Tell whether an Ogg file has every page undamaged; `is_complete` asks for the last one."""
     following: dict[bytes, int] = {}  # of each logical stream: the number of its next page
@@ -34,7 +51,7 @@ def is_whole(path: Path | str) -> bool:
             if page is None or int.from_bytes(page[_CRC], "little") != _checksum(page):
                 return False
             serial, number = page[14:18], int.from_bytes(page[18:22], "little")
-            if number != following.get(serial, number):
+            if number != following.get(serial, number) and not page[5] & _FIRST:
                 return False
             following[serial] = number + 1
     return True

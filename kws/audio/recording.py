@@ -14,7 +14,8 @@ from kws.audio import ogg
 from kws.audio.ffmpeg import FfmpegFile, ffmpeg
 from kws.audio.findings import Findings
 from kws.audio.headers import Length, Patched, read_length
-from kws.audio.kinds import LONGEST_HEAD, needs_ffmpeg, sound_kind
+from kws.audio.kinds import OGG_CHAIN, needs_ffmpeg
+from kws.audio.opening import kind_of
 from kws.audio.samples import (
     SAMPLE_RATES_HZ,
     Samples,
@@ -24,9 +25,7 @@ from kws.audio.samples import (
 from kws.audio.truncation import UNKNOWN_FRAMES, is_cut_short, noted_length
 from kws.errors import AudioError
 from kws.settings.front_end import SAMPLE_RATE_HZ
-from kws.support.files import is_pipe_or_device
 from kws.support.notices import Notice
-from kws.support.text import reason_of
 
 SHORTEST_MS = 10
 BLOCK_FRAMES = 1 << 15
@@ -72,7 +71,7 @@ class Recording:
 
     def __iter__(self) -> Iterator[Samples]:
         self.notices = []
-        kind = _kind(self.path)
+        kind = kind_of(self.path)
         try:
             if needs_ffmpeg(kind):
                 yield from self._by_ffmpeg(str(kind))
@@ -183,7 +182,7 @@ class Recording:
             self.notices.append(Notice("header", text))
 
     def _check_pages(self, kind: str | None) -> None:
-        if kind != "Ogg":
+        if kind not in ("Ogg", OGG_CHAIN):
             return
         if not ogg.is_complete(self.path):
             raise self._is_cut_short()
@@ -227,24 +226,3 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[Any]]:
             yield block[:frames]
         if frames < BLOCK_FRAMES:
             return
-
-
-def _kind(path: Path | str) -> str | None:
-    """Look at the first bytes of a file; AudioError where there is none, or it cannot be opened."""
-    if is_pipe_or_device(path):  # opening may wait for ever, and what is read is gone for a decoder
-        raise AudioError(
-            f"{path} is a pipe or a device: save its sound to a file first, or pipe raw samples "
-            "into `kws listen MODEL -`"
-        )
-    try:
-        with open(path, "rb") as file:
-            head = file.read(LONGEST_HEAD)
-    except IsADirectoryError:
-        raise AudioError(f"{path} is a folder: name the recordings in it") from None
-    except OSError as refusal:
-        raise AudioError(
-            f"cannot open {path}: {reason_of(refusal)}; check the name and its rights"
-        ) from None
-    if not head:
-        raise AudioError(f"{os.fspath(path)} is empty (0 bytes): record it again or remove it")
-    return sound_kind(head)

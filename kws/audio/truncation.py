@@ -6,7 +6,7 @@ from pathlib import Path
 import soundfile
 
 from kws.audio.headers import SLACK_BYTES, UNKNOWN_BYTES, Length
-from kws.audio.kinds import mpeg_frame_bytes
+from kws.audio.kinds import id3_bytes, mpeg_frame_bytes
 
 # An mp3 header counts whole blocks and may count the encoder's delay: not a sign of missing data.
 _MP3_SLACK_FRAMES = 4_096
@@ -52,9 +52,7 @@ def _mp3_is_complete(path: Path | str) -> bool:
     which is far from the truth where the bit rate varies.
     """
     data = Path(path).read_bytes()
-    at = 0
-    if data[:3] == b"ID3" and len(data) > 10:
-        at = 10 + sum((byte & 127) << 7 * (3 - index) for index, byte in enumerate(data[6:10]))
+    at = id3_bytes(data[:10])
     while at + 4 <= len(data) and not mpeg_frame_bytes(data[at : at + 4]):
         at += 1
     head = data[at : at + _MP3_HEAD_BYTES]

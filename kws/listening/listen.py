@@ -7,7 +7,7 @@ from typing import BinaryIO, TextIO
 
 import numpy as np
 
-from kws.audio.kinds import LONGEST_HEAD, archive_kind, may_be_frames, sound_kind
+from kws.audio.kinds import LONGEST_HEAD, archive_kind, is_text, may_be_frames, sound_kind
 from kws.audio.samples import Samples
 from kws.errors import AudioError
 from kws.listening.hearing import Hearing
@@ -18,7 +18,8 @@ from kws.support.text import count_of, one_line
 
 PIPE_BYTES = 1 << 15  # at most about a second; a live pipe hands over what it has
 STDIN = "-"
-_MAGIC_BYTES = 20  # the longest magic of a sound file
+_MAGIC_BYTES = 40  # the longest magic of a sound file, and what tells text
+_SHOWN_BYTES = 30
 
 
 def file_chunks(
@@ -58,7 +59,7 @@ def pipe_chunks(pipe: BinaryIO, warn: TextIO) -> Iterator[Samples]:
 
     A stream that ends within a sample is reported on `warn`. AudioError for an empty one, and for
     one that opens as a sound file does (WAV too, whose rate and width may be others), since its
-    header and its coding are not samples.
+    header and its coding are not samples, nor is text, such as the page of a server's error.
     """
     read = getattr(pipe, "read1", pipe.read)  # read1 hands over what is there and does not wait
     data = b""
@@ -88,8 +89,13 @@ def _refuse_file(head: bytes) -> None:
         raise AudioError(
             f"the input is packed ({archive}) and not raw int16 samples: unpack it first"
         )
+    if is_text(head):
+        raise AudioError(
+            f"the input is text ({head[:_SHOWN_BYTES].decode()!r}) and not raw int16 samples: look "
+            "at what is piped in"
+        )
     if kind := sound_kind(head):
-        article = "an" if kind[0] in "AIM" else "a"
+        article = "an" if kind[0] in "AIMO" else "a"
         raise AudioError(
             f"the input is {article} {kind} file and not raw int16 samples: give its name instead "
             "of -, or convert it with ffmpeg -i - -f s16le -ar 16000 -ac 1 -"

@@ -168,6 +168,20 @@ def test_an_archive_in_the_pipe_is_refused(at_once):
         list(pipe_chunks(Pipe(packed, at_once), io.StringIO()))
 
 
+@pytest.mark.parametrize("at_once", [1, 1 << 15])
+@pytest.mark.parametrize(
+    "text", [b"<!DOCTYPE html>\n<html><title>404</title></html>\n", b"no " * 99]
+)
+def test_text_in_a_pipe_is_refused(text, at_once):
+    with pytest.raises(AudioError, match=r"the input is text \(.* and not raw int16 samples"):
+        list(pipe_chunks(Pipe(text, at_once), io.StringIO()))
+
+
+def test_an_ogg_file_in_a_pipe_is_named():
+    with pytest.raises(AudioError, match="the input is an Ogg file and not raw"):
+        list(pipe_chunks(Pipe(b"OggS" + bytes(100), 50), io.StringIO()))
+
+
 def test_an_empty_pipe_is_refused(hearing):
     """The program that should have filled it has failed."""
     printer = Printer(io.StringIO(), as_json=False)

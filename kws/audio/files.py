@@ -48,6 +48,19 @@ def read_audio(
     return samples
 
 
+def stated_length(path: Path | str) -> tuple[int, int]:
+    """Return the frames and the sample rate that a file states; 0, 1 where it does not.
+
+    What cannot be opened says so when it is read, and not here.
+    """
+    try:
+        # As bytes: a name need not be valid UTF-8, and soundfile encodes it as if it were.
+        info = soundfile.info(os.fsencode(path) if os.name == "posix" else path)
+    except (soundfile.SoundFileError, RuntimeError, OSError):
+        return 0, 1
+    return (info.frames, info.samplerate) if info.samplerate > 0 else (0, 1)
+
+
 def write_audio(
     path: Path | str, samples: npt.ArrayLike, sample_rate_hz: int = SAMPLE_RATE_HZ
 ) -> None:

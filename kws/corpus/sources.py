@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from kws.audio.files import find_audio
+from kws.audio.files import find_audio, stated_length
 from kws.corpus.splits import (
     NEGATIVE_SHARES,
     POSITIVE_SHARES,
@@ -72,12 +72,8 @@ def holds_sentences(folder: Path) -> bool:
 
 def _seconds(path: Path) -> float:
     """The length that a file states; 0 where it cannot be opened, which is told when it is read."""
-    import soundfile
-
-    try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, OSError):
-        return 0.0
+    frames, rate_hz = stated_length(path)
+    return frames / rate_hz
 
 
 def engine_of(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """By what recordings are drawn and split: where they come from, who speaks, and with what."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,10 @@ def test_numbered_speakers_stay_in_one_part(tmp_path, name):
     parts = split_paths(sorted(tmp_path.iterdir()), 0.3, 0.3)
     speakers = {split: {path.name[:4] for path in paths} for split, paths in parts.items()}
     assert sum(map(len, speakers.values())) == 30 and all(map(len, speakers.values()))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes only there")
+def test_a_name_in_another_encoding_ends_no_training(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", np.zeros(40_000, np.int16))
+    os.rename(tmp_path / "a.wav", os.fsencode(tmp_path) + b"/caf\xe9.wav")
+    assert holds_sentences(tmp_path)

@@ -10,14 +10,14 @@ of VCTK and VoxCeleb, `p225/`, `id10001/`. Nothing else counts as a name: `alice
 """
 
 import hashlib
-import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kws.audio.files import recordings_of
+from kws.corpus.overlap import digest_of, refuse_overlap, same_in, size_of
 from kws.errors import CorpusError
 from kws.support.notices import Notice, tell
 
@@ -108,6 +108,7 @@ def split_folders(
         within = {name: [f for f in files if f.is_relative_to(folder / name)] for name in ready}
         apart = sum(len(some) for name, some in within.items() if name != "train")
         if apart and (within.get("train") or apart == len(files)):
+            _tell_shared(folder, within)
             for name, paths in within.items():
                 parts[FOLDER_SPLITS[name]] += paths
         else:
@@ -116,6 +117,31 @@ def split_folders(
         for split, paths in split_paths(loose, validation, testing).items():
             parts[split] += paths
     return parts
+
+
+def _tell_shared(folder: Path, within: Mapping[str, Sequence[Path]]) -> None:
+    """Tell where a folder's own parts share a recording or a speaker: its test is too kind."""
+    trained = within.get("train", [])
+    speakers = set(filter(None, map(named_speaker, trained)))
+    for name, paths in within.items():
+        if name == "train":
+            continue
+        twins = same_in(folder / name, paths, folder / "train", trained)
+        people = sorted(speakers & set(map(named_speaker, paths)))
+        what = (
+            f"the recording {twins[0].name}"
+            if twins
+            else f"speaker {people[0]!r}"
+            if people
+            else ""
+        )
+        if what:
+            more = max(len(twins), len(people)) - 1
+            also = f" and {more} more" if more else ""
+            text = (
+                f"{folder}: {what}{also} in train/ and in {name}/: figures will flatter the model"
+            )
+            tell(Notice("shared parts", text))
 
 
 def check_splits(positives: dict[str, list[Path]], negatives: dict[str, list[Path]]) -> None:
@@ -132,45 +158,6 @@ def check_splits(positives: dict[str, list[Path]], negatives: dict[str, list[Pat
         [path for paths in negatives.values() for path in paths],
         said="is a positive and a negative",
     )
-
-
-def refuse_overlap(
-    positives: Iterable[Path],
-    negatives: Iterable[Path],
-    said: str = "is given as a positive and as a negative",
-) -> None:
-    """Raise CorpusError for a recording that is a positive and a negative: a link, or a copy.
-
-    Files are the same where their bytes are; only those of equal size are read.
-    """
-    by_size: dict[int, list[Path]] = defaultdict(list)
-    for path in positives:
-        by_size[_size(path)].append(path)
-    digests: dict[int, dict[bytes, Path]] = {}
-    for path in negatives:
-        size = _size(path)
-        if size not in by_size or size == 0:  # an empty file is no recording
-            continue
-        if size not in digests:
-            digests[size] = {_digest(one): one for one in by_size[size]}
-        same = digests[size].get(_digest(path))
-        if same is not None:
-            which = "" if path in by_size[size] else f" (it holds what {same} holds)"
-            raise CorpusError(f"{path} {said}{which}: keep the folders apart")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0  # what cannot be opened is named when it is read
-
-
-def _digest(path: Path) -> bytes:
-    try:
-        return hashlib.sha1(path.read_bytes()).digest()
-    except OSError:
-        return os.fsencode(path)  # equal to itself alone
 
 
 def _speaker(stem: str) -> str:
@@ -243,8 +230,8 @@ def _equal_contents(by_name: Mapping[str, list[Path]]) -> list[set[str]]:
     by_content: dict[bytes, set[str]] = defaultdict(set)
     for name, members in by_name.items():
         for path in members:
-            by_size[_size(path)].append((path, name))
+            by_size[size_of(path)].append((path, name))
     for same_size in by_size.values():
         for path, name in same_size if len(same_size) > 1 else ():  # the others are alone
-            by_content[_digest(path)].add(name)
+            by_content[digest_of(path)].add(name)
     return [names for names in by_content.values() if len(names) > 1]

@@ -14,7 +14,7 @@ from kws.audio.level import SpeechLevel
 from kws.audio.recording import Recording
 from kws.audio.samples import Samples
 from kws.corpus.decoded import read_streams
-from kws.corpus.splits import refuse_overlap
+from kws.corpus.overlap import refuse_overlap
 from kws.errors import AudioError, CorpusError
 from kws.evaluation.clip_stream import JOIN_RMS, JOIN_S
 from kws.evaluation.conditions import Conditions

@@ -13,6 +13,7 @@ import numpy as np
 
 from kws.audio.files import find_audio, read_audio
 from kws.corpus import wake_data
+from kws.corpus.overlap import refuse_overlap
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.engine.spotter import Spotter
@@ -60,6 +61,7 @@ def improve(
     }
     if not any(given.values()):
         raise ConfigError("There is nothing to improve on; give --missed DIR or --false-accepts.")
+    refuse_overlap(given[MISSED], given[FALSE_ACCEPTS], "is given as missed and as a false accept")
     heard = misheard.keep({kind: paths for kind, paths in given.items() if paths}, out)
     improved = _improved(recipe, before, heard, seed, say)
     metrics = train.train(improved, out, say=say)

@@ -12,7 +12,8 @@ import pytest
 from kws.audio.files import find_audio, write_audio
 from kws.corpus.labelled import command_task
 from kws.corpus.listing import classes_folder, speech_commands
-from kws.corpus.splits import SPLITS, check_splits, refuse_overlap, split_paths
+from kws.corpus.overlap import refuse_overlap
+from kws.corpus.splits import SPLITS, check_splits, split_folders, split_paths
 from kws.errors import CorpusError
 from kws.support.notices import gathered
 
@@ -126,6 +127,50 @@ def test_a_positive_among_the_negatives_is_found(tmp_path: Path, how: str) -> No
     parts = {split: [touch(tmp_path / "x" / f"{split}.wav")] for split in SPLITS}
     with pytest.raises(CorpusError, match="is a positive and a negative"):
         check_splits({**parts, "train": [positive]}, {**parts, "testing": [negative]})
+
+
+def test_a_flac_of_a_positive_is_no_negative(tmp_path: Path) -> None:
+    tone = (8000 * np.sin(np.arange(8000) / 20)).astype(np.int16)
+    write_audio(tmp_path / "positives" / "a.wav", tone)
+    write_audio(tmp_path / "negatives" / "a.flac", tone)
+    write_audio(tmp_path / "others" / "a.flac", tone[::-1])
+    positive, negative = tmp_path / "positives" / "a.wav", tmp_path / "negatives" / "a.flac"
+    refuse_overlap([positive], [tmp_path / "others" / "a.flac"])
+    with pytest.raises(
+        CorpusError, match=r"a\.flac is given as a positive and .* holds what .*a\.wav"
+    ):
+        refuse_overlap([positive], [negative])
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "told"),
+    [
+        ("train/a.wav", "test/a.flac", "the recording a.flac in train/ and in test/"),
+        (
+            "train/spk1_a.wav",
+            "validation/spk1_b.wav",
+            "speaker 'spk1' in train/ and in validation/",
+        ),
+        (
+            "train/speaker_2/a.wav",
+            "testing/speaker_2/b.wav",
+            "speaker 'speaker_2' in train/ and in",
+        ),
+        ("train/a.wav", "test/b.wav", ""),
+        ("train/spk1_a.wav", "test/spk2_a.wav", ""),
+    ],
+)
+def test_parts_of_a_folder_that_share_a_recording_or_a_speaker_are_told(
+    tmp_path: Path, trained: str, tested: str, told: str
+) -> None:
+    tone = (8000 * np.sin(np.arange(8000) / 20)).astype(np.int16)
+    for name in (trained, tested):
+        write_audio(tmp_path / name, tone)
+    with gathered() as notices:
+        parts = split_folders([tmp_path], 0.1, 0.1)
+    assert sum(map(len, parts.values())) == 2
+    assert told in "".join(notices.by_kind.get("shared parts", []))
+    assert bool(told) == bool(notices.by_kind)
 
 
 def test_empty_files_are_no_copies_of_each_other(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from refusals import one_sentence
 
-from kws.corpus.splits import SPLITS, refuse_overlap, split_paths
+from kws.corpus.overlap import refuse_overlap
+from kws.corpus.splits import SPLITS, split_paths
 from kws.errors import CorpusError
 
 

@@ -14,7 +14,7 @@ from kws.audio.files import write_audio
 from kws.cli.main import app
 from kws.corpus import wake_data
 from kws.engine import model_file
-from kws.errors import ConfigError
+from kws.errors import ConfigError, CorpusError
 from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
 from kws.training import improve, misheard, train
@@ -112,6 +112,10 @@ def test_what_is_wrong_is_one_sentence(home: Path, tmp_path: Path) -> None:
         improve.improve(home / "model", tmp_path / "out")
     with pytest.raises(ConfigError, match="--missed holds 1 recording; give at least 2"):
         improve.improve(home / "model", tmp_path / "out", missed=[tmp_path / "one"])
+    both = {"missed": [home / "missed"], "false_accepts": [home / "fired", home / "missed"]}
+    with pytest.raises(CorpusError, match=r"m0\.wav is given as missed and as a false accept"):
+        improve.improve(home / "model", tmp_path / "out", **both)
+    assert not (tmp_path / "out").exists()
     with pytest.raises(ConfigError, match="holds the model that is to be improved"):
         improve.improve(home / "model", home / "model", missed=[home / "missed"])
     with pytest.raises(ConfigError, match="recipe of command words; only a wake word"):

@@ -14,6 +14,7 @@ from kws.audio.samples import Samples
 from kws.audio.word import phrases as cut_phrases
 from kws.settings.data import DataConfig
 from kws.settings.model import FeatureConfig
+from kws.support.notices import Notice, tell
 
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
 AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
@@ -26,6 +27,7 @@ SHUFFLED_FROM_S = (3.0, 12.0)  # of talk that is shuffled: mostly one voice's
 PIECE_S = (0.06, 0.35)  # of shuffled talk: shorter than a word
 PHRASE_PIECE_SHARE = 0.12  # of the pieces
 PHRASE_PIECE_LENGTH = (0.15, 0.55)  # of the phrase
+FEW_LONG = 0.1  # of the positives
 FADE_S = 0.005  # from one piece to the next
 
 Window = tuple[Samples, int]  # and its label: 0 without the phrase, else the phrase's middle frame
@@ -74,10 +76,26 @@ class WindowCutter:
     def _cut(self, phrases: Mapping[str, Sequence[Samples]]) -> dict[str, list[Samples]]:
         """The phrase alone of every recording that is not silent."""
         together = [samples for some in phrases.values() for samples in some]
-        cut = iter(cut_phrases(together, self.length, self._rate_hz))
+        all_cut = cut_phrases(together, self.length, self._rate_hz)
+        self._tell_long(all_cut)
+        cut = iter(all_cut)
         return {
             name: [next(cut) for samples in some if samples.any()] for name, some in phrases.items()
         }
+
+    def _tell_long(self, phrases: Sequence[Samples]) -> None:
+        """Tell where many recordings hold more speech in one piece than a window has room for.
+
+        A few do where noise fills the pauses.
+        """
+        long = sum(len(phrase) > self.length for phrase in phrases)
+        if long > FEW_LONG * len(phrases):
+            text = (
+                f"{long} of {len(phrases)} positives hold more than {self._data.window_s:g} s of "
+                "speech in one piece, whose beginning is taken for the phrase: cut them to it, and "
+                "see that positives and negatives are not exchanged"
+            )
+            tell(Notice("long positives", text))
 
     def _trimmed(self, samples: Samples) -> Samples:
         """A recording from the first to the last sound within 30 dB of its loudest."""

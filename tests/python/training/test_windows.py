@@ -88,3 +88,13 @@ def test_a_phrase_comes_soon_after_the_start_of_a_quarter_of_the_windows():
     soon = [start for start in starts if start < 1.0]
     assert len(soon) / len(starts) == pytest.approx(0.25, abs=0.04)
     assert sum(start < 0.1 for start in soon) / len(soon) == pytest.approx(0.32, abs=0.08)
+
+
+def test_positives_that_are_talk_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    data, talk = DataConfig(window_s=1.0), {"talk": [hiss(3.0, 1)]}
+    pause = level(0, 1.5)
+    recording = np.concatenate([pause, hiss(0.8, 2), pause])
+    WindowCutter(data, FeatureConfig(), {"a": [recording]}, talk)
+    assert capsys.readouterr().err == ""
+    WindowCutter(data, FeatureConfig(), {"a": [recording], "b": [hiss(5.0, 3)] * 2}, talk)
+    assert "2 of 3 positives hold more than 1 s of speech in one piece" in capsys.readouterr().err

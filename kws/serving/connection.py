@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from wyoming.error import Error
@@ -175,7 +176,7 @@ class Connection(asyncio.Protocol):
         self._house.refused(self, sentence)
         self._buffer, self._pieces = EventBuffer(), iter(())
         self._send(Error(text=sentence, code="refused").event())
-        if self._transport.can_write_eof():
+        with suppress(OSError):  # of a client that has gone already
             self._transport.write_eof()
         self._farewell = asyncio.get_running_loop().call_later(FAREWELL_S, self._transport.abort)
 
@@ -189,7 +190,8 @@ def _writable(text: object) -> str | None:
 
 
 def _find_dead_peers(sock: Any) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    with suppress(OSError):  # of a client that has gone already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -389,3 +389,15 @@ def test_only_those_who_are_allowed_are_served(model_path, allowed, expected):
             return answer
 
     assert expected in asyncio.run(scene())
+
+
+def test_a_client_that_has_gone_before_it_is_refused_is_one_line(model_path):
+    with serving(model_path, "--allow", "10.1.2.3") as service:
+        service.process.send_signal(signal.SIGSTOP)  # as a busy computer accepts it late
+        connect(service.port).close()
+        service.process.send_signal(signal.SIGCONT)
+        with closing(connect(service.port)) as sock:
+            assert "--allow" in answers(sock)[0]["text"]
+        _, errors = service.end()
+    lines = errors.splitlines()
+    assert len(lines) == 2 and all("is not among those of --allow" in line for line in lines), lines

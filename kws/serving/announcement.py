@@ -8,8 +8,11 @@ from kws.errors import ServingError
 from kws.serving.address import Address, is_loopback
 
 SERVICE = "_wyoming._tcp.local."
-_ANY_ADDRESS = ("0.0.0.0", "::")
-_ELSEWHERE = ("10.255.255.255", 1)  # nothing is sent there; it says by which address one would
+# By any address: one elsewhere, to which nothing is sent, and which says by what address one would.
+_ELSEWHERE = {
+    "0.0.0.0": (socket.AF_INET, "10.255.255.255"),
+    "::": (socket.AF_INET6, "2001:db8::1"),  # where asyncio takes IPv6 alone
+}
 
 
 @asynccontextmanager
@@ -30,7 +33,7 @@ async def announced(address: Address) -> AsyncIterator[None]:
     info = AsyncServiceInfo(
         SERVICE,
         f"kws on {host}"[:63] + f".{SERVICE}",
-        parsed_addresses=[_own_address() if address.host in _ANY_ADDRESS else address.host],
+        parsed_addresses=[_own_address(address.host)],
         port=address.port,
         server=f"{host}.local.",
     )
@@ -47,10 +50,14 @@ async def announced(address: Address) -> AsyncIterator[None]:
         await zeroconf.async_close()
 
 
-def _own_address() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+def _own_address(host: str) -> str:
+    """Return the address at which others reach what listens at `host`."""
+    if host not in _ELSEWHERE:
+        return host.partition("%")[0]
+    family, elsewhere = _ELSEWHERE[host]
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
         try:
-            sock.connect(_ELSEWHERE)
+            sock.connect((elsewhere, 1))
         except OSError:
             raise ServingError(
                 "--zeroconf finds no address of this computer in a network: give it by --uri"

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import socket
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -54,6 +55,19 @@ def parse_uri(uri: str) -> Address:
         f"--uri {uri!r} is no address: give tcp://HOST:PORT, such as tcp://127.0.0.1:10400, or "
         "unix:///PATH"
     )
+
+
+def is_answered(path: str) -> bool:
+    """Tell whether a service listens at the path of a Unix socket already."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.setblocking(False)
+        try:
+            sock.connect(path)
+        except (BlockingIOError, PermissionError):  # it is busy, or another user's
+            return True
+        except OSError:  # there is none, or what a service left that has ended
+            return False
+    return True
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:

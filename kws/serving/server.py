@@ -1,7 +1,10 @@
 """The service: a socket, its clients, and how they come to an end."""
 
 import asyncio
+import errno
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -15,6 +18,7 @@ from kws.serving.address import (
     Address,
     Network,
     is_among,
+    is_answered,
     is_loopback,
     parse_uri,
 )
@@ -93,7 +97,10 @@ class Server:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.log.close)
-            server = await self._listen(parse_uri(self.settings.uri))
+            wanted = parse_uri(self.settings.uri)
+            server = await self._listen(wanted)
+            if wanted.path:
+                stack.callback(_remove, wanted.path, os.stat(wanted.path).st_ino)
             stack.callback(server.close)
             stack.callback(self._part)
             address = self._address_of(server)
@@ -108,13 +115,14 @@ class Server:
         loop = asyncio.get_running_loop()
         try:
             if wanted.path:
+                if is_answered(wanted.path):  # asyncio would take it away from that service
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
                 return await loop.create_unix_server(lambda: Connection(self), wanted.path)
             return await loop.create_server(lambda: Connection(self), wanted.host, wanted.port)
         except (OSError, UnicodeError, OverflowError, NotImplementedError) as error:
-            reason = str(getattr(error, "strerror", None) or error).lower()
             raise ServingError(
-                f"{wanted} cannot be served ({reason}): is another service there? Give another "
-                "--uri"
+                f"{wanted} cannot be served ({_reason(error)}): is another service there? Give "
+                "another --uri"
             ) from None
 
     def _address_of(self, server: asyncio.AbstractServer) -> Address:
@@ -146,6 +154,20 @@ class Server:
     def _part(self) -> None:
         for client in list(self.clients):
             client.abort()
+
+
+def _reason(error: Exception) -> str:
+    """Say why there is no address; asyncio's own sentence names it once more."""
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno).lower()
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def _remove(path: str, number: int) -> None:
+    """Remove the socket of this number, which Python before 3.13 leaves at its path."""
+    with suppress(OSError):
+        if os.stat(path).st_ino == number:
+            os.unlink(path)
 
 
 async def run(catalogue: Catalogue, settings: Settings, *, as_json: bool = False) -> None:

@@ -43,7 +43,8 @@ def refusal(*arguments: object) -> str:
 
 
 def test_what_cannot_be_served_is_said_in_one_sentence(model_path, taken, tmp_path):
-    assert "cannot be served" in refusal(model_path, "--uri", taken)
+    told = f"{taken} cannot be served (address already in use): is another service there?"
+    assert told in refusal(model_path, "--uri", taken)
     assert "'http://a' is no address" in refusal(model_path, "--uri", "http://a")
     assert "'tcp://a:99999' is no address" in refusal(model_path, "--uri", "tcp://a:99999")
     unknown = refusal(model_path, "--uri", "tcp://no.such.host.invalid:1")
@@ -120,6 +121,28 @@ def test_a_unix_socket_is_served(model_path, tmp_path):
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_a_unix_socket_that_is_served_is_left_to_its_service(model_path, tmp_path):
+    path = tmp_path / "Socket"
+    uri = f"unix://{path}"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        told = f"{uri} cannot be served (address already in use): is another service there?"
+        assert told in refusal(model_path, "--uri", uri)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+    command = [sys.executable, "-m", "kws", "serve", str(model_path), "--uri", uri]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert f"on {uri};" in process.stderr.readline()  # in the place of one that nobody serves
+    process.terminate()
+    process.communicate()
+    assert not path.exists()
+    path.write_text("mine")
+    assert f"{uri} cannot be served (address already in use)" in refusal(model_path, "--uri", uri)
+    assert path.read_text() == "mine"
 
 
 def test_own_models_come_before_those_that_ship_and_damaged_ones_are_left_out(tmp_path, capsys):

@@ -2,9 +2,12 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
+from loudness_models import wake_word
 from typer.testing import CliRunner
 
 import kws
@@ -64,4 +67,22 @@ def test_the_compose_file_starts_a_command_that_kws_understands(tmp_path):
 def test_the_image_starts_the_add_on_with_the_extra_it_needs():
     assert f'CMD ["python", "-m", "{addon.__name__}"]' in DOCKERFILE
     assert re.search(r'pip install .*"kws\[serve\] @ file://', DOCKERFILE)
-    assert f"EXPOSE {PORT}" in DOCKERFILE and f"{PORT})" in DOCKERFILE
+    assert f"EXPOSE {PORT}" in DOCKERFILE and f":{PORT:04X} " in DOCKERFILE
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="as in a container: Linux")
+def test_the_health_check_sees_a_service_that_allows_others_alone_and_makes_no_noise(tmp_path):
+    pytest.importorskip("wyoming", reason="pip install 'kws[serve]'")
+    from wyoming_server import serving
+
+    check = json.loads(re.findall(r"HEALTHCHECK CMD (.*)", DOCKERFILE)[0])
+
+    def is_healthy(port: int) -> bool:
+        command = [word.replace(f"{PORT:04X}", f"{port:04X}") for word in check]
+        return subprocess.run(command).returncode == 0
+
+    (tmp_path / "noise.kws").write_bytes(wake_word())
+    with serving(tmp_path / "noise.kws", "--allow", "10.1.2.3") as service:
+        assert is_healthy(service.port)
+        assert service.end() == ("", "")
+        assert not is_healthy(service.port)

@@ -57,7 +57,7 @@ def serve(
     from kws.serving.catalogue import Catalogue, find_models
 
     served = [model_file.load(model) for model in models or ()]
-    served += find_models(folder, installed=not served)
+    served += find_models(folder, installed=not served, named=served)
     settings = server.Settings(
         uri=uri,
         threshold=threshold,

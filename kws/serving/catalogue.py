@@ -27,27 +27,33 @@ class WakeWord(NamedTuple):
     model: Model
 
 
-def find_models(folder: Path | None, *, installed: bool) -> list[Model]:
+def find_models(
+    folder: Path | None, *, installed: bool, named: Sequence[Model] = ()
+) -> list[Model]:
     """Return the models of a folder and of those below it; of ./models and those that ship, too.
 
-    What cannot be used is told and left out; of two with one name the first is kept.
+    What cannot be used is told and left out; of two with one name the first is kept, and before
+    them those that were named.
     """
     if folder is not None and not folder.is_dir():
         raise ModelError(f"There is no folder {str(folder)!r}: name one with .kws files.")
     files = sorted(folder.rglob("*.kws")) if folder else []
     if installed:
         files += [file for home in model_file.MODELS for file in sorted(home.glob("*/*.kws"))]
-    models: dict[str, Model] = {}
+    known = {model.name: model for model in named}
+    found: list[Model] = []
     for file in files:
         try:
             model = model_file.load(file)
         except ModelError as refusal:
             tell(Notice("model", str(refusal)))
             continue
-        kept = models.setdefault(model.name, model)
-        if kept.data != model.data:
+        kept = known.setdefault(model.name, model)
+        if kept is model:
+            found.append(model)
+        elif kept.data != model.data:
             tell(Notice("name", f"{file} has the name of {kept.path} and is left out: rename it"))
-    return list(models.values())
+    return found
 
 
 class Catalogue:

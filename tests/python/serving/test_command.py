@@ -145,6 +145,18 @@ def test_a_unix_socket_that_is_served_is_left_to_its_service(model_path, tmp_pat
     assert path.read_text() == "mine"
 
 
+def test_a_model_that_is_named_and_lies_in_the_folder_is_served_once(model_path, tmp_path, capsys):
+    named = [model_file.load(model_path)]
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "more.kws").write_bytes(wake_word("more"))
+    found = find_models(tmp_path, installed=False, named=named)
+    assert [model.name for model in found] == ["more"] and capsys.readouterr().err == ""
+    assert "'x' is no address" in refusal(model_path, "--models", tmp_path, "--uri", "x")
+    (tmp_path / "deep" / "noise.kws").write_bytes(wake_word("another"))
+    assert [m.name for m in find_models(tmp_path, installed=False, named=named)] == ["more"]
+    assert "left out: rename it" in capsys.readouterr().err
+
+
 def test_own_models_come_before_those_that_ship_and_damaged_ones_are_left_out(tmp_path, capsys):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "hey_cortana.kws").write_bytes(wake_word("hey cortana"))

@@ -35,15 +35,11 @@ def test_the_add_on_has_what_home_assistant_asks_for_and_the_version_of_kws():
 
 
 def test_every_option_of_the_add_on_reaches_the_command(tmp_path):
-    (tmp_path / "share").mkdir()
     options = {"models": ["hey_cortana"], "threshold": 0.9, "allow": ["10.0.0.1", "10.1.0.0/16"]}
     assert set(options) == set(CONFIG["schema"])
-    given = addon.arguments(options, tmp_path / "share")
+    given = addon.arguments(options, tmp_path)
     assert given[:4] == ["serve", "hey_cortana", "--uri", f"tcp://0.0.0.0:{PORT}"]
-    assert given[4:] == [
-        *("--threshold", "0.9", "--allow", "10.0.0.1", "--allow", "10.1.0.0/16"),
-        *("--models", str(tmp_path / "share")),
-    ]
+    assert given[4:] == ["--threshold", "0.9", "--allow", "10.0.0.1", "--allow", "10.1.0.0/16"]
     assert "--uri 'x' is no address" in refusal(*["x" if "tcp:" in arg else arg for arg in given])
 
 
@@ -51,6 +47,21 @@ def test_the_options_that_the_add_on_begins_with_serve_everything(tmp_path):
     given = addon.arguments(CONFIG["options"], tmp_path / "none")
     assert given == ["serve", "--uri", f"tcp://0.0.0.0:{PORT}"]
     assert addon.arguments(json.loads("{}"), tmp_path / "none") == given
+
+
+def test_the_add_on_finds_ones_own_models_by_name_and_serves_those_alone(tmp_path):
+    own = tmp_path / "deep" / "hey_robin.kws"
+    own.parent.mkdir()
+    own.write_bytes(wake_word("hey robin"))
+
+    def served(*models: str) -> list[str]:
+        given = addon.arguments({"models": list(models)}, tmp_path)
+        assert "'x' is no address" in refusal(*["x" if "tcp:" in arg else arg for arg in given])
+        return [*given[1 : given.index("--uri")], *given[given.index("--uri") + 2 :]]
+
+    assert served("hey_robin", "athena") == [str(own), "athena"]
+    assert served("hey_robin.kws") == served(str(own)) == [str(own)]
+    assert served() == ["--models", str(tmp_path)]
 
 
 def test_the_compose_file_starts_a_command_that_kws_understands(tmp_path):

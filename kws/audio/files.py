@@ -56,7 +56,7 @@ def stated_length(path: Path | str) -> tuple[int, int]:
     try:
         # As bytes: a name need not be valid UTF-8, and soundfile encodes it as if it were.
         info = soundfile.info(os.fsencode(path) if os.name == "posix" else path)
-    except (soundfile.SoundFileError, RuntimeError, OSError):
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError):  # the last of .raw
         return 0, 1
     return (info.frames, info.samplerate) if info.samplerate > 0 else (0, 1)
 

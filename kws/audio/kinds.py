@@ -1,5 +1,8 @@
 """What kind of sound file some bytes open: known by their content, whatever their name says."""
 
+import os
+from pathlib import Path
+
 # Magic bytes at the start, and what people call such a file.
 _MAGIC = (
     (b"RIFF", "WAV"),
@@ -131,3 +134,8 @@ def _adts_frame_bytes(header: bytes) -> int:
         return 0
     length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
     return length if length > 7 else 0
+
+
+def is_raw_name(path: Path | str) -> bool:
+    """Tell whether soundfile takes a file for samples without a header, by its name alone."""
+    return os.path.splitext(path)[1].lower() == ".raw"

@@ -14,7 +14,7 @@ from kws.audio import ogg
 from kws.audio.ffmpeg import FfmpegFile, ffmpeg
 from kws.audio.findings import Findings
 from kws.audio.headers import Length, Patched, read_length
-from kws.audio.kinds import OGG_CHAIN, needs_ffmpeg
+from kws.audio.kinds import OGG_CHAIN, is_raw_name, needs_ffmpeg
 from kws.audio.opening import kind_of
 from kws.audio.samples import (
     SAMPLE_RATES_HZ,
@@ -79,9 +79,11 @@ class Recording:
                 yield from self._by_libsndfile(kind)
         except (soundfile.SoundFileError, RuntimeError) as refusal:
             # libsndfile repeats the path, and words a truncated file like a text file.
+            what = "not a sound file, or a damaged one"
+            if is_raw_name(self.path):
+                what = "raw samples tell no rate, so pipe them into `kws listen MODEL -`"
             raise AudioError(
-                f"cannot decode {self.path}: not a sound file, or a damaged one; "
-                "give WAV, FLAC, Ogg, Opus or MP3, or remove it"
+                f"cannot decode {self.path}: {what}; give WAV, FLAC, Ogg, Opus or MP3, or remove it"
             ) from refusal
 
     def _by_ffmpeg(self, kind: str) -> Iterator[Samples]:
@@ -97,8 +99,9 @@ class Recording:
         self._check_length(length)
         with ExitStack() as opened:
             source: Any = os.fsencode(self.path) if os.name == "posix" else self.path
-            if length and length.patches:
-                source = opened.enter_context(Patched(self.path, length.patches))
+            if (length and length.patches) or is_raw_name(self.path):
+                patches = length.patches if length else {}
+                source = opened.enter_context(Patched(self.path, patches))
             try:
                 file = opened.enter_context(_Sequential(source))
             except soundfile.SoundFileError:

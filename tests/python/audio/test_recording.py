@@ -207,6 +207,17 @@ def test_gsm_is_read(tmp_path: Path) -> None:
     assert loudness == pytest.approx(8000 / np.sqrt(2), rel=0.1)
 
 
+@pytest.mark.parametrize("name", ["a.raw", "a.RAW"])
+def test_a_name_in_raw_is_none_of_raw_samples(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    tone().tofile(path)
+    with pytest.raises(AudioError, match="raw samples tell no rate, so pipe them into `kws listen"):
+        read_audio(path)
+    write_audio(tmp_path / "a.wav", tone())
+    (tmp_path / "a.wav").replace(path)
+    assert read_audio(path).tolist() == tone().tolist()
+
+
 def mp3_without_count(path: Path) -> Path:
     """Silence, then a tone, at a variable bit rate, without the frame that counts the others."""
     sound = np.concatenate([np.zeros(32_000, np.int16), tone(seconds=8, hz=3_000)])

@@ -42,6 +42,8 @@ def test_recordings_as_long_as_a_sentence_are_sentences(tmp_path):
     assert holds_sentences(write(tmp_path / "talk", 5, 2.5))
     assert not holds_sentences(write(tmp_path / "words", 5, 0.8))
     assert not holds_sentences(tmp_path / "nothing")
+    (tmp_path / "samples.raw").write_bytes(bytes(160_000))  # which tell no rate
+    assert not holds_sentences(tmp_path / "samples.raw")
 
 
 def test_of_talk_more_is_kept_for_validation_and_test_than_of_words(tmp_path):

@@ -48,7 +48,9 @@ class Monitor:
         self._table: Table | None = None
         self._words: dict[int, str] = {}  # those that it follows
         self._clips: Clips | None = None
-        self._reaction = Reaction(settings.on_detect, self._tell) if settings.on_detect else None
+        wanted = settings.on_detect
+        self._reaction = None if wanted is None else Reaction(wanted, self._tell)
+        self._is_fast = False  # for sound
         self._near = Near(0, 1)
         self._reported_at = self._greeted_at = 0.0
         self._lost = (0, 0, 0)
@@ -60,7 +62,11 @@ class Monitor:
         The table and the picture are written in any case, also where the board goes away.
         """
         self.line.connect()
-        self._set_up()
+        try:
+            self._set_up()
+        except BaseException:
+            self._leave()
+            raise
         self._words = dict(self.line.board.words)
         if self.settings.csv:
             self._table = Table(self.settings.csv, list(self._words.values()), self._tell)
@@ -125,6 +131,7 @@ class Monitor:
                 pass
         if board.trouble:
             raise KwsError(f"no model listens on {board.name}: {board.trouble}")
+        self._prepare()
         if settings.threshold is not None:
             value = log_odds_q10(settings.threshold)
             line.ask(f"t {value}", f"t {value}")
@@ -132,7 +139,11 @@ class Monitor:
             line.ask(f"r {settings.refractory_frames}", f"r {settings.refractory_frames}")
         if settings.save:
             line.ask("w", "w")
-        refuse_near(settings.near, posterior_of(board.threshold_q10))
+
+    def _prepare(self) -> None:
+        """Refuse what cannot be done before the board keeps anything of it."""
+        settings, board = self.settings, self.line.board
+        refuse_near(settings.near, settings.threshold or posterior_of(board.threshold_q10))
         near_q10 = log_odds_q10(settings.near)
         self._near = Near(near_q10, round(board.sample_rate_hz / board.hop_length))
         if settings.save_clips:
@@ -142,6 +153,7 @@ class Monitor:
     def _ask_for_sound(self) -> None:
         try:
             self.line.set_rate(AUDIO_RATE)
+            self._is_fast = True
             self.line.ask("a 1", "A 1")
         except KwsError as error:
             name = self.line.board.name
@@ -150,8 +162,9 @@ class Monitor:
     def _leave(self) -> None:
         with contextlib.suppress(KwsError):  # the work is done, whether or not it still answers
             self.line.send("s 0")
-            if self._clips:
-                self.line.ask("a 0", "A 0")
+            if self._is_fast:
+                with contextlib.suppress(KwsError):  # of a board without sound
+                    self.line.ask("a 0", "A 0")
                 self.line.set_rate(RATES[0])
             for _ in self.line.lines(POLL_S):
                 pass

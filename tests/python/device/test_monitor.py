@@ -17,6 +17,7 @@ from kws.audio.files import read_audio
 from kws.device.monitor import Monitor, Settings
 from kws.device.protocol import Board
 from kws.engine import batch, model_file
+from kws.errors import ConfigError
 from kws.listening.near_misses import Near, Sound
 from kws.listening.record import Curve, Table
 from kws.listening.timeline import Printer
@@ -136,6 +137,31 @@ def test_what_is_wrong_is_one_sentence(board, tmp_path):
     assert done.returncode == 1 and "no model in flash" in done.stderr
     done = monitor(board(speech(), MODELS[:1]), "--threshold", "0.5")
     assert done.returncode == 1 and "--near" in done.stderr
+
+
+def test_what_is_refused_changes_no_board_and_leaves_it_quiet(board, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    port = board(speech(), MODELS[:1])
+    own = monitor(port, "--seconds", "0.3").stderr
+    for options, told in (
+        (("--near", "0.5"), "--near 0.5 is not below the threshold 0.400"),
+        (("--near", "0"), "--near is 0; choose a posterior"),
+        (("--near", "0.1", "--save-clips", tmp_path / "file"), "it is a file"),
+    ):
+        done = monitor(port, "--threshold", "0.4", "--save", *options)
+        assert done.returncode == 1 and told in done.stderr and done.stderr.count("\n") == 1
+        with open(port, "rb", buffering=0) as line:
+            os.set_blocking(line.fileno(), False)
+            time.sleep(0.3)
+            line.read(100_000)  # answers on their way
+            time.sleep(0.3)
+            assert b"\na " not in (line.read(100_000) or b"")
+        assert monitor(port, "--seconds", "0.3").stderr == own
+
+
+def test_an_empty_command_is_refused_as_kws_listen_refuses_it():
+    with pytest.raises(ConfigError, match="--on-detect is empty"):
+        Monitor(Deaf(Board()), Settings(on_detect=""), Printer(io.StringIO(), as_json=False))
 
 
 def test_a_silent_port_is_no_board():

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ STYLES = {
     "hit": "bold green",
     "warn": "bold reverse",
 }
+# What a terminal sends for a key of several bytes: an arrow, a function key, Alt with a letter.
+_ESCAPED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[?25h\x1b[?1049l"
 
 
@@ -162,7 +165,11 @@ class Keys:
             import msvcrt
 
             while msvcrt.kbhit():
-                yield msvcrt.getwch()
+                key = msvcrt.getwch()
+                if key in "\0\xe0":  # an arrow, for example, whose letter comes next
+                    msvcrt.getwch()
+                else:
+                    yield key
             return
         if self._saved is None:
             return
@@ -172,5 +179,4 @@ class Keys:
             data = os.read(sys.stdin.fileno(), 64)
             if not data:  # the terminal has gone
                 raise KeyboardInterrupt
-            if not data.startswith(b"\x1b"):
-                yield from data.decode("ascii", "ignore")
+            yield from _ESCAPED.sub(b"", data).decode("ascii", "ignore")

@@ -1,7 +1,10 @@
 """The screen: what it shows at every size, what its keys do, and what it costs."""
 
 import io
+import os
+import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -315,6 +318,26 @@ def test_a_dumb_a_narrow_or_no_terminal_gets_no_screen(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(terminal, "size_of", lambda out: (20, 24))
     assert not terminal.is_screen(Terminal())
+
+
+def test_an_arrow_is_no_key_of_ours_and_what_follows_it_is(monkeypatch):
+    ours, theirs = os.openpty()
+    with open(theirs, closefd=True) as keyboard:
+        monkeypatch.setattr("sys.stdin", keyboard)
+        keys = terminal.Keys()
+        keys.enter()
+        os.write(ours, b"\x1b[A\x1bOM+\x1b[1;5C\x1b[3~s\x1bq\x1b")
+        assert list(keys.pressed()) == ["+", "s"]
+        keys.leave()
+    os.close(ours)
+
+
+def test_on_windows_an_arrow_is_none_either(monkeypatch):
+    waiting = list("+\xe0M\0;\xe0Qs")  # right, F1 and page down, between two of ours
+    msvcrt = SimpleNamespace(kbhit=lambda: bool(waiting), getwch=lambda: waiting.pop(0))
+    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert list(terminal.Keys().pressed()) == ["+", "s"]
 
 
 def test_the_share_of_a_core_leaves_the_start_out(loud, monkeypatch):

@@ -91,9 +91,15 @@ class Reaction:
             raise ConfigError(f"--on-detect {command!r}: {error}; close every quote") from error
         if not self._words:
             raise ConfigError("--on-detect is empty: give a command, such as 'notify-send kws'")
-        if shutil.which(self._words[0]) is None:
+        name = self._words[0]
+        if shutil.which(name) is None:
+            if os.path.dirname(name) and os.path.isfile(name):
+                raise ConfigError(
+                    f"--on-detect: {name!r} may not be run; make it executable (chmod +x), or give "
+                    "the program that runs it, such as 'python3 FILE'"
+                )
             raise ConfigError(
-                f"--on-detect: there is no command {self._words[0]!r}; give its path, and write "
+                f"--on-detect: there is no command {name!r}; give its path, and write "
                 "`sh -c '...'` for what a shell is to do"
             )
         self._tell = tell

@@ -324,6 +324,13 @@ def test_a_command_that_cannot_be_is_refused_at_the_start(command, said):
         Hearing([ear(wake_word())], Wishes(on_detect=command))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no right to run a file")
+def test_a_file_that_may_not_be_run_is_no_command_that_is_missing(tmp_path):
+    (tmp_path / "heard.py").write_text("")
+    with pytest.raises(ConfigError, match=r"heard\.py' may not be run; make it executable"):
+        Hearing([ear(wake_word())], Wishes(on_detect=f"'{tmp_path}/heard.py' x"))
+
+
 def test_a_command_that_hangs_holds_nothing_and_is_ended(monkeypatch):
     monkeypatch.setattr("kws.listening.reaction.END_S", 0.2)
     told: list[str] = []

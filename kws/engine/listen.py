@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 
@@ -167,6 +168,8 @@ def listen(
     """
     if not models:
         raise ModelError("kws.listen needs a model: name one, such as 'hey_cortana'")
+    if seconds is not None and not (isinstance(seconds, Real) and seconds > 0):
+        raise ConfigError(f"seconds is {seconds!r}: give a time above 0, or None to go on")
     hearing = Hearing(ears_of(models, threshold), Wishes(seconds=seconds), _tell)
     microphone = LastingMicrophone(device, hearing.rate_hz, channel=channel, wait=wait, tell=_tell)
     return Listening(hearing, microphone)

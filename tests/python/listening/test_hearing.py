@@ -17,7 +17,7 @@ from loudness_models import FEATURES_8K, noise, two_words, wake_word
 from kws import Spotter
 from kws.audio.files import read_audio
 from kws.engine import model_file
-from kws.engine.listen import ears_of, models_first
+from kws.engine.listen import ears_of, listen, models_first
 from kws.errors import ConfigError, KwsError
 from kws.listening import clips as clips_module
 from kws.listening import record
@@ -442,6 +442,12 @@ def test_a_threshold_is_for_all_models_or_for_one_by_its_name():
         ears_of(["athena_8k", "athena"], None, {"athna": 0.75})
     with pytest.raises(ConfigError, match="above 0 and below 1"):
         ears_of(["athena"], None, {"athena": 1.0})
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), "5"])
+def test_a_time_that_is_none_is_refused(seconds):
+    with pytest.raises(ConfigError, match=f"seconds is {seconds!r}: give a time above 0, or None"):
+        listen("athena", seconds=seconds)
 
 
 def test_what_waits_for_its_sound_is_bounded(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from kws.device.attribution import attribution
 from kws.device.engine_sources import ASSEMBLY, amalgamation
 from kws.device.identifiers import identifier
 from kws.device.onnx_graph import onnx_bytes
-from kws.device.parts import Parts
+from kws.device.parts import Parts, plain
 
 
 def _c_files(parts: Parts) -> Iterator[tuple[str, str]]:
@@ -93,16 +93,28 @@ AVR_ASSEMBLY = f"""
 
 
 def _memory(parts: Parts) -> dict[str, str]:
-    """Return what the README of a library in C says of the memory that its models take."""
+    """Return what the README of a library in C says of its models and the memory they take."""
     source = amalgamation(parts.engine)
     found = {
         chip.name: footprint.measure(chip, parts.engine["kws.h"], source)
         for chip in footprint.CHIPS
     }
     return {
+        "MORE": _more(parts),
         "LIMITS": ", ".join(f"`{name}` {value}" for name, value in parts.limits.items()),
         "MEMORY": footprint.table(found, len(parts.model.data)),
     }
+
+
+def _more(parts: Parts) -> str:
+    """Return a paragraph on the models beside the first one."""
+    if len(parts.models) == 1:
+        return ""
+    named = ", ".join(
+        f"`{identifier(model.name)}` (hears {plain(', '.join(model.words))})"
+        for model in parts.models[1:]
+    )
+    return f"\n\nThis folder also holds {named}: include its header, for a spotter of its own."
 
 
 @dataclass(frozen=True)

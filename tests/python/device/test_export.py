@@ -293,6 +293,14 @@ def test_the_readme_names_what_the_model_was_trained_on(saved, tmp_path):
     assert "No model card lies beside" in (tmp_path / "bare" / "README.md").read_text()
 
 
+def test_the_readme_names_every_model_that_is_there(saved, tmp_path):
+    export.export(saved, tmp_path / "out", "c", others=["athena", "hey_cortana"])
+    more = "also holds `athena` (hears athena), `hey_cortana` (hears hey cortana): include"
+    assert more in (tmp_path / "out" / "README.md").read_text()
+    export.export("hey_cortana", tmp_path / "one", "c")
+    assert "also holds" not in (tmp_path / "one" / "README.md").read_text()
+
+
 def test_a_model_without_a_file_can_be_exported(tmp_path):
     model = model_file.parse(wake_word())
     names = {path.name for path in export.export(model, tmp_path / "out", "c")}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from kws.cli.options import AsJson, Channel, OutputFolder, Phrase
+from kws.support.moving_line import MovingLine
 from kws.support.text import bar, bar_characters, count_of, json_text, shown
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Screen:
     def __init__(self, terminal: TextIO, *, is_asked: bool) -> None:
         """is_asked: whether the person hears each take and is asked whether it is kept."""
         self._terminal, self._is_asked = terminal, is_asked
-        self._changes = terminal.isatty()
+        self._line = MovingLine(terminal)
         self._bar = bar_characters(terminal)
         self._text = ""
 
@@ -88,8 +89,8 @@ class Screen:
     def count(self, number: int) -> None:
         """Show where the countdown is; its end alone where lines cannot change."""
         self._text = str(number or "now")
-        self._paint(self._text)
-        if not self._changes and number == 0:
+        self._line.show(self._text)
+        if not self._line.is_shown and number == 0:
             self.say(self._text)
 
     def level(self, samples: "Samples") -> None:
@@ -98,7 +99,7 @@ class Screen:
 
         peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
         level_db = 20 * np.log10(max(peak, 1) / 32768)
-        self._paint(
+        self._line.show(
             f"{self._text}  level {bar(1 + level_db / 60, 30, *self._bar)} {level_db:4.0f} dB"
         )
 
@@ -109,7 +110,7 @@ class Screen:
         from kws.errors import MicrophoneError
         from kws.listening import loudspeaker
 
-        self._paint("you said")
+        self._line.show("you said")
         try:
             loudspeaker.play(take)
         except MicrophoneError as refusal:
@@ -127,11 +128,4 @@ class Screen:
 
     def clear(self) -> None:
         """Wipe the line that changes."""
-        if self._changes:
-            self._terminal.write("\r\x1b[K")
-            self._terminal.flush()
-
-    def _paint(self, text: str) -> None:
-        if self._changes:
-            self._terminal.write(f"\r{text}\x1b[K")
-            self._terminal.flush()
+        self._line.wipe()

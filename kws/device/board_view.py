@@ -15,6 +15,7 @@ from kws.listening.strip import Strip, glyphs_of
 from kws.listening.terminal import Keys, Painter
 from kws.listening.timeline import Heard, Printer
 from kws.settings.model import LOGIT_ONE, posterior_of
+from kws.support.moving_line import MovingLine
 from kws.support.text import bar, bar_characters, clock, count_of, shown
 
 KEYS = "? keys  + - threshold  w keep it  s save  m wrong  q quit"
@@ -33,6 +34,7 @@ class BoardLines:
 
     def __init__(self, printer: Printer, notes: TextIO) -> None:
         self._printer, self._notes = printer, notes
+        self._line = MovingLine(notes)
         self._bar = bar_characters(notes)
         self._painted_at = 0.0
 
@@ -47,12 +49,11 @@ class BoardLines:
 
     def score(self, time_s: float, row: Sequence[int]) -> None:
         """Take in a frame's scores, in q10 log-odds."""
-        if self._notes.isatty() and time.monotonic() - self._painted_at > PAINT_S:
+        if self._line.is_shown and time.monotonic() - self._painted_at > PAINT_S:
             self._painted_at = time.monotonic()
             posterior = posterior_of(max(row, default=-32768))
             score_bar = bar(posterior, 40, *self._bar)
-            self._notes.write(f"\r{clock(time_s)}  {score_bar} {100 * posterior:5.1f} %\x1b[K")
-            self._notes.flush()
+            self._line.show(f"{clock(time_s)}  {score_bar} {100 * posterior:5.1f} %")
 
     def detection(self, heard: Heard) -> None:
         """Print a detection."""
@@ -68,8 +69,7 @@ class BoardLines:
 
     def wipe(self) -> None:
         """Clear the line that moves."""
-        if self._notes.isatty():
-            self._notes.write("\r\x1b[K")
+        self._line.wipe()
 
 
 class BoardScreen:

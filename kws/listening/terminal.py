@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from kws.listening.screen import fitted
 from kws.listening.strip import Spans
+from kws.support.moving_line import size_of
 
 LEAST_COLUMNS = 40  # a narrower one gets plain lines
 STYLES = {
@@ -33,15 +34,6 @@ def is_screen(out: TextIO) -> bool:
     if not out.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
         return sys.platform == "win32" and out.isatty()
     return size_of(out)[0] >= LEAST_COLUMNS
-
-
-def size_of(out: TextIO) -> tuple[int, int]:
-    """Return columns and lines as they are now."""
-    try:
-        size = os.get_terminal_size(out.fileno())
-    except (OSError, ValueError):
-        return 80, 24
-    return (size.columns or 80), (size.lines or 24)  # some serial lines say 0
 
 
 class Painter:

@@ -1,6 +1,5 @@
 """What a person sees of listening: a timeline of detections, and a live meter on a terminal."""
 
-import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.settings.front_end import SAMPLE_RATE_HZ
+from kws.support.moving_line import MovingLine
 from kws.support.text import bar, bar_characters, clock, count_of, json_text, shown
 
 METER_INTERVAL_S = 0.1
@@ -104,30 +104,24 @@ class FileProgress:
     """A line on a terminal that says how far a recording is heard; nothing where there is none."""
 
     def __init__(self, terminal: TextIO) -> None:
-        self._terminal = terminal
-        self._is_shown = terminal.isatty()
+        self._line = MovingLine(terminal)
         self._bar = bar_characters(terminal)
         self._painted_at = time.monotonic()  # a short recording is over before it is painted
-        self._is_painted = False
 
     def update(self, heard_s: float, total_s: float | None) -> None:
         """Take in how much was heard, of how much where that is known."""
-        if not self._is_shown or time.monotonic() - self._painted_at < METER_INTERVAL_S:
+        if not self._line.is_shown or time.monotonic() - self._painted_at < METER_INTERVAL_S:
             return
         line = clock(heard_s)
         if total_s:
             share = min(heard_s / total_s, 1.0)
             line += f" of {clock(total_s)}  {bar(share, 20, *self._bar)} {100 * share:3.0f} %"
-        self._terminal.write(f"\r{line}\x1b[K")
-        self._terminal.flush()
-        self._painted_at, self._is_painted = time.monotonic(), True
+        self._line.show(line)
+        self._painted_at = time.monotonic()
 
     def clear(self) -> None:
         """Wipe the line."""
-        if self._is_painted:
-            self._terminal.write("\r\x1b[K")
-            self._terminal.flush()
-            self._is_painted = False
+        self._line.wipe()
 
 
 class Meter:
@@ -137,9 +131,8 @@ class Meter:
     """
 
     def __init__(self, terminal: TextIO, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
-        self._terminal = terminal
+        self._line = MovingLine(terminal)
         self._rate_hz = sample_rate_hz
-        self._is_shown = terminal.isatty()
         self._bar = bar_characters(terminal)
         self._painted_at = 0.0
         self._peak = 0
@@ -149,7 +142,7 @@ class Meter:
 
     def update(self, chunk: NDArray[np.int16], score: float) -> None:
         """Take in a chunk of samples and the score (0 to 1) after it."""
-        if not self._is_shown:
+        if not self._line.is_shown:
             return
         self._samples += len(chunk)
         peak = int(np.abs(chunk.astype(np.int32)).max(initial=0))
@@ -162,9 +155,7 @@ class Meter:
 
     def clear(self) -> None:
         """Wipe the line."""
-        if self._is_shown:
-            self._terminal.write("\r\x1b[K")
-            self._terminal.flush()
+        self._line.wipe()
 
     def _paint(self) -> None:
         line = f"{clock(self._samples / self._rate_hz)}  "
@@ -174,8 +165,6 @@ class Meter:
             level_db = 20 * np.log10(max(self._peak, 1) / 32768)
             line += f"level {bar(1 + level_db / 60, 20, *self._bar)} {level_db:4.0f} dB  "
             line += f"score {bar(self._score, 20, *self._bar)} {100 * self._score:3.0f} %"
-        width = shutil.get_terminal_size().columns
-        self._terminal.write("\r" + line[: width - 1] + "\x1b[K")
-        self._terminal.flush()
+        self._line.show(line)
         self._painted_at = time.monotonic()
         self._peak, self._score = 0, 0.0

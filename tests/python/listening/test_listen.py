@@ -26,7 +26,7 @@ from kws.listening.ending import ENDS, ended_by_signals
 from kws.listening.hearing import Hearing
 from kws.listening.listen import hear, listen_to_files, listen_to_pipe, pipe_chunks
 from kws.listening.session import Notes, listen_to_microphone
-from kws.listening.timeline import Heard, Meter, Printer
+from kws.listening.timeline import FileProgress, Heard, Meter, Printer
 from kws.settings.model import FeatureConfig
 from kws.support.text import bar, bar_characters, clock, table
 
@@ -431,6 +431,16 @@ def test_a_microphone_that_gives_zeros_only_is_called_muted(monkeypatch):
     meter.update(np.full(640, -32768, np.int16), 0.0)
     last = terminal.getvalue().split("\r")[-1]
     assert "muted" not in last and "   0 dB" in last
+
+
+def test_what_moves_is_cut_to_a_narrow_terminal(monkeypatch):
+    monkeypatch.setattr("kws.listening.timeline.METER_INTERVAL_S", 0.0)
+    monkeypatch.setattr("kws.support.moving_line.size_of", lambda out: (40, 24))
+    terminal = Terminal()
+    Meter(terminal).update(np.full(640, 9_000, np.int16), 0.5)
+    FileProgress(terminal).update(30, 60)
+    lines = terminal.getvalue().replace("\x1b[K", "").split("\r")
+    assert [len(line) for line in lines] == [0, 39, 39]
 
 
 def test_the_meter_is_painted_ten_times_a_second_at_most():

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,7 @@ class ListCommand(TyperCommand):
             for name in option.opts
             if option.param_type_name == "option" and not getattr(option, "is_flag", False)
         }
+        _refuse_empty(args, lists, {name for option in self.params for name in option.opts})
         expanded: list[str] = []
         current = ""
         values = 0
@@ -221,6 +223,13 @@ class RecipeGroup(TyperGroup):
 
     def _listed(self) -> list[str]:
         return [name for name, command in self.commands.items() if not command.hidden]
+
+
+def _refuse_empty(args: list[str], lists: set[str], options: set[str]) -> None:
+    """Refuse a list without values; it would take the next option for one."""
+    for arg, following in zip_longest(args, args[1:]):
+        if arg in lists and (following is None or following.partition("=")[0] in options):
+            raise typer.BadParameter(f"{arg} names nothing: give it one value or more")
 
 
 def _is_list(option: Any) -> bool:

@@ -205,3 +205,13 @@ def test_a_threshold_that_decides_nothing_is_refused(model, tmp_path):
     done = run("evaluate", model, "--clips", tmp_path, "--threshold", "0.5")
     assert done.exit_code == 1 and "two tells words apart by the largest score" in done.stderr
     assert run("evaluate", model, "--clips", tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--positives", "--negatives", "b"), ("--negatives", "b", "--positives"),
+     ("--positives", "--negatives=b"), ("--negatives", "b", "--positives", "--json")],
+)  # fmt: skip
+def test_a_list_of_nothing_takes_no_option_for_its_value(options, model):
+    done = run("evaluate", model, *options)
+    assert done.exit_code == 2 and "--positives names nothing: give it one value" in done.stderr

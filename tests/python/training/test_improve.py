@@ -112,9 +112,9 @@ def test_what_is_wrong_is_one_sentence(home: Path, tmp_path: Path) -> None:
         improve.improve(home / "model", tmp_path / "out")
     with pytest.raises(ConfigError, match="--missed holds 1 recording; give at least 2"):
         improve.improve(home / "model", tmp_path / "out", missed=[tmp_path / "one"])
-    both = {"missed": [home / "missed"], "false_accepts": [home / "fired", home / "missed"]}
+    missed, fired = [home / "missed"], [home / "fired", home / "missed"]
     with pytest.raises(CorpusError, match=r"m0\.wav is given as missed and as a false accept"):
-        improve.improve(home / "model", tmp_path / "out", **both)
+        improve.improve(home / "model", tmp_path / "out", missed=missed, false_accepts=fired)
     assert not (tmp_path / "out").exists()
     with pytest.raises(ConfigError, match="holds the model that is to be improved"):
         improve.improve(home / "model", home / "model", missed=[home / "missed"])

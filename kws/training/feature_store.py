@@ -17,7 +17,7 @@ from kws.support import cache
 from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, is_whole, sealing
 
-LAYOUT_VERSION = 3  # part of every key: a change of features or layout makes old copies unused
+LAYOUT_VERSION = 4  # part of every key: a change of features or layout makes old copies unused
 FEATURES, LABELS = "features", "labels"
 
 # Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.

@@ -19,7 +19,7 @@ from kws.support.notices import Notice, tell
 BEFORE_S = (0.0, 0.3)  # between what is said before the phrase and the phrase
 AFTER_S = (0.1, 0.5)  # between the phrase and the window's end, where it fits
 TALK_BEFORE, TALK_AFTER = 0.5, 0.3  # share of positives with other speech around them
-OPENING_SHARE = 0.25  # of positives whose phrase comes soon after the start, as in a stream
+OPENING_SHARE = 0.1  # of positive windows whose phrase comes soon after the start
 OPENING_S = 1.0  # at most before such a phrase, mostly far less
 PARTIAL_SHARE = 0.15  # share of negatives that are the first part of a phrase
 PARTIAL_LENGTH = (0.25, 0.55)

@@ -168,7 +168,8 @@ def rest(model: str | Path | Model) -> Int16Array:
 
 def silence(config: FeatureConfig) -> Int16Array:
     """Return the features of a frame of silence after silence: (n_features,) int16."""
-    frame: Int16Array = features(np.zeros(config.frame_length, np.int16), config)[0]
+    two_frames = np.zeros(config.frame_length + config.hop_length, np.int16)
+    frame: Int16Array = features(two_frames, config)[1]
     return frame
 
 

@@ -25,7 +25,7 @@ void kws_batch_features(const kws_feature_settings *settings, const int16_t *cli
     kws_framing framing;
     int16_t silence_q7[KWS_MAX_FEATURES];
     kws_framing_reset(&framing, settings, silence_q7);
-    int16_t silence_level_q7 = framing.level_q7;
+    int16_t room_level_q7 = framing.level_q7;
     for (size_t first = 0; first < total; first += KWS_LANES_AT_ONCE) {
         const int16_t *frames[KWS_LANES_AT_ONCE];
         int16_t features[KWS_MAX_FEATURES * KWS_LANES_AT_ONCE];
@@ -40,7 +40,7 @@ void kws_batch_features(const kws_feature_settings *settings, const int16_t *cli
             for (size_t i = 0; i < n_features; i++)
                 features_q7[i] = features[i * KWS_LANES_AT_ONCE + lane];
             if (settings->energy != KWS_ENERGY_DELTA) continue;
-            if ((first + lane) % per_clip == 0) framing.level_q7 = silence_level_q7;
+            if ((first + lane) % per_clip == 0) framing.level_q7 = room_level_q7;
             kws_framing_remove_level(&framing, settings, features_q7);
         }
     }

@@ -4,7 +4,7 @@
 
 #include "kws.h"
 
-/* As if a quiet room had gone before. silence_q7: what a frame of zeros after zeros is, n_features. */
+/* As if a quiet room had gone before. silence_q7: a frame of zeros after zeros, n_features. */
 void kws_framing_reset(kws_framing *framing, const kws_feature_settings *settings,
                        int16_t *silence_q7);
 
@@ -23,7 +23,8 @@ void kws_framing_features(kws_framing *framing, const kws_feature_settings *sett
 
 /* For KWS_ENERGY_DELTA, the last step of kws_framing_features: takes the previous frame's level out
  * of this one's, out of coefficient 0, which alone carries it, or out of every band. What is left
- * does not change when the whole recording gets louder; a quiet room goes before the first frame. */
+ * does not change when the whole recording gets louder; a quiet room goes before the first
+ * frame. */
 void kws_framing_remove_level(kws_framing *framing, const kws_feature_settings *settings,
                               int16_t *features_q7);
 

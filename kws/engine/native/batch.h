@@ -10,8 +10,8 @@
 /* Frames of a signal: 0 below frame_length samples, else 1 + (samples - frame_length) / hop. */
 size_t kws_batch_frames(size_t samples, const kws_feature_settings *settings);
 
-/* clips: int16 [clips][samples] -> features_q7: int16 [clips][frames][n_features]; a quiet room goes
- * before each clip. */
+/* clips: int16 [clips][samples] -> features_q7: int16 [clips][frames][n_features]; a quiet room
+ * goes before each clip. */
 void kws_batch_features(const kws_feature_settings *settings, const int16_t *clips,
                         size_t clip_count, size_t samples, int16_t *features_q7);
 

@@ -17,7 +17,7 @@ from kws.support import cache
 from kws.support.notices import Notice, tell
 from kws.support.sealed import content_of, is_whole, sealing
 
-LAYOUT_VERSION = 4  # part of every key: a change of features or layout makes old copies unused
+LAYOUT_VERSION = 5  # part of every key: a change of features or layout makes old copies unused
 FEATURES, LABELS = "features", "labels"
 
 # Features (n, frames, n_features) int16, and labels (n,), or (n, clips) of streams.
@@ -25,13 +25,17 @@ Examples = tuple[np.ndarray, np.ndarray]
 Blocks = Callable[[int], Iterator[Examples]]
 
 
+def cache_key(identity: str) -> str:
+    """The key of copies, or of what was made of them: of all that decides it, and of the layout."""
+    return hashlib.sha256(f"{LAYOUT_VERSION}\n{identity}".encode()).hexdigest()[:24]
+
+
 class FeatureStore:
     """Copies of one training set: folder/key/<index>.features.npy and .labels.npy."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         """`identity` names everything that decides what the copies hold."""
-        digest = hashlib.sha256(f"{LAYOUT_VERSION}\n{identity}".encode()).hexdigest()[:24]
-        self._root, self.folder = folder, folder / f"features-{digest}"
+        self._root, self.folder = folder, folder / f"features-{cache_key(identity)}"
 
     def __call__(self, index: int, blocks: Blocks) -> Examples:
         """Map a copy into memory; made first where it is not there, or not whole.

@@ -35,7 +35,7 @@ from kws.settings.toml import load_recipe
 from kws.support.progress import progress
 from kws.training.commands import CommandTask
 from kws.training.comparison import compare, network_of
-from kws.training.feature_store import Examples, FeatureStore
+from kws.training.feature_store import Examples, FeatureStore, cache_key
 from kws.training.run_folder import CONFIG, NETWORK, RunFolder
 from kws.training.task import ClipTask
 from kws.training.teacher_answers import Copies, TrainedTeacher, is_trained
@@ -192,7 +192,7 @@ class Teachers:
         return partial(FeatureStore(self._cache, task.identity), blocks=task.blocks)
 
     def _kept(self, identity: str) -> Path:
-        return self._cache / f"teacher-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
+        return self._cache / f"teacher-{cache_key(identity)}"
 
     def answers(self, index: int, clips: int) -> np.ndarray:
         """Return the mean posteriors at the recipe's temperature for copy `index`.

@@ -9,7 +9,6 @@ ensemble as the teacher.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +28,7 @@ from kws.settings.recipe import Recipe
 from kws.settings.schedule import DistillationConfig
 from kws.support.parallel import run_each
 from kws.support.progress import progress
-from kws.training.feature_store import Examples, FeatureStore
+from kws.training.feature_store import Examples, FeatureStore, cache_key
 from kws.training.metrics import FLOAT, Metrics
 from kws.training.prepare import is_long
 from kws.training.run_folder import RunFolder
@@ -116,8 +115,8 @@ class WakeTeachers:
             self.answers(index, 1)
 
     def _kept(self, cache: Path, what: str) -> Path:
-        digest = hashlib.sha256(f"{self._task.identity}\n{what}".encode()).hexdigest()[:24]
-        return cache / f"teacher-{digest}"
+        key = cache_key(f"{self._task.identity}\n{what}")
+        return cache / f"teacher-{key}"
 
     @staticmethod
     def _loss_of(folder: Path) -> float:

@@ -42,6 +42,14 @@ def test_they_are_trained_once_and_their_answers_kept(recipe, tmp_path, monkeypa
     assert np.array_equal(made(other, tmp_path).answers(0, 1), answers[0])
 
 
+def test_of_another_layout_they_are_trained_and_asked_anew(recipe, tmp_path, monkeypatch):
+    made(recipe, tmp_path)
+    kept = set(tmp_path.glob("cache/teacher-*"))
+    monkeypatch.setattr("kws.training.feature_store.LAYOUT_VERSION", "another")
+    made(recipe, tmp_path)
+    assert len(set(tmp_path.glob("cache/teacher-*")) - kept) == len(kept) > 0
+
+
 @pytest.mark.parametrize("name", ["network.pt", "metrics.json", "config.toml", "logits/0000.npy"])
 def test_a_damaged_one_is_made_again_and_said(name, recipe, tmp_path, capsys):
     before = made(recipe, tmp_path).answers(0, 1)

@@ -110,7 +110,7 @@ class Findings:
         if self._rate_hz < _TELEPHONE_SHARE * self._wanted_hz:
             source_hz, how = self._rate_hz, "it is recorded"
         elif self._spectrum is not None and (found := self._spectrum.source_hz()):
-            source_hz, how = found, "it was made from sound"
+            source_hz, how = found, "it seems made from sound"
         else:
             return []
         text = (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kws.audio.bandwidth import Spectrum
 from kws.audio.files import write_audio
 from kws.audio.samples import Samples
 from kws.corpus.piper import Piper
@@ -141,7 +142,8 @@ def render(engine: Engine, utterance: Utterance) -> Samples | None:
     """Speak one utterance: int16 (samples,) at 16 kHz, trimmed and levelled; None if it failed.
 
     A clip fails when it holds too little or too much speech for its text: synthesisers stumble now
-    and then, over short texts above all.
+    and then, over short texts above all. It fails, too, when it ends as low as a telephone does:
+    some of espeak's voices have no more in a word of vowels, and no microphone hears people so.
     """
     samples = engine.speak(
         utterance.text, utterance.voice, speed=utterance.speed, pitch=utterance.pitch
@@ -160,7 +162,9 @@ def render(engine: Engine, utterance: Utterance) -> Samples | None:
     clip[: len(ramp)] *= ramp
     clip[-len(ramp) :] *= ramp[::-1]
     levelled: Samples = np.rint(clip * (32767 * utterance.peak / np.abs(clip).max())).astype("i2")
-    return levelled
+    spectrum = Spectrum()
+    spectrum.add(levelled)
+    return levelled if spectrum.source_hz() is None else None
 
 
 def speech_edges(samples: Samples) -> tuple[int, int] | None:

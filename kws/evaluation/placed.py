@@ -11,6 +11,11 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 NEAR_MISSES = "near_misses"  # a folder of that name holds what is nearly the phrase
 
 
+def is_near_miss(path: Path) -> bool:
+    """Whether a recording lies in a folder of near misses."""
+    return NEAR_MISSES in path.parent.parts
+
+
 class PlacedClip(NamedTuple):
     """Where one recording lies in the stream, in samples, and the word it should trigger."""
 
@@ -24,7 +29,7 @@ class PlacedClip(NamedTuple):
     @property
     def is_near_miss(self) -> bool:
         """Whether it is of a folder `near_misses`: said to be mistaken, and counted by the clip."""
-        return self.word is None and NEAR_MISSES in self.path.parent.parts
+        return self.word is None and is_near_miss(self.path)
 
 
 @dataclass(frozen=True)

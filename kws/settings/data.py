@@ -19,7 +19,8 @@ class DataConfig:
     window_s: the length of a wake-word training window.
     fluent_share: how much of the other speech is taken without its pauses, word on word.
     shuffled_share: of the windows without the phrase, how many hold speech cut into pieces shorter
-    than a word, in any order, with pieces of the phrase among them.
+    than a word, in any order, with pieces of the phrase among them. near_miss_share: how many are
+    of the folders called near_misses, which hold little and would be drawn rarely.
     false_accept_cost: what a false accept an hour weighs when the threshold and the best epoch are
     chosen, in misses: 0.06 is 6 % of the phrases.
     """
@@ -40,6 +41,7 @@ class DataConfig:
     window_s: float = 2.4
     fluent_share: float = 0.0
     shuffled_share: float = 0.0
+    near_miss_share: float = 0.0
     false_accept_cost: float = 0.06
 
     def __post_init__(self) -> None:
@@ -50,7 +52,7 @@ class DataConfig:
             1 <= self.stream_clips <= 64,
             f"stream_clips is {self.stream_clips}; choose 1 (each clip by itself) to 64.",
         )
-        for name in ("fluent_share", "shuffled_share"):
+        for name in ("fluent_share", "shuffled_share", "near_miss_share"):
             value = getattr(self, name)
             check(0 <= value <= 1, f"{name} is {value}; choose 0 to 1.")
         check(

@@ -5,7 +5,7 @@ much beside nine hours of single words as three beside one, and a hundred clips 
 half of four hundred of another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class Pools:
 
     def __init__(self, sources: Mapping[str, Sequence[Samples]]) -> None:
         """`sources`: recordings (samples,) int16 of each; one without any is left out."""
-        self.each = [list(some) for some in sources.values() if sum(map(len, some))]
+        held = {name: list(some) for name, some in sources.items() if sum(map(len, some))}
+        self.names, self.each = list(held), list(held.values())
         weights = np.sqrt([sum(map(len, some)) for some in self.each])
         self._bounds = np.cumsum(weights / weights.sum())[:-1]
 
@@ -56,10 +57,12 @@ class WindowCutter:
         features: FeatureConfig,
         phrases: Mapping[str, Sequence[Samples]],
         talk: Mapping[str, Sequence[Samples]],
+        near: Container[str] = (),
     ) -> None:
         """`phrases`: by source, recordings (samples,) int16 of the phrase; `talk`: of all else.
 
-        CorpusError where every phrase is silent.
+        `near` names the sources of `talk` that hold near misses. CorpusError where every phrase is
+        silent.
         """
         self._data, self._features = data, features
         self._rate_hz = features.sample_rate_hz
@@ -72,6 +75,8 @@ class WindowCutter:
         self._fluent_talk = [
             np.concatenate([*map(self._trimmed, some), tail]) for some in self._pools.each
         ]
+        places = (place for place, name in enumerate(self._pools.names) if name in near)
+        self._near = list(places) if data.near_miss_share else []
 
     def _cut(self, phrases: Mapping[str, Sequence[Samples]]) -> dict[str, list[Samples]]:
         """The phrase alone of every recording that is not silent."""
@@ -130,6 +135,8 @@ class WindowCutter:
 
     def negative(self, rng: np.random.Generator) -> Window:
         """Cut a window of other sound, or of no more than parts of a phrase; label 0."""
+        if self._near and rng.random() < self._data.near_miss_share:
+            return self._crop(self.length, rng, self._near[rng.integers(len(self._near))]), 0
         if rng.random() < self._data.shuffled_share:
             return self._shuffled(rng), 0
         window = self._crop(self.length, rng)
@@ -168,8 +175,9 @@ class WindowCutter:
             position += max(1, len(piece) - fade)
         return np.clip(window, -32768, 32767).astype(np.int16)
 
-    def _crop(self, length: int, rng: np.random.Generator) -> Samples:
-        source = self._pools.draw(rng)
+    def _crop(self, length: int, rng: np.random.Generator, source: int | None = None) -> Samples:
+        """Cut other sound, of any source unless one is given."""
+        source = self._pools.draw(rng) if source is None else source
         is_fluent = rng.random() < self._data.fluent_share
         talk = (self._fluent_talk if is_fluent else self._talk)[source]
         return np.array(_part(talk, length, rng))

@@ -98,3 +98,16 @@ def test_positives_that_are_talk_are_told(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == ""
     WindowCutter(data, FeatureConfig(), {"a": [recording], "b": [hiss(5.0, 3)] * 2}, talk)
     assert "2 of 3 positives hold more than 1 s of speech in one piece" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(0.0, 0.04), (0.5, 0.52), (1.0, 1.0)])
+def test_near_misses_are_drawn_as_often_as_asked(share, drawn):
+    """A few minutes of them would be drawn once in forty windows beside hours of talk."""
+    data = DataConfig(window_s=1.0, near_miss_share=share)
+    talk = {"talk": [level(100, 900.0)], "near": [level(5000, 9.0)], "more": [level(6000, 1.0)]}
+    cutter = WindowCutter(data, FeatureConfig(), {"a": [level(9000, 0.4)]}, talk, {"near", "more"})
+    rng = np.random.default_rng(3)
+    loudest = [int(cutter.negative(rng)[0].max()) for _ in range(1000)]
+    assert sum(loudest.count(one) for one in (5000, 6000)) / 1000 == pytest.approx(drawn, abs=0.08)
+    if share:
+        assert loudest.count(5000) / loudest.count(6000) == pytest.approx(1, abs=0.3)

@@ -202,9 +202,10 @@ def _imports(package: str, program: str, extra: str = "train") -> str:
 def _voices(name: str) -> str:
     from kws.corpus.synthesize import open_engine
 
-    voices = open_engine(name).voices()
+    engine = open_engine(name)
+    voices = engine.voices()
     if not voices:
-        raise ToolError(f"{name} has no voices: install it again with its voices")
+        raise ToolError(f"{name} has no voices: {engine.remedy}")
     return f"{len(voices)} voice{'s' * (len(voices) != 1)}"
 
 

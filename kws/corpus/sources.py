@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kws.audio.files import find_audio, stated_length
+from kws.audio.recording import Recording
 from kws.corpus.splits import (
     NEGATIVE_SHARES,
     POSITIVE_SHARES,
@@ -18,6 +19,8 @@ from kws.corpus.splits import (
     named_speaker,
     split_folders,
 )
+from kws.errors import AudioError
+from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
 
@@ -71,9 +74,14 @@ def holds_sentences(folder: Path) -> bool:
 
 
 def _seconds(path: Path) -> float:
-    """The length that a file states; 0 where it cannot be opened, which is told when it is read."""
+    """The length that a file states or has; 0 where it is no sound, which is told when it is read."""
     frames, rate_hz = stated_length(path)
-    return frames / rate_hz
+    if frames:
+        return frames / rate_hz
+    try:  # what ffmpeg decodes, and what tells no length
+        return sum(map(len, Recording(path))) / SAMPLE_RATE_HZ
+    except AudioError:
+        return 0.0
 
 
 def engine_of(path: Path) -> str | None:

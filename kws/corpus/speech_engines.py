@@ -28,6 +28,8 @@ class Engine(ABC):
     name: ClassVar[str]
     is_english: ClassVar[bool] = True
     """Whether it reads no other language."""
+    remedy: ClassVar[str] = "install it again with its voices"
+    """Where the engine or its voices are missing."""
     held_out: ClassVar[dict[str, frozenset[str]]] = {}
     """Voices kept for "validation" and "test"; all others are for "train"."""
     pace: ClassVar[tuple[float, float]] = (0.65, 1.15)
@@ -72,7 +74,6 @@ class Engine(ABC):
 class Program(Engine):
     """An engine that is a program: run once a clip, with a time limit, writing a WAV file."""
 
-    remedy: ClassVar[str]
     timeout_s: ClassVar[float] = 60.0
 
     def _run(self, arguments: Sequence[str], text: str = "") -> str:

@@ -119,10 +119,12 @@ def open_engine(name: str, model_dir: Path | None = None) -> Engine:
 
 def part_voices(engine: Engine, part: str = "all") -> list[str]:
     """The installed voices of a part, sorted; a ToolError where it has none."""
-    voices = [name for name in engine.voices() if part in ("all", engine.part_of(name))]
+    installed = engine.voices()
+    voices = [name for name in installed if part in ("all", engine.part_of(name))]
     if not voices:
         kind = "" if part == "all" else f"{part} "
-        raise ToolError(f"{engine.name} has no {kind}voice installed: use another engine, or all")
+        remedy = "use another engine, or all" if installed else engine.remedy
+        raise ToolError(f"{engine.name} has no {kind}voice installed: {remedy}")
     return voices
 
 

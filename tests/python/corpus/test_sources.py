@@ -1,6 +1,8 @@
 """By what recordings are drawn and split: where they come from, who speaks, and with what."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,16 @@ def test_recordings_as_long_as_a_sentence_are_sentences(tmp_path):
     assert not holds_sentences(tmp_path / "nothing")
     (tmp_path / "samples.raw").write_bytes(bytes(160_000))  # which tell no rate
     assert not holds_sentences(tmp_path / "samples.raw")
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_talk_that_a_telephone_recorded_is_talk(tmp_path):
+    talk = write(tmp_path / "talk", 2, 2.5)
+    for path in sorted(talk.rglob("*.wav")):
+        command = ["ffmpeg", "-v", "error", "-i", str(path), str(path.with_suffix(".m4a"))]
+        subprocess.run(command, check=True)
+        path.unlink()
+    assert holds_sentences(talk)
 
 
 def test_of_talk_more_is_kept_for_validation_and_test_than_of_words(tmp_path):

@@ -288,7 +288,11 @@ def test_a_voice_that_festival_misses_is_not_there(
 ) -> None:
     fake_program(tmp_path, "festival", f"printf {printed}")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert speech_engines.Festival().voices() == voices
+    festival = speech_engines.Festival()
+    assert festival.voices() == voices
+    if not voices:
+        with pytest.raises(ToolError, match="no test voice installed: .*festvox-kdlpc16k"):
+            synthesize.part_voices(festival, "test")
 
 
 def fake_program(folder: Path, name: str, script: str) -> None:

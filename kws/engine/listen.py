@@ -52,11 +52,21 @@ def ears_of(
 
 
 def models_first(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the names of models from those of the recordings that follow them."""
+    """Part the names of models, each model's first, from those of the recordings that follow."""
     count = 1
     while count < len(names) and _is_model(names[count]):
         count += 1
-    return list(names[:count]), list(names[count:])
+    by_file: dict[Path, str] = {}
+    for name in names[:count]:
+        by_file.setdefault(_file_of(name), name)
+    return list(by_file.values()), list(names[count:])
+
+
+def _file_of(name: str) -> Path:
+    try:
+        return find(name).resolve()
+    except ModelError:  # told when it is opened
+        return Path(name)
 
 
 def _is_model(name: str) -> bool:

@@ -428,6 +428,13 @@ def test_models_come_first_and_recordings_after_them(tmp_path, monkeypatch):
         assert models_first(names) == (names[:models], names[models:])
 
 
+def test_a_model_that_is_named_twice_listens_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.kws").write_bytes(wake_word())
+    names = ["own.kws", "athena", "./own.kws", "athena", "talk.wav"]
+    assert models_first(names) == (["own.kws", "athena"], ["talk.wav"])
+
+
 def test_an_ear_has_its_model_s_rate_hop_and_name():
     (found,) = ears_of(["athena_8k"], 0.5)
     assert (found.sample_rate_hz, found.hop_s, found.name) == (8_000, 0.02, "athena_8k")

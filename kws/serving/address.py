@@ -11,6 +11,7 @@ from kws.errors import ServingError
 
 URI = "tcp://127.0.0.1:10400"  # the port at which Home Assistant's users expect wake words
 SOCKET_PATH_BYTES = 107  # of Linux, less the zero behind it; others have a little less
+_MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address that it holds
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNGUARDED = (
     "{where} can be reached from the network, and the Wyoming protocol knows no password and no "
@@ -75,13 +76,21 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     networks: list[Network] = []
     for text in texts:
         try:
-            networks.append(ipaddress.ip_network(text, strict=False))
+            networks.append(_unmapped(ipaddress.ip_network(text, strict=False)))
         except ValueError:
             raise ServingError(
                 f"--allow {text!r} is no address: give one such as 192.168.1.20, or a network "
                 "such as 192.168.1.0/24"
             ) from None
     return tuple(networks)
+
+
+def _unmapped(network: Network) -> Network:
+    """The IPv4 network that an IPv6 one stands for (::ffff:192.168.1.0/120), as `_ip` does it."""
+    first = getattr(network.network_address, "ipv4_mapped", None)
+    if first is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.ip_network((first, network.prefixlen - _MAPPED_BITS))
 
 
 def is_loopback(address: str) -> bool:

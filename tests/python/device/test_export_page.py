@@ -396,11 +396,11 @@ def test_a_muted_microphone_is_said(server, browser, tmp_path):
 
 def test_the_keyboard_reaches_all_and_moves_the_threshold(opened):
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         opened.keyboard.press("Tab")
         reached.append(opened.evaluate("document.activeElement.id"))
         assert opened.evaluate("document.activeElement.matches(':focus-visible')")
-    assert reached == ["model", "file", "listen", "threshold", "own"]
+    assert reached == ["model", "file", "listen", "threshold", "own", "heard"]
     before = opened.locator("#posterior").inner_text()
     assert float(before) == pytest.approx(
         model_file.load("hey_cortana").detector.threshold, abs=1e-4

@@ -376,7 +376,16 @@ def test_one_client_too_many_is_told_so_and_a_place_that_is_free_is_given(model_
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize("allowed, expected", [("127.0.0.0/8", b"pong"), ("10.1.2.3", b"--allow")])
+@pytest.mark.parametrize(
+    "allowed, expected",
+    [
+        ("127.0.0.0/8", b"pong"),
+        ("10.1.2.3", b"--allow"),
+        ("::ffff:127.0.0.1", b"pong"),
+        ("::ffff:10.0.0.0/104", b"--allow"),
+        ("::/0", b"--allow"),
+    ],
+)
 def test_only_those_who_are_allowed_are_served(model_path, allowed, expected):
     async def scene() -> bytes:
         allow = parse_networks([allowed])

@@ -74,7 +74,7 @@ def holds_sentences(folder: Path) -> bool:
 
 
 def _seconds(path: Path) -> float:
-    """The length that a file states or has; 0 where it is no sound, which is told when it is read."""
+    """The length that a file states or has; 0 where it is no sound: told when it is read."""
     frames, rate_hz = stated_length(path)
     if frames:
         return frames / rate_hz

@@ -33,7 +33,6 @@ from kws.evaluation.placed import Stream, is_near_miss
 from kws.evaluation.recording_stream import build_stream
 from kws.evaluation.stream import evaluate_stream
 from kws.report.training import detection_curve
-from kws.settings.data import DataConfig
 from kws.settings.model import DetectorConfig
 from kws.settings.recipe import Recipe
 from kws.training.feature_store import Examples
@@ -68,8 +67,15 @@ class WakeTask:
         self._noise_paths = noise["train"]
         self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz, unread={})
         phrases = self._by_source(self.positives["train"], data.positives, cache)
-        talk = self._by_source(self.negatives["train"], data.negatives, cache)
-        self._cutter = WindowCutter(data, recipe.features, phrases, talk, self._near(data))
+        talk, near = (
+            self._by_source(
+                [path for path in self.negatives["train"] if is_near_miss(path) == is_near],
+                data.negatives,
+                cache,
+            )
+            for is_near in (False, True)
+        )
+        self._cutter = WindowCutter(data, recipe.features, phrases, talk, near)
         self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
         self._streams: dict[str, Stream] = {}
 
@@ -81,11 +87,6 @@ class WakeTask:
             name: read_streams(some, cache, sample_rate_hz=self._rate_hz, unread={})
             for name, some in sources_of(paths, folders).items()
         }
-
-    def _near(self, data: DataConfig) -> set[str]:
-        """Return the sources of near misses."""
-        near = (path for path in self.negatives["train"] if is_near_miss(path))
-        return set(sources_of(near, data.negatives))
 
     @property
     def identity(self) -> str:

@@ -5,7 +5,7 @@ much beside nine hours of single words as three beside one, and a hundred clips 
 half of four hundred of another.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -57,19 +57,19 @@ class WindowCutter:
         features: FeatureConfig,
         phrases: Mapping[str, Sequence[Samples]],
         talk: Mapping[str, Sequence[Samples]],
-        near: Container[str] = (),
+        near: Mapping[str, Sequence[Samples]] | None = None,
     ) -> None:
-        """`phrases`: by source, recordings (samples,) int16 of the phrase; `talk`: of all else.
+        """By source, recordings (samples,) int16: of the phrase, of all else, of near misses.
 
-        `near` names the sources of `talk` that hold near misses. CorpusError where every phrase is
-        silent.
+        CorpusError where every phrase is silent.
         """
         self._data, self._features = data, features
         self._rate_hz = features.sample_rate_hz
         self.length = round(data.window_s * self._rate_hz)  # of a window, in samples
         self._phrases = Pools(self._cut(phrases))
         tail = np.zeros(self.length, np.int16)
-        self._pools = Pools(talk)
+        near = {f"near misses of {name}": some for name, some in (near or {}).items()}
+        self._pools = Pools({**talk, **near})
         # As recorded, and with the pauses cut out: single words in a row come near fluent speech.
         self._talk = [np.concatenate([*some, tail]) for some in self._pools.each]
         self._fluent_talk = [

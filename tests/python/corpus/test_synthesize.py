@@ -291,7 +291,7 @@ def test_a_voice_that_festival_misses_is_not_there(
     festival = speech_engines.Festival()
     assert festival.voices() == voices
     if not voices:
-        with pytest.raises(ToolError, match="no test voice installed: .*festvox-kdlpc16k"):
+        with pytest.raises(ToolError, match=r"no test voice installed: .*festvox-kdlpc16k"):
             synthesize.part_voices(festival, "test")
 
 

@@ -104,8 +104,9 @@ def test_positives_that_are_talk_are_told(capsys: pytest.CaptureFixture[str]) ->
 def test_near_misses_are_drawn_as_often_as_asked(share, drawn):
     """A few minutes of them would be drawn once in forty windows beside hours of talk."""
     data = DataConfig(window_s=1.0, near_miss_share=share)
-    talk = {"talk": [level(100, 900.0)], "near": [level(5000, 9.0)], "more": [level(6000, 1.0)]}
-    cutter = WindowCutter(data, FeatureConfig(), {"a": [level(9000, 0.4)]}, talk, {"near", "more"})
+    phrases, talk = {"a": [level(9000, 0.4)]}, {"talk": [level(100, 900.0)]}
+    near = {"talk": [level(5000, 9.0)], "more": [level(6000, 1.0)]}
+    cutter = WindowCutter(data, FeatureConfig(), phrases, talk, near)
     rng = np.random.default_rng(3)
     loudest = [int(cutter.negative(rng)[0].max()) for _ in range(1000)]
     assert sum(loudest.count(one) for one in (5000, 6000)) / 1000 == pytest.approx(drawn, abs=0.08)

@@ -121,6 +121,8 @@ def _ending(args: list[str]) -> Iterator[None]:
         streams.tell(str(error))
         raise typer.Exit(1) from None
     except USAGE_ERROR as error:
+        if error.ctx and error.message == error.ctx.get_help():
+            raise  # no arguments: the message is our own help, of several lines
         said = (shown(error.message).rstrip("."), _dash_hint(args))
         error.message = ". ".join(filter(None, said))
         raise

@@ -66,6 +66,13 @@ def test_the_overview_lists_every_command():
         assert f"  {name.split()[0]} " in overview
 
 
+@pytest.mark.parametrize("command", [(), ("download",), ("train",)])
+def test_a_command_alone_is_answered_by_its_help(command):
+    result = run(*command)
+    assert result.exit_code == 2
+    assert result.output.split() == run(*command, "--help").output.split()
+
+
 def test_a_wrong_command_or_option_is_status_2():
     assert run("liste").exit_code == 2
     assert run("train", "nothing").exit_code == 2

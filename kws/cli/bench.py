@@ -207,6 +207,8 @@ def frontier(
     Example: kws bench frontier
     Example: kws bench frontier --data data/raw/speech_commands --only ours-512 --only gru --seeds 3
     """
+    if only and data is None:
+        raise typer.BadParameter("--only chooses what is trained: give the words with --data DIR")
     from kws.studies import frontier, frontier_picture, frontier_points
 
     if data is not None:

@@ -55,13 +55,19 @@ PEER_VERSIONS = 16  # their log-mel copies are large
 NAMES = (*(f"ours-{size}" for size in SIZES), *PEERS)
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Raise ConfigError where one of them is none of NAMES."""
+    for name in names:
+        check(name in NAMES, f"There is no network {name!r}; choose from {', '.join(NAMES)}.")
+
+
 def recipe_of(name: str, template: Recipe, seed: int, epochs_scale: float) -> Recipe:
     """Return the recipe of one of NAMES: the template's clips, sizes by the name.
 
     A network of ours keeps the template's features, so that all sizes share their teachers; its
     schedule is that of its size, scaled. A peer has its own.
     """
-    check(name in NAMES, f"There is no network {name!r}; choose from {', '.join(NAMES)}.")
+    check_names([name])
     check(0 < epochs_scale <= 10, f"epochs_scale is {epochs_scale}; choose above 0, up to 10.")
 
     def epochs(count: int) -> int:
@@ -135,6 +141,7 @@ def train_missing(
     say: Callable[[str], None] = print,
 ) -> None:
     """Train what is not there yet into folder/<name>/seed<N>; a killed run goes on."""
+    check_names(only)
     for name in only or NAMES:
         for seed in range(seeds):
             recipe = recipe_of(name, template, seed, epochs_scale)

@@ -74,6 +74,17 @@ def test_a_peer_has_its_own_features_and_our_clips():
         frontier.template_of(ROOT / "models" / "hey_cortana" / "config.toml", Path("data"))
 
 
+def test_a_network_that_there_is_not_is_said_before_another_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(frontier, "train", lambda *_, **__: pytest.fail("trained"))
+    place = ["bench", "frontier", "--to", str(tmp_path / "runs"), "--models", str(tmp_path / "m")]
+    corpus = ["--data", str(tmp_path), "--recipe", str(SHIPPED_RECIPE)]
+    done = CliRunner().invoke(app, [*place, *corpus, "--only", "ours-768", "--only", "lstm"])
+    assert done.exit_code == 1 and "There is no network 'lstm'" in done.stderr
+    done = CliRunner().invoke(app, [*place, "--only", "lstm"])
+    assert done.exit_code == 2 and "--data" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def trained(tmp_path):
     """Ours at 768 bytes and a peer, trained for an epoch on a tiny corpus by the command."""

@@ -81,7 +81,7 @@ def split_paths(
         files = sum(map(len, groups.values()))
         raise CorpusError(
             f"{files} clip{'s' * (files != 1)}{where} make {len(groups)} different: at least "
-            f"{len(wanted)} are needed to {', '.join(wanted)}; record or synthesize more"
+            f"{len(wanted)} are needed, one each for {', '.join(wanted)}; record or synthesize more"
         )
     places = {name: _place(name, seed) for name in groups}
     split_of = {name: _split_at(places[name], validation, testing) for name in groups}

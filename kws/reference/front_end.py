@@ -65,7 +65,7 @@ def _log_mel(samples: npt.ArrayLike, hop_length: int, n_mels: int, sample_rate_h
 
     if sample_rate_hz not in FRONT_ENDS:
         raise ConfigError(
-            f"sample_rate_hz is {sample_rate_hz}: give one of {', '.join(map(str, FRONT_ENDS))}"
+            f"sample_rate_hz is {sample_rate_hz}: give {' or '.join(map(str, FRONT_ENDS))}"
         )
     n_fft = FRONT_ENDS[sample_rate_hz].n_fft
     _check("hop_length", hop_length, n_fft)

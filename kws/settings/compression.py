@@ -27,7 +27,8 @@ class CompressionConfig:
             kind = getattr(self, name)
             check(kind in LEVELS, f"{name} is {kind!r}; choose one of {', '.join(LEVELS)}.")
         for name in ("density_w", "density_u"):
-            check(0 < getattr(self, name) <= 1, f"{name} is not in (0, 1].")
+            density = getattr(self, name)
+            check(0 < density <= 1, f"{name} is {density}; choose above 0, up to 1.")
         check(
             0 < self.gate_bias_limit <= 3.96,
             f"gate_bias_limit is {self.gate_bias_limit}; choose above 0, up to 3.96.",

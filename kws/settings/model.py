@@ -39,13 +39,13 @@ class FeatureConfig:
         rate_hz = self.sample_rate_hz
         check(
             rate_hz in FRONT_ENDS,
-            f"sample_rate_hz is {rate_hz}; the engine has {tuple(FRONT_ENDS)}.",
+            f"sample_rate_hz is {rate_hz}; the engine has {' or '.join(map(str, FRONT_ENDS))}.",
         )
         has = FRONT_ENDS[rate_hz]
         check(
             self.hop_length in has.hop_lengths,
             f"hop_length is {self.hop_length} samples; at {rate_hz} Hz the engine has "
-            f"{has.hop_lengths}.",
+            f"{' or '.join(map(str, has.hop_lengths))}.",
         )
         check(
             self.n_mels in has.mel_counts,

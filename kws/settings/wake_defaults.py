@@ -44,7 +44,7 @@ def wake_features(sample_rate_hz: int = SAMPLE_RATE_HZ) -> FeatureConfig:
     """The front end of a wake word at this rate: a frame each 20 ms, 16 coefficients."""
     check(
         sample_rate_hz in FRONT_ENDS,
-        f"The sample rate is {sample_rate_hz} Hz; give one of {', '.join(map(str, FRONT_ENDS))}.",
+        f"The sample rate is {sample_rate_hz} Hz; give {' or '.join(map(str, FRONT_ENDS))}.",
     )
     return FeatureConfig(
         sample_rate_hz=sample_rate_hz,

@@ -86,7 +86,7 @@ def test_one_or_two_clips_cannot_be_split(tmp_path: Path, count: int, said: str)
         split_paths(write_distinct(tmp_path / "phrase", count))
     message = one_sentence(refusal)
     assert said in message
-    assert "at least 3 are needed" in message
+    assert "at least 3 are needed, one each for train, validation, testing; record" in message
 
 
 def test_copies_of_one_clip_count_as_one(tmp_path: Path) -> None:

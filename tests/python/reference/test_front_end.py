@@ -200,7 +200,7 @@ def test_samples_that_mean_nothing_are_refused(samples, words):
         ({"hop_length": 513}, "from 1 to 512"),
         ({"n_mfcc": 41}, "n_mfcc is 41"),
         ({"n_mels": 0}, "n_mels is 0"),
-        ({"sample_rate_hz": 11025}, "sample_rate_hz is 11025: give one of 16000, 8000"),
+        ({"sample_rate_hz": 11025}, "sample_rate_hz is 11025: give 16000 or 8000"),
     ],
 )
 def test_settings_out_of_range_are_named(settings, words):

@@ -233,10 +233,11 @@ def test_a_value_of_the_wrong_type_is_named_with_what_is_wanted(text, named):
         ("[data]\nunknown_share = -0.1", ["unknown_share", "-0.1"]),
         ("[data]\nsilence_share = nan", ["silence_share", "nan"]),
         ('[compression]\nw = "int2"', ["int2", "int4"]),
-        ("[compression]\ndensity_u = 0", ["density_u"]),
+        ("[compression]\ndensity_u = 0", ["density_u is 0.0; choose above 0, up to 1"]),
         ("[compression]\ngate_bias_limit = 4", ["gate_bias_limit", "4.0", "3.96"]),
         ("[detector]\nthreshold = 1.0", ["threshold", "1.0"]),
-        ("[features]\nhop_length = 100", ["hop_length", "100", "160"]),
+        ("[features]\nhop_length = 100", ["hop_length is 100", "has 160 or 320."]),
+        ("[features]\nsample_rate_hz = 44100", ["is 44100; the engine has 16000 or 8000."]),
     ],
 )
 def test_a_value_out_of_range_is_named(text, named):

@@ -18,6 +18,7 @@ from kws.engine.weights import MATRIX_KINDS, Matrix, Weights
 from kws.errors import ModelError
 from kws.settings.model import DetectorConfig, FeatureConfig, log_odds_q10, posterior_of
 from kws.support.files import replacing
+from kws.support.text import in_shell
 
 MAGIC = b"kws\x1a"
 FORMAT_VERSION = 1
@@ -161,7 +162,8 @@ def shipped() -> list[Path]:
 def find(name: str | Path) -> Path:
     """Return the .kws file that a user means: a file, a folder with one, a name under models/."""
     path = Path(name)
-    for candidate in (path, *(models / path for models in MODELS)):
+    candidates = (path, *(models / path for models in MODELS))
+    for candidate in candidates:
         if candidate.is_file():
             return candidate
         if candidate.is_dir():
@@ -177,8 +179,10 @@ def find(name: str | Path) -> Path:
     close = difflib.get_close_matches(path.name, known, 1)
     listed = f": {', '.join(known)}." if known else "."
     hint = f"did you mean {close[0]}?" if close else f"name a .kws file or one of models/{listed}"
-    what = f"The folder {str(name)!r} holds no .kws file" if path.is_dir() else None
-    raise ModelError(f"{what or f'There is no model {str(name)!r}'}: {hint}")
+    what = f"The folder {str(name)!r} holds no .kws file"
+    if not any(candidate.is_dir() for candidate in candidates):
+        what = f"There is no model {str(name)!r}"
+    raise ModelError(f"{what}: {hint}")
 
 
 def load(name: "str | Path | Model") -> Model:
@@ -196,8 +200,8 @@ def load(name: "str | Path | Model") -> Model:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
     if kind := sound_kind(data[:LONGEST_HEAD]):
         raise ModelError(
-            f"{path} is a recording ({kind}) and no model: name the model first, as in "
-            f"`kws listen hey_cortana {path}`."
+            f"{path} is a recording ({kind}) and no model: name a model first; "
+            f"`kws listen hey_cortana {in_shell(path)}` hears the recording."
         )
     return parse(data, path)
 

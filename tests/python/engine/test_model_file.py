@@ -183,6 +183,9 @@ def test_find_takes_a_file_a_folder_or_a_name(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"no model 'hey_me'.*hey_you"):
         model_file.load("hey_me")
     model_file.save(path.with_name("other.kws"), DATA)
+    (tmp_path / "models" / "teacher").mkdir()
+    with pytest.raises(ModelError, match=r"The folder 'teacher' holds no .kws file: name"):
+        model_file.load("teacher")
     with pytest.raises(ModelError, match=r"holds 2 models \(hey_you.kws, other.kws\)"):
         model_file.load("hey_you")
     (tmp_path / "empty").mkdir()
@@ -191,15 +194,15 @@ def test_find_takes_a_file_a_folder_or_a_name(tmp_path, monkeypatch):
 
 
 def test_a_recording_or_an_empty_folder_in_the_place_of_a_model_is_named(tmp_path):
-    recording = tmp_path / "talk.kws"  # whatever its name says
+    recording = tmp_path / "my talk.kws"  # whatever its name says
     for suffix, kind in ((".wav", "WAV"), (".flac", "FLAC"), (".opus", "Ogg")):
         write_audio(tmp_path / f"talk{suffix}", np.zeros(1600, np.int16))
         (tmp_path / f"talk{suffix}").rename(recording)
         with pytest.raises(ModelError) as refusal:
             model_file.load(recording)
         assert str(refusal.value) == (
-            f"{recording} is a recording ({kind}) and no model: name the model first, as in "
-            f"`kws listen hey_cortana {recording}`."
+            f"{recording} is a recording ({kind}) and no model: name a model first; "
+            f"`kws listen hey_cortana '{recording}'` hears the recording."
         )
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"The folder '.*empty' holds no .kws file: name"):

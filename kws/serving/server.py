@@ -120,9 +120,10 @@ class Server:
                 return await loop.create_unix_server(lambda: Connection(self), wanted.path)
             return await loop.create_server(lambda: Connection(self), wanted.host, wanted.port)
         except (OSError, UnicodeError, OverflowError, NotImplementedError) as error:
+            is_taken = getattr(error, "errno", None) == errno.EADDRINUSE
+            remedy = "is another service there? Give" if is_taken else "give"
             raise ServingError(
-                f"{wanted} cannot be served ({_reason(error)}): is another service there? Give "
-                "another --uri"
+                f"{wanted} cannot be served ({_reason(error)}): {remedy} another --uri"
             ) from None
 
     def _address_of(self, server: asyncio.AbstractServer) -> Address:

@@ -49,6 +49,7 @@ def test_what_cannot_be_served_is_said_in_one_sentence(model_path, taken, tmp_pa
     assert "'tcp://a:99999' is no address" in refusal(model_path, "--uri", "tcp://a:99999")
     unknown = refusal(model_path, "--uri", "tcp://no.such.host.invalid:1")
     assert "tcp://no.such.host.invalid:1 cannot be served" in unknown
+    assert unknown.endswith("): give another --uri\n")  # nobody is there
     long = refusal(model_path, "--uri", f"unix:///tmp/{'a' * 120}")
     assert "a path of 125 bytes, where a socket's has at most 107: give a shorter one" in long
     assert "'x' is no address: give one" in refusal(model_path, "--allow", "x")

@@ -101,8 +101,8 @@ def record(order: Order, source: Source, screen: Screen) -> Iterator[Path]:
     number, kept, refused = _last_number(order) + 1, 0, 0
     check_outputs([order.file(number)], [])
     while kept < order.clips:
-        screen.say(f'{kept + 1} of {order.clips}: say "{order.phrase}" after the countdown.')
-        with source() as chunks:
+        with source() as chunks:  # which says first where there is no microphone
+            screen.say(f'{kept + 1} of {order.clips}: say "{order.phrase}" after the countdown.')
             samples = _take(iter(chunks), order.take_s, screen)
         try:
             clip = trimmed(samples)

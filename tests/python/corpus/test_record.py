@@ -163,6 +163,18 @@ def test_nobody_is_asked_for_ever(tmp_path: Path) -> None:
     assert not microphone.takes and list(tmp_path.iterdir()) == []
 
 
+def test_nobody_is_asked_to_speak_without_a_microphone(tmp_path: Path) -> None:
+    @contextmanager
+    def none() -> Iterator[Iterator[Samples]]:
+        raise MicrophoneError("no microphone found")
+        yield iter(())
+
+    screen = Screen()
+    with pytest.raises(MicrophoneError):
+        next(record(Order(phrase="hey robin", to=tmp_path), none, screen))
+    assert screen.lines == []
+
+
 def test_a_take_that_is_kept_makes_good_those_before_it(tmp_path: Path) -> None:
     useless = [np.zeros(38_400, np.int16)] * (REFUSED_IN_A_ROW - 1)
     microphone = Microphone(*useless, take(), *useless, take())

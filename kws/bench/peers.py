@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws.bench.timing import missing
-from kws.corpus.sources import kept_for_testing
+from kws.corpus.sources import kept_for_testing, refuse_near_misses
 from kws.engine import model_file
 from kws.errors import ToolError
 from kws.evaluation.operating_points import SWEEP_LOG_ODDS, least_missed, operating_point
@@ -87,6 +87,7 @@ def compare(
     the least share that is missed at so many false accepts an hour (None where no threshold gives
     so few). Raises ToolError where there is nothing to compare, or a detector ends early.
     """
+    refuse_near_misses(positives)
     if held_out:
         positives, negatives = kept_for_testing(positives, negatives)
     notes: list[str] = []

@@ -19,7 +19,7 @@ from kws.corpus.splits import (
     named_speaker,
     split_folders,
 )
-from kws.errors import AudioError
+from kws.errors import AudioError, CorpusError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES
 from kws.support.notices import Notice, tell
@@ -27,6 +27,7 @@ from kws.support.notices import Notice, tell
 # Of other people's talk more is kept apart: false accepts are counted in hours of it.
 FLUENT_SHARES = (0.25, 0.4)
 SENTENCE_S = 1.8  # a folder whose median recording is as long holds sentences
+NEAR_MISSES = "near_misses"  # a folder of that name holds what is nearly the phrase
 _PROBED_FILES = 25
 _ENGINES = f"({'|'.join(ENGINES)})"
 # As `kws synthesize` names its clips, and data/negatives its folders.
@@ -34,6 +35,21 @@ _SPOKEN = re.compile(rf"_{_ENGINES}_(?:all|train|validation|test)_s\d+_\d{{5}}")
 _TALKER = re.compile(rf"{_ENGINES}_")
 
 Sources = dict[str, list[Path]]  # the name of each, and its files
+
+
+def refuse_near_misses(positives: Iterable[Path | str]) -> None:
+    """Raise CorpusError for a folder of positives that holds a folder of near misses.
+
+    `kws train wake` puts both into one; taken together, what is nearly the phrase would be learned
+    as the phrase.
+    """
+    for folder in map(Path, positives):
+        near = next((path for path in folder.rglob(NEAR_MISSES) if path.is_dir()), None)
+        if near:
+            raise CorpusError(
+                f"{folder} is given as the phrase, and {near} holds what is nearly the phrase: "
+                f"give the folder beside it, such as {near.with_name('positives')}"
+            )
 
 
 def split_negatives(folders: Sequence[Path | str]) -> dict[str, list[Path]]:

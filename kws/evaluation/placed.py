@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kws.audio.samples import Samples
+from kws.corpus.sources import NEAR_MISSES
 from kws.settings.front_end import SAMPLE_RATE_HZ
-
-NEAR_MISSES = "near_misses"  # a folder of that name holds what is nearly the phrase
 
 
 def is_near_miss(path: Path) -> bool:

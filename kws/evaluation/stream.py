@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kws.corpus.sources import by_path, engine_of, holder_of, kept_for_testing
+from kws.corpus.sources import (
+    by_path,
+    engine_of,
+    holder_of,
+    kept_for_testing,
+    refuse_near_misses,
+)
 from kws.corpus.splits import FOLDER_SPLITS
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
@@ -64,6 +70,7 @@ def evaluate_stream(
     """
     model = model_file.load(model)
     given = negatives
+    refuse_near_misses(positives)
     if held_out:
         positives, negatives = kept_for_testing(positives, negatives)
     rate_hz = model.features.sample_rate_hz

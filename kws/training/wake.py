@@ -18,6 +18,7 @@ from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
 from kws.corpus.sources import (
     engine_of,
+    refuse_near_misses,
     sources_of,
     split_negatives,
     spoken_by,
@@ -60,6 +61,7 @@ class WakeTask:
         for name in ("positives", "negatives"):
             if not getattr(data, name):
                 raise CorpusError(f"A wake word needs --{name} DIR: folders of clips.")
+        refuse_near_misses(data.positives)
         self.positives = split_folders(data.positives, *POSITIVE_SHARES)
         self.negatives = split_negatives(data.negatives)
         check_splits(self.positives, self.negatives)

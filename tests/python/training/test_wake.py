@@ -18,6 +18,7 @@ from kws.engine.spotter import Spotter
 from kws.errors import CorpusError
 from kws.evaluation import operating_points
 from kws.evaluation.operating_points import LEAST_HOURS
+from kws.evaluation.stream import evaluate_stream
 from kws.evaluation.verdict import Hit, Verdict, judge
 from kws.settings.model import DetectorConfig, FeatureConfig, posterior_of
 from kws.settings.recipe import Recipe
@@ -205,6 +206,16 @@ def test_a_clip_that_is_positive_and_negative_is_refused_at_once(corpus):
     both = (str(corpus / "negatives"), str(corpus / "positives"))
     with pytest.raises(CorpusError, match=r"positives.*\.wav is a positive and a negative"):
         WakeTask(recipe_of(corpus, negatives=both), None)
+
+
+def test_near_misses_in_a_folder_of_the_phrase_are_refused_at_once(corpus):
+    """As `kws train wake` leaves both in one folder, whose other half is meant."""
+    write_audio(corpus / "near_misses" / "train" / "nay_robin.wav", hiss(1.0, 3))
+    said = r"near_misses holds what is nearly the phrase: give the folder beside .*positives$"
+    with pytest.raises(CorpusError, match=said):
+        WakeTask(recipe_of(corpus, positives=(str(corpus),)), None)
+    with pytest.raises(CorpusError, match=said):
+        evaluate_stream("hey_cortana", [corpus], [corpus / "negatives"])
 
 
 # Windows

@@ -54,10 +54,15 @@ def bench(
         list[Benchmark] | None, typer.Option(metavar="NAME", help="Measure only this; may repeat.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Measure this, not the shipped wake word.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Measure this, not the first wake word that ships."),
     ] = None,
     peers: Annotated[
-        str, typer.Option(metavar="PYTHON", help="A Python that has other detectors installed.")
+        str,
+        typer.Option(
+            metavar="PYTHON",
+            help="A Python that has pymicro-wakeword, pyopen-wakeword or wyoming-openwakeword.",
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -105,8 +110,9 @@ def peers(
     (openWakeWord's), which pip installs into a Python of their own.
 
     \b
-    Example: kws bench peers --word alexa --python peers/bin/python --model runs/alexa \\
-        --positives data/raw/alexa --negatives data/raw/librispeech
+    Example: kws bench peers --word alexa --python peers/bin/python \\
+                 --model runs/alexa --positives data/raw/alexa/positives \\
+                 --negatives data/raw/librispeech
     """
     if not (positives and negatives):
         raise typer.BadParameter("give both --positives and --negatives")
@@ -152,7 +158,8 @@ def paper(
 
     \b
     Example: kws bench paper --data data/raw/speech_commands --epochs-scale 0.2
-    Example: kws bench paper --data data/raw/speech_commands --task google12 --seeds 3
+    Example: kws bench paper --data data/raw/speech_commands --task google12 \\
+                 --seeds 3
     """
     from kws.studies import paper, paper_report
 
@@ -205,7 +212,8 @@ def frontier(
 
     \b
     Example: kws bench frontier
-    Example: kws bench frontier --data data/raw/speech_commands --only ours-512 --only gru --seeds 3
+    Example: kws bench frontier --data data/raw/speech_commands \\
+                 --only ours-512 --only gru --seeds 3
     """
     if only and data is None:
         raise typer.BadParameter("--only chooses what is trained: give the words with --data DIR")

@@ -66,7 +66,8 @@ def listen(
     Example: kws listen hey_cortana --save-clips heard --near 0.3
     Example: kws listen hey_cortana --calibrate 30m
     Example: kws listen hey_cortana data/sample/stream/held_out.opus
-    Example: arecord -t raw -f S16_LE -r 16000 -c 1 | kws listen hey_cortana - --json
+    Example: arecord -t raw -f S16_LE -r 16000 -c 1 \\
+                 | kws listen hey_cortana - --json
     """
     numpy_alone()
     from kws.engine.listen import ears_of, models_first

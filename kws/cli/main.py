@@ -106,9 +106,11 @@ def evaluate(
     """Measure the shipped bytes: clip accuracy, or misses and false accepts in a stream.
 
     \b
-    Example: kws evaluate commands_5k --clips data/raw/speech_commands --split validation
-    Example: kws evaluate hey_cortana --positives data/raw/hey_cortana \\
-                 --negatives data/raw/talk data/raw/music --snr-db 10 --noise data/raw/noise
+    Example: kws evaluate commands_5k --clips data/raw/speech_commands \\
+                 --split validation
+    Example: kws evaluate hey_cortana --positives data/raw/mine \\
+                 --negatives data/raw/talk data/raw/music \\
+                 --snr-db 10 --noise data/raw/noise
     """
     is_stream = bool(positives and negatives)
     if bool(clips) == is_stream or bool(positives) != bool(negatives):

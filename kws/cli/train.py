@@ -79,7 +79,8 @@ def synthesize(
     """Speak a phrase into clips, in many voices, speeds and pitches.
 
     \b
-    Example: kws synthesize "hey cortana" --to data/raw/hey_cortana --clips 2000 --engine all
+    Example: kws synthesize "hey cortana" --to data/raw/hey_cortana \\
+                 --clips 2000 --engine all
     Example: kws synthesize "hey cortana" --near-misses --to data/raw/near_misses
     Example: kws synthesize --file sentences.txt --to data/raw/talk
     """
@@ -106,7 +107,7 @@ def train_commands(
         ),
     ] = "",
     negatives: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Folders of unknown words.")
+        list[Path] | None, typer.Option(metavar="DIR ...", help="Folders of unknown words.")
     ] = None,
     noise: Noise = None,
     max_bytes: MaxBytes = 5632,
@@ -126,7 +127,8 @@ def train_commands(
     """Train a model that tells command words apart.
 
     \b
-    Example: kws train commands --data data/raw/speech_commands --words yes,no --out runs/yes_no
+    Example: kws train commands --data data/raw/speech_commands \\
+                 --words yes,no --out runs/yes_no
     """
     from kws.training import train
 
@@ -180,10 +182,10 @@ def train_wake(
 
     \b
     Example: kws train wake "hey robin"
-    Example: kws train wake "hey robin" --positives data/raw/hey_robin data/raw/mine \\
-                 --negatives data/negatives data/raw/talk --seeds 3 --out runs/hey_robin
-    Example: kws train wake --improve hey_cortana --false-accepts kws_clips/false_accepts \\
-                 --missed kws_clips/saved --out runs/hey_cortana_here
+    Example: kws train wake "hey robin" --positives data/raw/friends \\
+                 --negatives data/negatives data/raw/talk --seeds 3
+    Example: kws train wake --improve hey_cortana --missed kws_clips/saved \\
+                 --false-accepts kws_clips/false_accepts --out runs/here
     """
     if improve is not None:
         _improve(improve, missed or [], false_accepts or [], out, seed, given=phrase or positives)

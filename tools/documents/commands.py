@@ -62,7 +62,7 @@ def _texts(text: str) -> tuple[list[str], list[str]]:
 
 def _spelled(option: Any, context: Any) -> str:
     """`--seed N`, without the brackets that releases of typer put around a choice."""
-    return re.sub(r"[<\[](.+)[>\]]", r"\1", option.get_help_record(context)[0])
+    return re.sub(r" [<\[](.+)[>\]]$", r" \1", option.get_help_record(context)[0])
 
 
 def _help(parameter: Any) -> str:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+from command_line import run
 from documents import commands, drawing, pages
 from documents.house import FLOORS, ROOT, module_graph, package_graph
 from documents.layout import Stop, layered, order, without_detours
@@ -66,6 +68,20 @@ def test_every_command_and_option_is_in_the_reference() -> None:
         for option in command.params:
             if option.param_type_name == "option":
                 assert option.opts[0] in sections[path]
+
+
+def test_an_optional_part_of_a_value_keeps_its_brackets() -> None:
+    page = commands.page()
+    assert "`--threshold [MODEL=]P`" in page
+    assert "`--engine all|piper|" in page  # whatever a release of typer puts around a choice
+
+
+def test_every_help_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for path, _ in commands.commands():
+        lines = run(*path.split()[1:], "--help").output.splitlines()
+        assert lines[0].startswith("Usage: kws")
+        assert not [line for line in lines if len(line) > 80], path
 
 
 def test_the_site_lists_every_page() -> None:

@@ -43,8 +43,8 @@ def _streaming(result: dict[str, Any]) -> list[str]:
         return []
     apart, joined = result["accuracy_streaming"], result["accuracy_back_to_back"]
     return [
-        f"in one stream without a reset: {_percent(apart)} % with 1.5 s of low noise between the "
-        f"clips, {_percent(joined)} % back to back"
+        f"in one stream without a reset, 1.5 s of low noise between clips: {_percent(apart)} %",
+        f"in one stream without a reset, back to back: {_percent(joined)} %",
     ]
 
 
@@ -57,8 +57,8 @@ def stream(result: dict[str, Any]) -> str:
         f"{count_of(result['positives'], 'positive')}{at_ratio}, "
         f"{result['hours']:.2f} h of negatives, model of {result['model_bytes']:,} bytes, C engine",
         f"at threshold {at['threshold']:.4g}: {_percent(at['miss_rate'])} % missed, "
-        f"{count_of(at['false_accepts'], 'false accept')} = {at['false_accepts_per_hour']:.2f} / h "
-        f"(95 % sure of at most {at['false_accepts_per_hour_upper_95']:.2f}), "
+        f"{count_of(at['false_accepts'], 'false accept')} = {at['false_accepts_per_hour']:.2f} / h",
+        f"95 % sure of at most {at['false_accepts_per_hour_upper_95']:.2f} / h, "
         f"median latency {'-' if latency is None else f'{latency:.0f} ms'}",
         *_soon_after_start(result),
         *_near_misses(result["near_misses"]),
@@ -123,7 +123,7 @@ def _wishes(result: dict[str, Any]) -> list[str]:
     """Say at what threshold it would fire how seldom, and where the hours are too few to know."""
     return [
         f"{row['wish']}: threshold {row['threshold']:.6g}, {_percent(row['miss_rate'])} % missed"
-        + ("" if row["is_shown"] else f", but {result['hours']:.2f} h are too few to promise it")
+        + ("" if row["is_shown"] else f"; {result['hours']:.2f} h cannot promise it")
         for row in result["suggested"]
     ]
 

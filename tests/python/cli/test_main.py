@@ -192,7 +192,9 @@ def test_a_stream_is_told_to_people_in_tables(wake):
     args = f"{wake}/wake.kws --positives {wake}/yes --negatives {wake}/talk {wake}/music"
     text = run("evaluate", *args.split(), "--list-errors").output
     assert "4 positives, 0.02 h of negatives" in text
-    assert "25.00 % missed, 1 false accept = 50.00 / h" in text
+    assert "25.00 % missed, 1 false accept = 50.00 / h\n95 % sure of at most 237.19 / h" in text
+    assert "once a day: " in text and "; 0.02 h cannot promise it" in text
+    assert max(map(len, text.partition("\n\n")[0].splitlines())) <= 80  # a terminal's width
     assert f"missed: {wake}/yes/0.wav" in text
     assert f"false accept: {wake}/music/0.wav at 0.0" in text
 

@@ -88,6 +88,7 @@ def _parts() -> list[_Part]:
         _Part("Python", listen, _python),
         _Part("engine", listen, _engine),
         _Part("soundfile with Opus", listen, _soundfile),
+        _Part("ffmpeg", listen, _ffmpeg, required=False),
         _Part("PortAudio", listen, _portaudio, required=False),
         _Part("microphone", listen, _microphone, required=False),
         _Part("torch", train, partial(_imports, "torch", "import torch"), False),
@@ -152,10 +153,18 @@ def _soundfile() -> str:
         import soundfile
     except (ImportError, OSError) as error:
         raise _Missing(str(error), "pip install --force-reinstall soundfile") from None
-    version = f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}"
+    version = f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}"
     if "OPUS" not in soundfile.available_subtypes("OGG"):
         raise _Missing(f"{version} reads no Opus", "pip install --upgrade soundfile")
     return version
+
+
+def _ffmpeg() -> str:
+    from kws.audio.ffmpeg import ffmpeg
+
+    if found := ffmpeg():
+        return found
+    raise _Missing("not installed: m4a, AAC, WebM and WMA cannot be read", "apt-get install ffmpeg")
 
 
 def _portaudio() -> str:

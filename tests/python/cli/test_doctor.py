@@ -29,6 +29,9 @@ def test_a_missing_program_comes_with_the_command_that_installs_it(monkeypatch):
     arm = check_named("arm-none-eabi-gcc")
     assert not arm.ok and not arm.required
     assert arm.remedy.startswith("apt-get install --no-install-recommends gcc-arm-none-eabi")
+    ffmpeg = check_named("ffmpeg")  # which a telephone's recordings need
+    assert not ffmpeg.ok and not ffmpeg.required and "m4a" in ffmpeg.detail
+    assert ffmpeg.remedy == "apt-get install ffmpeg"
     compiler = check_named("C compiler")
     assert not compiler.ok and not compiler.required  # a wheel brings the engine
     assert compiler.remedy.startswith("apt-get install build-essential")

@@ -30,28 +30,36 @@ MICROBIT_FLASH = 0x000000
 NRF52_MODELS = 0x010000
 
 LINE = """\
-`kws monitor PORT` shows the scores and sets the threshold; firmware/docs/PROTOCOL.md has more."""
+`kws monitor PORT` shows the scores and sets the threshold;
+firmware/docs/PROTOCOL.md has more."""
 PICO_FLASHING = """\
-Flash it: hold BOOTSEL on the Pico while you plug its USB cable in, then copy the file to the drive
-RPI-RP2 that appears. It restarts and listens; the LED is on for half a second at a detection."""
+Flash it: hold BOOTSEL on the Pico while you plug its USB cable in, then copy
+the file to the drive RPI-RP2 that appears. It restarts and listens; the LED is
+on for half a second at a detection."""
 PICO_WIRING = {
     "analog": """\
-Wire a MAX4466 or MAX9814:  OUT to GP26 (pin 31), GND to AGND (pin 33), VCC to 3V3 (pin 36).""",
+Wire a MAX4466 or MAX9814:  OUT to GP26 (pin 31), GND to AGND (pin 33),
+                            VCC to 3V3 (pin 36).""",
     "i2s": """\
-Wire an INMP441:  SCK to GP10 (pin 14), WS to GP11 (pin 15), SD to GP12 (pin 16),
-                  L/R and GND to GND (pin 13), VDD to 3V3 (pin 36).""",
+Wire an INMP441:  SCK to GP10 (pin 14), WS to GP11 (pin 15),
+                  SD to GP12 (pin 16), L/R and GND to GND (pin 13),
+                  VDD to 3V3 (pin 36).""",
 }
 PICO_LINE = """\
-The line is a serial port on the USB cable, such as /dev/ttyACM0. While no program has it open, it
-is a UART at 115,200 bits per second: GP0 (pin 1) sends, GP1 (pin 2) receives, GND is pin 3."""
+The line is a serial port on the USB cable, such as /dev/ttyACM0. While no
+program has it open, it is a UART at 115,200 bits per second: GP0 (pin 1) sends,
+GP1 (pin 2) receives, GND is pin 3."""
 NANO33BLE_FLASHING = """\
-Not tried on a board yet, compiled only. Flash it: press the button twice, so that the orange LED
-fades in and out, then  bossac --port=ttyACM0 -d -U -i -e -w {file} -R  (of Arduino's tools).
-The microphone is on the board. The line is a UART at 115,200 bits per second on TX1 and RX0."""
+Not tried on a board yet, compiled only. Flash it: press the button twice, so
+that the orange LED fades in and out, then, of Arduino's tools:
+    bossac --port=ttyACM0 -d -U -i -e -w {file} -R
+The microphone is on the board. The line is a UART at 115,200 bits per second on
+TX1 and RX0."""
 MICROBIT_FLASHING = """\
-Not tried on a board yet, compiled only. Flash it: copy the file to the drive MICROBIT.
-The microphone is on the board; the top left LED is on for half a second at a detection.
-The line is the serial port that the USB cable brings, at 115,200 bits per second."""
+Not tried on a board yet, compiled only. Flash it: copy the file to the drive
+MICROBIT. The microphone is on the board; the top left LED is on for half a
+second at a detection. The line is the serial port that the USB cable brings, at
+115,200 bits per second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +98,8 @@ def deploy(
         raise ConfigError(f"A board has room for {PLACES} models: {len(loaded)} were given.")
     if len({model.data for model in loaded}) < len(loaded):
         raise ConfigError(f"{loaded[0].name} is given twice: name two models, or one.")
+    if Path(to).exists() and not Path(to).is_dir():
+        raise ConfigError(f"{to} is a file: name a folder, or the drive of the board.")
     file = Path(to) / f"{file_stem(loaded[0].name)}_{board}.{chosen.suffix}"
     _write(file, chosen.image(loaded, microphone))
     return Deployment(file=file, instructions=chosen.instructions(file, microphone))

@@ -12,12 +12,13 @@ MAX_HIDDEN, MAX_RANK, MAX_CLASSES, MAX_FEATURES = 48, 12, 2, 16
 HOP_MS = 20
 
 FLASHING = """\
-Flash it with avrdude, which the Arduino software brings along (the port may be COM3 or another):
+Flash it with avrdude, which the Arduino software brings along (the port may be
+COM3 or another):
     avrdude -p atmega328p -c arduino -b 115200 -P /dev/ttyACM0 -D -U flash:w:{file}:i
-Wire a MAX9814 or MAX4466:  OUT to A0, GND to GND, VCC to 5V. Speech should reach a quarter of the
-range or more: the converter has ten bits.
-The LED of pin 13 is on for half a second at a detection. The line is the USB cable, at 115,200 bits
-per second."""
+Wire a MAX9814 or MAX4466:  OUT to A0, GND to GND, VCC to 5V. Speech should
+reach a quarter of the range or more: the converter has ten bits.
+The LED of pin 13 is on for half a second at a detection. The line is the USB
+cable, at 115,200 bits per second."""
 
 
 def image(models: list[Model], microphone: str) -> bytes:

@@ -59,6 +59,20 @@ def test_the_boot_ends_in_its_checksum():
     assert with_boot_checksum(image) == image
 
 
+@pytest.mark.parametrize("microphone", deploy.MICROPHONES)
+@pytest.mark.parametrize("board", deploy.BOARDS)
+def test_what_to_do_fits_a_terminal_but_for_the_commands_to_paste(board, microphone):
+    told = deploy.BOARDS[board].instructions(Path("hey_cortana.bin"), microphone)
+    lines = [line for line in told.splitlines() if not line.startswith("    avrdude ")]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "drive").write_text("")
+    with pytest.raises(ConfigError, match=r"drive is a file: name a folder, or the drive"):
+        deploy.deploy(["hey_cortana"], "pico", tmp_path / "drive")
+
+
 def test_a_pico_gets_image_microphone_and_models(tmp_path):
     done = deploy.deploy([str(ROOT / "models" / name) for name in MODELS], "pico", tmp_path, "i2s")
     assert done.file == tmp_path / "hey_cortana_pico.uf2"

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,19 @@ class RunFolder:
         except OSError as error:
             reason = error.strerror
             raise ConfigError(f"The folder {self.path} cannot be made: {reason}.") from None
+
+    @contextlib.contextmanager
+    def made(self) -> Iterator[None]:
+        """Do as `make`, and leave no new and empty folder behind where the block is refused."""
+        is_new = not self.path.exists()
+        self.make()
+        try:
+            yield
+        except KwsError:
+            if is_new:
+                with contextlib.suppress(OSError):
+                    self.path.rmdir()
+            raise
 
     def model(self, recipe: Recipe) -> Path:
         """Return where the model file of this recipe lies."""

@@ -115,7 +115,6 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
         "fastgrnn or fastrnn and quantized_epochs above 0.",
     )
     run = RunFolder(out)
-    run.make()
     group = Group()
     say = say if group.is_first else (lambda line: None)
     check(
@@ -123,7 +122,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
         "A network without a quantized stage, which can only teach, trains in one process: start "
         "kws train without torchrun.",
     )
-    with group.local_first():
+    with run.made(), group.local_first():
         task: ShippedTask = kind(recipe, CACHE)
         if isinstance(task, WakeTask):
             make_copies(recipe, task, CACHE)

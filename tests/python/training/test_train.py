@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from kws.cli.main import app
 from kws.engine import model_file
-from kws.errors import ConfigError, ModelError
+from kws.errors import ConfigError, KwsError, ModelError
 from kws.evaluation.clips import evaluate_clips
 from kws.evaluation.stream import evaluate_stream
 from kws.settings.compression import CompressionConfig
@@ -284,6 +284,15 @@ def test_a_recipe_that_would_ship_no_model_is_refused_before_anything_is_read(ce
     told = refusal(recipe, tmp_path / "out")
     assert "no model to ship" in told and "quantized_epochs" in told
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_corpus_leaves_no_empty_folder(corpus, tmp_path):
+    out = tmp_path / "runs" / "out"
+    assert "does not exist" in refusal(wake_recipe(tmp_path / "nowhere"), out, KwsError)
+    assert not out.exists()
+    out.mkdir(parents=True)  # one of before stays
+    refusal(wake_recipe(tmp_path / "nowhere"), out, KwsError)
+    assert out.is_dir()
 
 
 def test_a_network_that_does_not_fit_is_refused_before_training(corpus, tmp_path):

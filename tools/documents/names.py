@@ -21,7 +21,11 @@ def python_page() -> str:
     for name in kws.__all__:
         if name != "KwsError":
             parts += _name(name, getattr(kws, name).__module__)
-    parts += ["## Errors", "A person can mend each of them: its text says what, and how."]
+    parts += [
+        "## Errors",
+        "A person can mend each of them: its text says what, and how. They lie in `kws.errors`; "
+        "`kws.KwsError` is the base of all.",
+    ]
     errors = _tree("kws.errors")
     rows = [
         f"- `{node.name}`: {_first_line(node)}"

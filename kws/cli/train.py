@@ -22,6 +22,7 @@ from kws.support.text import count_of, shown
 
 download_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 train_app = typer.Typer(cls=RecipeGroup, no_args_is_help=True, rich_markup_mode=None)
+_LEFT_OUT = (None, None, None, None, 16_000, 1024, 1)  # the defaults of what --improve decides
 
 
 @download_app.command("speech-commands")
@@ -188,7 +189,9 @@ def train_wake(
                  --false-accepts kws_clips/false_accepts --out runs/here
     """
     if improve is not None:
-        _improve(improve, missed or [], false_accepts or [], out, seed, given=phrase or positives)
+        given = (phrase, positives, negatives, noise, sample_rate, max_bytes, seeds)
+        heard = missed or [], false_accepts or []
+        _improve(*heard, model=improve, out=out, seed=seed, given=given)
         return
     if phrase is None or missed or false_accepts:
         raise typer.BadParameter(
@@ -210,21 +213,16 @@ def train_wake(
 
 
 def _improve(
-    model: str,
-    missed: list[Path],
-    false_accepts: list[Path],
-    out: Path | None,
-    seed: int,
-    *,
-    given: object,
+    *heard: list[Path], model: str, out: Path | None, seed: int, given: tuple[object, ...]
 ) -> None:
-    if given:
-        raise typer.BadParameter("--improve takes phrase and data from the model: leave them out")
+    if given != _LEFT_OUT:
+        which = "phrase, data, rate and size from the model, and trains one seed"
+        raise typer.BadParameter(f"--improve takes {which}: leave them out")
     if out is None:
         raise typer.BadParameter("--improve needs --out DIR: the model itself stays as it is")
     from kws.training.improve import improve
 
-    improve(model, out, missed=missed, false_accepts=false_accepts, seed=seed)
+    improve(model, out, missed=heard[0], false_accepts=heard[1], seed=seed)
 
 
 @train_app.command("recipe", hidden=True)

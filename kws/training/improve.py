@@ -79,9 +79,15 @@ def improve(
 def _recipe_of(model: Model) -> Recipe:
     assert model.path is not None  # it was loaded by its path
     recipe = RunFolder(model.path.parent).recipe()
-    if recipe is None or recipe.task != "wake":
-        what = "no recipe (config.toml)" if recipe is None else "the recipe of command words"
-        raise ConfigError(f"{model.path.parent} has {what}; only a wake word can be improved.")
+    if recipe is None:
+        raise ConfigError(
+            f"{model.path} has no recipe beside it (config.toml), by which it could be improved: "
+            "put it into a folder with the one that it was trained by."
+        )
+    if recipe.task != "wake":
+        raise ConfigError(
+            f"{model.path} has the recipe of command words; only a wake word can be improved."
+        )
     return recipe
 
 

@@ -120,6 +120,10 @@ def test_what_is_wrong_is_one_sentence(home: Path, tmp_path: Path) -> None:
         improve.improve(home / "model", home / "model", missed=[home / "missed"])
     with pytest.raises(ConfigError, match="recipe of command words; only a wake word"):
         improve.improve("commands_1k", tmp_path / "out", missed=[home / "missed"])
+    alone = tmp_path / "alone.kws"
+    alone.write_bytes(model_file.load("hey_cortana").data)
+    with pytest.raises(ConfigError, match=r"alone\.kws has no recipe beside it \(config\.toml\)"):
+        improve.improve(alone, tmp_path / "out", missed=[home / "missed"])
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -215,6 +219,11 @@ def test_what_is_no_sound_is_told_and_left_out_before_training(
     [
         (["--improve", "hey_cortana"], "needs --out DIR"),
         (["up there", "--improve", "hey_cortana", "--out", "x"], "leave them out"),
+        (["--improve", "hey_cortana", "--out", "x", "--negatives", "y"], "leave them out"),
+        (["--improve", "hey_cortana", "--out", "x", "--noise", "y"], "leave them out"),
+        (["--improve", "hey_cortana", "--out", "x", "--sample-rate", "8000"], "leave them out"),
+        (["--improve", "hey_cortana", "--out", "x", "--max-bytes", "2048"], "leave them out"),
+        (["--improve", "hey_cortana", "--out", "x", "--seeds", "3"], "leave them out"),
         (["up there", "--missed", "x"], "go with --improve MODEL"),
         ([], "give the phrase"),
     ],

@@ -66,7 +66,9 @@ def synthesize(
     near_misses: Annotated[
         bool, typer.Option("--near-misses", help="Speak what is nearly the phrase instead.")
     ] = False,
-    clips: Annotated[int, typer.Option(metavar="N", min=1, help="How many clips.")] = 1000,
+    clips: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many clips; a file's lines take turns.")
+    ] = 1000,
     engine: Annotated[
         EngineName | None,
         typer.Option(

@@ -16,6 +16,7 @@ from kws.corpus.sources import (
 from kws.corpus.splits import FOLDER_SPLITS
 from kws.engine import batch, model_file
 from kws.engine.model_file import Model
+from kws.engine.spotter import Spotter
 from kws.evaluation.conditions import Conditions
 from kws.evaluation.openings import missed_soon_after_start
 from kws.evaluation.operating_points import (
@@ -69,6 +70,7 @@ def evaluate_stream(
     false_accepts [{file, time_s, word, score}].
     """
     model = model_file.load(model)
+    Spotter(model, threshold=threshold)  # a threshold that is none is refused before hours of sound
     given = negatives
     refuse_near_misses(positives)
     if held_out:

@@ -199,6 +199,12 @@ def test_what_would_change_no_figure_is_refused(options, said, model, tmp_path):
     assert done.exit_code == 2 and said in " ".join(done.stderr.split()), done.stderr
 
 
+def test_a_threshold_that_is_none_is_refused_before_a_recording_is_read(model, tmp_path):
+    given = ("--positives", tmp_path / "none", "--negatives", tmp_path / "none")
+    done = run("evaluate", model, *given, "--threshold", "0")
+    assert done.exit_code == 1 and "The threshold is 0; choose a posterior" in done.output
+
+
 def test_a_threshold_that_decides_nothing_is_refused(model, tmp_path):
     for word in ("low", "high"):
         write_audio(tmp_path / word / "1.wav", noise(1.0, 3000, colour=word))

@@ -76,7 +76,7 @@ class SerialPort:
 
     def _failed(self, what: str, error: Exception) -> KwsError:
         reason = getattr(error, "strerror", None) or str(error)
-        remedy = "plug the board in, give its port, such as /dev/ttyACM0 or COM3"
+        remedy = "plug the board in, or give its port, such as /dev/ttyACM0 or COM3"
         if isinstance(error, PermissionError):
             remedy = "join the group that may use it: sudo usermod -aG dialout $USER, log in again"
         return KwsError(f"the serial port {self.name} {what} ({reason}): {remedy}")

@@ -295,6 +295,12 @@ def test_no_line_ends_the_monitor(tmp_path_factory, lines, is_greeted):
     assert len(monitor.line.board.classes) <= 255
 
 
+def test_a_port_that_is_not_there_is_one_sentence_with_two_remedies(tmp_path):
+    with pytest.raises(KwsError) as refusal, SerialPort(str(tmp_path / "ttyACM0"), 115_200):
+        pass
+    assert "plug the board in, or give its port, such as" in str(refusal.value)
+
+
 def test_seconds_end_a_flood():
     """A device that sends as fast as the pipe takes it, and never a line that says anything."""
     ours, theirs = os.openpty()

@@ -180,8 +180,8 @@ def train_wake(
     """Train a wake-word model of at most 1,024 bytes, or improve one.
 
     Without --positives the phrase is spoken by every speech engine that is installed; without
-    --negatives it is told from data/negatives and what lies under data/raw. The same command
-    goes on where an interrupted one stopped.
+    --negatives it is told from data/negatives and, in data/raw, negative_speech, speech_commands,
+    librispeech and wake_phrases. The same command goes on where an interrupted one stopped.
 
     \b
     Example: kws train wake "hey robin"

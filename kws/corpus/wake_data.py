@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws.audio.files import find_audio
+from kws.audio.files import find_audio, is_audio_name
 from kws.corpus.near_misses import near_misses as near
 from kws.corpus.speech_engines import PARTS
 from kws.corpus.synthesize import open_engine, part_voices, synthesize
@@ -36,6 +36,7 @@ _SEEDS = {"kokoro": 2, "piper": 2}  # slow ones are parted between the cores
 # Under data/raw, by their usual names; a folder of folders counts as one source each.
 _TALK = ("speech_commands", "LibriSpeech", "librispeech", "negative_speech/*", "wake_phrases/*")
 _CALLED = "wake-words"  # single phrases, called as one's own is, by volunteers
+_MAY_BE_LOOSE = ("negative_speech/*", "noise/*")  # where people put recordings of their own
 _NOISE = ("noise/*", "speech_commands/_background_noise_")
 
 
@@ -145,6 +146,15 @@ def texts_to_speak(phrase: str, file: Path | None, *, near_misses: bool) -> list
     return near(checked(phrase)) if near_misses else [phrase]
 
 
+def _folders(raw: Path, pattern: str) -> list[Path]:
+    """The folders of a pattern; where recordings lie loose beside them, the one that holds all."""
+    holder = raw / pattern.removesuffix("/*")
+    is_loose = pattern in _MAY_BE_LOOSE and holder.is_dir()
+    if is_loose and any(is_audio_name(path.name) for path in holder.iterdir()):
+        return [holder]
+    return sorted(raw.glob(pattern))
+
+
 def _has_sound(folder: Path) -> bool:
     try:
         return bool(find_audio(folder))
@@ -165,12 +175,12 @@ def other_sound(
     own = "_".join(phrase.lower().split())
     talk = [pack] if pack.is_dir() else []
     for pattern in _TALK:
-        for folder in sorted(raw.glob(pattern)):
+        for folder in _folders(raw, pattern):
             if not folder.is_dir() or (folder.name == _CALLED and not has_people):
                 continue
             if not any(own in names for _, names, _ in os.walk(folder)):
                 talk.append(folder)
-    noise = [folder for pattern in _NOISE for folder in sorted(raw.glob(pattern))]
+    noise = [folder for pattern in _NOISE for folder in _folders(raw, pattern)]
     if (pack / "noise").is_dir():
         noise.append(pack / "noise")
     talk = [folder for folder in talk if "noises" not in folder.name and _has_sound(folder)]

@@ -133,6 +133,13 @@ def test_what_lies_under_data_raw_is_other_sound_but_for_the_phrase_itself(tmp_p
     assert raw / "wake_phrases/wake-words" not in wake_data.other_sound("Athena", raw, pack)[0]
 
 
+def test_recordings_that_lie_loose_in_negative_speech_are_other_sound(tmp_path):
+    for name in ("negative_speech/radio.wav", "negative_speech/en/1.wav", "noise/fan.wav"):
+        write_audio(tmp_path / name, hiss(0.1, len(name)))
+    found = wake_data.other_sound("hey robin", tmp_path, tmp_path / "none")
+    assert found == ([tmp_path / "negative_speech"], [tmp_path / "noise"])
+
+
 def test_an_empty_folder_is_no_other_sound_and_no_phrase_is_a_pattern(tmp_path):
     write_audio(tmp_path / "raw/speech_commands/yes/1.wav", hiss(0.1, 1))
     for empty in ("raw/noise/empty", "raw/negative_speech/empty"):

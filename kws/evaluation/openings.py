@@ -20,27 +20,42 @@ from kws.evaluation.verdict import GRACE_S
 from kws.settings.model import log_odds_q10
 
 BEFORE_S = (0.0, 0.1, 0.5, 1.0)  # of low noise, in turn from phrase to phrase
+SILENCE_S = 6.0  # of digital silence: a state that settles elsewhere than it began is there by then
+SILENCED = 200  # phrases after silence at most, which tell whether it does
 LONGEST_S = 3.0  # of a phrase: more is not played
 LONGEST_RECORDING_S = 20
 AT_ONCE = 256  # streams of up to 5 s each
 
 
-def opening_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
-    """Each phrase cut out of its recording, and up to a second of low noise before it.
+def opening_streams(
+    positives: Sequence[Samples],
+    rate_hz: int,
+    before_s: Sequence[float] = BEFORE_S,
+    rms: float = JOIN_RMS,
+) -> Samples:
+    """Each phrase cut out of its recording, and a second of low noise at most before it.
 
-    Recordings whose samples are all 0 are left out; CorpusError where all are. Returns
-    (phrases, samples) int16, the noise going on to the longest phrase's end and 1 s more.
+    before_s, rms: how long the noise is, in turn, and how loud. Recordings whose samples are all 0
+    are left out; CorpusError where all are. Returns (phrases, samples) int16, the noise going on to
+    the longest phrase's end and 1 s more.
     """
     longest = round(LONGEST_S * rate_hz)
     cut = [phrase[:longest] for phrase in phrases(positives, longest, rate_hz)]
-    starts = [round(BEFORE_S[index % len(BEFORE_S)] * rate_hz) for index in range(len(cut))]
+    starts = [round(before_s[index % len(before_s)] * rate_hz) for index in range(len(cut))]
     length = max(start + len(phrase) for start, phrase in zip(starts, cut, strict=True))
     rng = np.random.default_rng(0)
-    noise = rng.normal(0.0, JOIN_RMS, (len(cut), length + round(GRACE_S * rate_hz)))
+    noise = rng.normal(0.0, rms, (len(cut), length + round(GRACE_S * rate_hz)))
     samples: Samples = np.rint(noise).astype(np.int16)
     for row, start, phrase in zip(samples, starts, cut, strict=True):
         row[start : start + len(phrase)] = phrase
     return samples
+
+
+def silenced_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
+    """Some phrases as of `opening_streams`, after seconds of zeros, as a muted microphone gives."""
+    heard = [samples for samples in positives if samples.any()]
+    some = heard[:: max(1, -(-len(heard) // SILENCED))]
+    return opening_streams(some, rate_hz, before_s=(SILENCE_S,), rms=0.0)
 
 
 def opening_scores(model: Model, features: batch.Int16Array) -> NDArray[np.int16]:

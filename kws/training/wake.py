@@ -1,7 +1,6 @@
 """The wake-word task: one phrase against everything else, in windows cut from streams."""
 
 import dataclasses
-import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -28,7 +27,7 @@ from kws.corpus.splits import NEGATIVE_SHARES, POSITIVE_SHARES, check_splits, sp
 from kws.engine import batch
 from kws.engine.model_file import parse
 from kws.errors import CorpusError
-from kws.evaluation.openings import opening_scores, opening_streams
+from kws.evaluation.openings import opening_scores, opening_streams, silenced_streams
 from kws.evaluation.operating_points import cheapest_threshold
 from kws.evaluation.placed import Stream, is_near_miss
 from kws.evaluation.recording_stream import build_stream
@@ -41,6 +40,7 @@ from kws.training.metrics import whole_cost
 from kws.training.pieces import scores_in_pieces
 from kws.training.run_folder import DETECTION
 from kws.training.task import Run
+from kws.training.wake_loss import window_loss
 from kws.training.windows import WindowCutter
 
 BATCH_WINDOWS = 256
@@ -55,7 +55,7 @@ class WakeTask:
     def __init__(self, recipe: Recipe, cache: Path | None) -> None:
         """CorpusError where a split has no positives or no negatives, or a clip is both."""
         self.recipe, self._cache = recipe, cache
-        self._rate_hz = rate_hz = recipe.features.sample_rate_hz
+        self._rate_hz = recipe.features.sample_rate_hz
         self.classes = recipe.words
         data = recipe.data
         for name in ("positives", "negatives"):
@@ -67,28 +67,25 @@ class WakeTask:
         check_splits(self.positives, self.negatives)
         noise = split_folders(data.noise, *NEGATIVE_SHARES) if data.noise else {"train": []}
         self._noise_paths = noise["train"]
-        self._noise = read_streams(self._noise_paths, cache, sample_rate_hz=rate_hz, unread={})
-        phrases = self._by_source(self.positives["train"], data.positives, cache)
-        talk, near = (
-            self._by_source(
-                [path for path in self.negatives["train"] if is_near_miss(path) == is_near],
-                data.negatives,
-                cache,
-            )
-            for is_near in (False, True)
+        talk = self.negatives["train"]
+        self._cutter = WindowCutter(
+            data,
+            recipe.features,
+            self._by_source(self.positives["train"], data.positives),
+            self._by_source([path for path in talk if not is_near_miss(path)], data.negatives),
+            self._by_source([path for path in talk if is_near_miss(path)], data.negatives),
         )
-        self._cutter = WindowCutter(data, recipe.features, phrases, talk, near)
-        self._augment = Augment(recipe.augment, self._noise, sample_rate_hz=rate_hz)
+        self._augment = Augment(
+            recipe.augment, self._read(self._noise_paths), sample_rate_hz=self._rate_hz
+        )
         self._streams: dict[str, Stream] = {}
 
-    def _by_source(
-        self, paths: Sequence[Path], folders: Sequence[str], cache: Path | None
-    ) -> dict[str, list[Samples]]:
+    def _by_source(self, paths: Sequence[Path], folders: Sequence[str]) -> dict[str, list[Samples]]:
         """Decode files, by where they come from."""
-        return {
-            name: read_streams(some, cache, sample_rate_hz=self._rate_hz, unread={})
-            for name, some in sources_of(paths, folders).items()
-        }
+        return {name: self._read(some) for name, some in sources_of(paths, folders).items()}
+
+    def _read(self, paths: Sequence[Path]) -> list[Samples]:
+        return read_streams(paths, self._cache, sample_rate_hz=self._rate_hz, unread={})
 
     @property
     def identity(self) -> str:
@@ -114,24 +111,13 @@ class WakeTask:
                 yield features, np.array([frame for _, frame in cuts], np.int64)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Binary cross-entropy of the window's highest logit, of a phrase's from its middle on.
-
-        Where the phrase's maximum may lie anywhere, it can lie where nothing was heard yet, for
-        every window alike; the loss then stays at the entropy of the labels for ever.
-        """
-        return _loss(self._highest(logits, labels), labels)
-
-    def _highest(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The highest smoothed logit (batch,) of (batch, frames, 1), from the label's frame on."""
-        scores = smoothed(logits[:, :, 0], self.recipe.detector.smoothing_shift)
-        is_early = torch.arange(logits.shape[1])[None, :] < labels[:, None]
-        return scores.masked_fill(is_early, -math.inf).amax(1)
+        """Tell how windows part: see `window_loss`."""
+        return window_loss(logits, labels, self.recipe.detector.smoothing_shift)
 
     def validate(self, run: Run, model: bytes | None) -> dict[str, float]:
         """How well the validation windows part, and for a model file its misses on a stream."""
         features, labels = self._validation_windows
-        truth = torch.from_numpy(labels)
-        loss = _loss(self._highest(torch.from_numpy(run(features)), truth), truth).item()
+        loss = self.loss(torch.from_numpy(run(features)), torch.from_numpy(labels)).item()
         figures = {"score": -loss, "validation_loss": loss}
         if model is not None:
             scores = scores_in_pieces(parse(model), self._stream_features)
@@ -147,7 +133,8 @@ class WakeTask:
     @cached_property
     def _validation_windows(self) -> Examples:
         """Every validation positive, and of the negatives windows cut at equal distances."""
-        stream, length = self.stream("validation"), self._cutter.length
+        stream = self.stream("validation")
+        length = self._cutter.length
         samples = np.concatenate([stream.samples, np.zeros(length, np.int16)])
         phrases = [
             max(0, clip.end - length + self._rate_hz // 4) for clip in stream.clips if clip.word
@@ -170,12 +157,13 @@ class WakeTask:
         return batch.features(self.stream("validation").samples, self.recipe.features)
 
     @cached_property
-    def _opening_features(self) -> batch.Int16Array:
-        """Of the validation phrases soon after a start."""
-        paths = self.positives["validation"]
-        phrases = read_streams(paths, self._cache, sample_rate_hz=self._rate_hz, unread={})
-        streams = opening_streams(phrases, self._rate_hz)
-        return batch.features_batch(streams, self.recipe.features)
+    def _opening_features(self) -> list[batch.Int16Array]:
+        """Of the validation phrases soon after a start, and of some after a long silence."""
+        phrases = self._read(self.positives["validation"])
+        return [
+            batch.features_batch(streams(phrases, self._rate_hz), self.recipe.features)
+            for streams in (opening_streams, silenced_streams)
+        ]
 
     def stream(self, split: str) -> Stream:
         """All clips of a split as one stream, as `kws evaluate` plays them."""
@@ -192,8 +180,8 @@ class WakeTask:
 
     def _cheapest(self, model: bytes, scores: np.ndarray) -> tuple[float, dict[str, float]]:
         stream, cost = self.stream("validation"), self.recipe.data.false_accept_cost
-        openings = opening_scores(parse(model), self._opening_features)[:, 0]
-        return cheapest_threshold(parse(model), stream, scores, openings, cost)
+        played = [opening_scores(parse(model), each)[:, 0] for each in self._opening_features]
+        return cheapest_threshold(parse(model), stream, scores, np.concatenate(played), cost)
 
     @property
     def taught(self) -> None:
@@ -227,22 +215,3 @@ class WakeTask:
     def draw(self, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> None:
         """Draw misses against false accepts."""
         detection_curve({self.recipe.name: evaluations[0]}, folder / DETECTION)
-
-
-def smoothed(logits: Tensor, shift: int) -> Tensor:
-    """Exponential smoothing over time as the detector does it: (batch, frames), weight 2^-shift.
-
-    The first logit stands for what came before it.
-    """
-    if shift == 0:
-        return logits
-    weight = 2.0**-shift
-    taps = weight * (1 - weight) ** torch.arange(6 * 2**shift, dtype=logits.dtype)
-    taps = (taps / taps.sum()).flip(0)[None, None, :]
-    padded = torch.nn.functional.pad(logits[:, None, :], (taps.shape[2] - 1, 0), mode="replicate")
-    return torch.nn.functional.conv1d(padded, taps)[:, 0, :]
-
-
-def _loss(highest: Tensor, labels: Tensor) -> Tensor:
-    truth = (labels > 0).to(highest.dtype)
-    return torch.nn.functional.binary_cross_entropy_with_logits(highest, truth)

@@ -36,7 +36,8 @@ from kws.training.task import Task
 from kws.training.teacher_answers import is_trained, kept_answers
 from kws.training.teachers import FIRST_SEED, LARGEST_BYTES
 from kws.training.trainer import Trainer
-from kws.training.wake import WakeTask, smoothed
+from kws.training.wake import WakeTask
+from kws.training.wake_loss import smoothed
 
 UNSURE_FRAMES = 10  # of a window's start, where a teacher has heard too little
 LARGEST_SCORE = 9.0  # log-odds beyond which nobody asks how sure

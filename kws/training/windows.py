@@ -6,6 +6,7 @@ half of four hundred of another.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -67,16 +68,22 @@ class WindowCutter:
         self._rate_hz = features.sample_rate_hz
         self.length = round(data.window_s * self._rate_hz)  # of a window, in samples
         self._phrases = Pools(self._cut(phrases))
-        tail = np.zeros(self.length, np.int16)
         near = {f"near misses of {name}": some for name, some in (near or {}).items()}
         self._pools = Pools({**talk, **near})
-        # As recorded, and with the pauses cut out: single words in a row come near fluent speech.
-        self._talk = [np.concatenate([*some, tail]) for some in self._pools.each]
-        self._fluent_talk = [
-            np.concatenate([*map(self._trimmed, some), tail]) for some in self._pools.each
-        ]
         places = (place for place, name in enumerate(self._pools.names) if name in near)
         self._near = list(places) if data.near_miss_share else []
+
+    @cached_property
+    def _talk(self) -> list[Samples]:
+        """Every source in one piece, as recorded: in memory once a window is cut, not before."""
+        tail = np.zeros(self.length, np.int16)
+        return [np.concatenate([*some, tail]) for some in self._pools.each]
+
+    @cached_property
+    def _fluent_talk(self) -> list[Samples]:
+        """The same with its pauses cut out: single words in a row come near fluent speech."""
+        tail = np.zeros(self.length, np.int16)
+        return [np.concatenate([*map(self._trimmed, some), tail]) for some in self._pools.each]
 
     def _cut(self, phrases: Mapping[str, Sequence[Samples]]) -> dict[str, list[Samples]]:
         """The phrase alone of every recording that is not silent."""

@@ -10,7 +10,14 @@ from kws.audio.files import find_audio, read_audio
 from kws.engine import batch, model_file
 from kws.engine.spotter import Spotter
 from kws.errors import CorpusError
-from kws.evaluation.openings import BEFORE_S, opening_scores, opening_streams
+from kws.evaluation.openings import (
+    BEFORE_S,
+    SILENCE_S,
+    SILENCED,
+    opening_scores,
+    opening_streams,
+    silenced_streams,
+)
 from kws.evaluation.verdict import GRACE_S
 from kws.settings.model import posterior_of
 
@@ -34,6 +41,14 @@ def test_what_comes_before_a_phrase_goes_round():
     begins = [int(np.argmax(np.abs(stream) > 200)) / RATE for stream in streams]
     assert begins == pytest.approx([*BEFORE_S, BEFORE_S[0]], abs=0.03)
     assert streams.shape[1] == pytest.approx((1.0 + 0.6 + GRACE_S) * RATE, abs=0.05 * RATE)
+
+
+def test_some_phrases_come_after_seconds_of_zeros():
+    loud, silent = noise(0.6, 6000, 1, "high"), np.zeros(RATE, np.int16)
+    streams = silenced_streams([*[loud] * (2 * SILENCED - 1), silent], RATE)
+    assert len(streams) == SILENCED
+    begin = round(SILENCE_S * RATE)
+    assert not streams[:, :begin].any() and (np.abs(streams[:, begin:]).max(axis=1) > 3000).all()
 
 
 def test_silent_recordings_are_no_phrases():

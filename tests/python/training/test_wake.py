@@ -25,7 +25,8 @@ from kws.settings.recipe import Recipe
 from kws.support.notices import gathered
 from kws.training import wake
 from kws.training.pieces import PIECE_FRAMES, scores_in_pieces
-from kws.training.wake import WakeTask, smoothed
+from kws.training.wake import WakeTask
+from kws.training.wake_loss import smoothed
 
 HOP = 320
 LOUD = 12_000  # the phrase is a square wave of this level, and nothing else reaches it
@@ -416,7 +417,7 @@ def with_cost(task: WakeTask, cost: float) -> WakeTask:
 def pretend(monkeypatch, misses, false_accepts):
     """Let a stream's verdict at a threshold be these numbers of misses and false accepts.
 
-    Every phrase soon after a start is heard.
+    Every phrase soon after a start or after silence is heard.
     """
     monkeypatch.setattr(wake, "opening_scores", lambda model, features: heard(features))
 
@@ -452,7 +453,9 @@ def test_phrases_soon_after_a_start_count_as_those_in_the_stream_do(tmp_path, mo
     chosen, figures = task.choose_threshold(a_model())
     assert chosen <= posterior_of(2000) and figures["miss_rate"] == 0
     heard[0] = -9000
-    assert task.choose_threshold(a_model())[1]["miss_rate"] == pytest.approx(1 / 6)
+    assert task.choose_threshold(a_model())[1]["miss_rate"] == pytest.approx(
+        2 / 9
+    )  # after silence, too
 
 
 def test_the_threshold_weighs_misses_against_false_accepts_by_the_recipes_cost(
@@ -460,7 +463,7 @@ def test_the_threshold_weighs_misses_against_false_accepts_by_the_recipes_cost(
 ):
     task = WakeTask(wake_recipe(wake_corpus(tmp_path)), None)
     pretend(monkeypatch, lambda p: int(p > 0.5), lambda p: int(p <= 0.5))
-    positives = 2 * 3  # in the stream, and soon after a start
+    positives = 3 * 3  # in the stream, soon after a start, and after silence
     assert task.stream("validation").negative_hours < LEAST_HOURS  # and so it counts as one hour
     even = 1 / positives  # at this cost, one miss weighs what one false accept does
     lenient, figures = with_cost(task, 0.5 * even).choose_threshold(a_model())

@@ -53,7 +53,7 @@ def one_engine(monkeypatch):
 def test_the_phrase_and_its_near_misses_are_spoken_by_what_is_installed(one_engine, tmp_path):
     said: list[str] = []
     positives, near = wake_data.speak("hey robin", tmp_path, say=said.append)
-    assert said == [f'Speaking "hey robin" with flite into {tmp_path}.']
+    assert said[0] == f'Speaking "hey robin" with flite into {tmp_path}.'
     for folder, counts in ((positives, (10, 5, 5)), (near, (4, 2, 2))):
         for part, voice, count in zip(("train", "validation", "test"), "abc", counts, strict=True):
             names = [path.name for path in find_audio(folder / part)]
@@ -63,6 +63,15 @@ def test_the_phrase_and_its_near_misses_are_spoken_by_what_is_installed(one_engi
     before = {path: path.stat().st_mtime_ns for path in find_audio(tmp_path)}
     wake_data.speak("hey robin", tmp_path, say=said.append)
     assert {path: path.stat().st_mtime_ns for path in find_audio(tmp_path)} == before
+
+
+@pytest.mark.parametrize("engines", [["flite"], ["kokoro", "flite"], ["piper"]])
+def test_who_has_mechanical_voices_alone_is_told_of_a_natural_one(monkeypatch, tmp_path, engines):
+    monkeypatch.setattr(wake_data, "installed_engines", lambda: engines)
+    monkeypatch.setattr(wake_data, "_speak_each", lambda jobs: None)
+    said = []
+    wake_data.speak("hey robin", tmp_path, say=said.append)
+    assert any("with Kokoro beside them" in line for line in said) == (engines == ["flite"])
 
 
 def test_without_an_engine_it_is_said_what_to_install(monkeypatch, tmp_path):

@@ -32,6 +32,7 @@ _NO_ENGINE = (
     "there is no speech engine to say the phrase with: apt-get install espeak-ng flite (brew on a "
     "Mac), or give recordings of it with --positives DIR"
 )
+_UNFINISHED = ".unfinished"
 _NATURAL = {"kokoro", "piper"}  # engines
 _MECHANICAL = (
     "None of these sounds like a person: with Kokoro beside them a model missed 17 % of people "
@@ -78,8 +79,17 @@ def speak(phrase: str, to: Path, *, say: Callable[[str], None] = print) -> tuple
                 said, near_misses = to / "positives" / part, to / "near_misses" / part
                 jobs.append((name, [phrase], said, count, seed, part, ".flac"))
                 jobs.append((name, texts, near_misses, few, seed, part, ".flac"))
+    mark = to / _UNFINISHED
+    to.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     _speak_each(sorted((job for job in jobs if job[3]), key=lambda j: -j[3] * (j[0] in _SEEDS)))
+    mark.unlink(missing_ok=True)
     return to / "positives", to / "near_misses"
+
+
+def is_unfinished(spoken: Path) -> bool:
+    """Whether `speak` began this folder of positives or near misses, and was ended too soon."""
+    return (spoken.parent / _UNFINISHED).exists()
 
 
 def speak_with_all(texts: Sequence[str], to: Path, *, clips: int, seed: int, part: str) -> int:

@@ -122,7 +122,11 @@ def _data(recipe: Recipe, heard: Mapping[str, Path], say: train.Say) -> DataConf
     """What the model was trained on, as far as it is here, and what it heard wrong."""
     asked = recipe.data
     here = {
-        kind: [folder for folder in getattr(asked, kind) if Path(folder).exists()]
+        kind: [
+            folder
+            for folder in getattr(asked, kind)
+            if Path(folder).exists() and not wake_data.is_unfinished(Path(folder))
+        ]
         for kind in ("positives", "negatives", "noise")
     }
     gone = [f for kind, some in here.items() for f in getattr(asked, kind) if f not in some]

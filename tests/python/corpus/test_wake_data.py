@@ -74,6 +74,20 @@ def test_who_has_mechanical_voices_alone_is_told_of_a_natural_one(monkeypatch, t
     assert any("with Kokoro beside them" in line for line in said) == (engines == ["flite"])
 
 
+def test_speaking_that_was_ended_is_known_as_unfinished(one_engine, monkeypatch, tmp_path):
+    def ended(jobs):
+        raise KeyboardInterrupt
+
+    to = tmp_path / "hey_robin"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(wake_data, "_speak_each", ended)
+        wake_data.speak("hey robin", to)
+    assert wake_data.is_unfinished(to / "positives")
+    positives, near = wake_data.speak("hey robin", to)
+    assert not wake_data.is_unfinished(positives) and not wake_data.is_unfinished(near)
+    assert [path.name for path in to.iterdir() if path.is_file()] == []
+
+
 def test_without_an_engine_it_is_said_what_to_install(monkeypatch, tmp_path):
     def absent(name, model_dir=None):
         raise ToolError(f"{name} is not installed")

@@ -254,3 +254,14 @@ def test_near_misses_alone_are_no_talk(home: Path, monkeypatch: pytest.MonkeyPat
     gone = dataclasses.replace(recipe.data, positives=("gone/a",), negatives=("gone/b",))
     data = improve._data(dataclasses.replace(recipe, data=gone), {}, lambda line: None)
     assert (data.positives, data.negatives) == (("said",), ("near", "talk"))
+
+
+def test_a_phrase_that_was_half_spoken_is_spoken_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake_data, "speak", lambda *given, **how: (Path("said"), Path("near")))
+    recipe = load_recipe(home / "model" / CONFIG)
+    half = set(map(Path, recipe.data.positives))
+    assert improve._data(recipe, {}, lambda line: None).positives == recipe.data.positives
+    monkeypatch.setattr(wake_data, "is_unfinished", lambda folder: folder in half)
+    assert improve._data(recipe, {}, lambda line: None).positives == ("said",)

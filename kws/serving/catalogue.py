@@ -11,7 +11,7 @@ from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ModelError, ServingError
 from kws.support.notices import Notice, tell
-from kws.support.text import shown
+from kws.support.text import count_of, shown
 
 _MOST_LISTED = 12  # names in a refusal
 
@@ -38,6 +38,8 @@ def find_models(
     if folder is not None and not folder.is_dir():
         raise ModelError(f"There is no folder {str(folder)!r}: name one with .kws files.")
     files = sorted(folder.rglob("*.kws")) if folder else []
+    if folder and not files:
+        tell(Notice("model", f"{shown(folder)} holds no .kws file, and below it neither"))
     if installed:
         files += [file for home in model_file.MODELS for file in sorted(home.glob("*/*.kws"))]
     known = {model.name: model for model in named}
@@ -76,6 +78,13 @@ class Catalogue:
             )
         if not self.words:
             raise ServingError("there is no model to serve: name a .kws file or a folder with one")
+
+    def counted(self) -> str:
+        """Say how many there are: wake words, and words of models that know several."""
+        wake = sum(len(word.model.words) == 1 for word in self.words)
+        commands = len(self.words) - wake
+        kinds = ((wake, "wake word"), (commands, "command word"))
+        return " and ".join(count_of(count, kind) for count, kind in kinds if count)
 
     def choose(self, names: Sequence[str] | None) -> tuple[WakeWord, ...]:
         """Return the words that a client asks for by name, by model, or by the phrase itself.

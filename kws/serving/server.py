@@ -28,7 +28,6 @@ from kws.serving.connection import STALL_S, Connection
 from kws.serving.events import to_bytes
 from kws.serving.log import Log
 from kws.serving.session import Hit, Session
-from kws.support.text import count_of
 
 SWEEP_S = 5.0
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -182,7 +181,6 @@ async def run(catalogue: Catalogue, settings: Settings, *, as_json: bool = False
     log = Log(sys.stdout, as_json=as_json)
 
     def ready(address: Address) -> None:
-        words = count_of(len(catalogue.words), "wake word")
-        log.note(f"Serving {words} on {address}; Ctrl-C ends.")
+        log.note(f"Serving {catalogue.counted()} on {address}; Ctrl-C ends.")
 
     await Server(catalogue, settings, log).serve(ready, stop)

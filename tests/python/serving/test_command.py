@@ -1,6 +1,7 @@
 """`kws serve` as a person starts it: where it listens, how it ends, and each refusal."""
 
 import asyncio
+import re
 import signal
 import socket
 import subprocess
@@ -234,3 +235,11 @@ def test_the_service_is_found_by_its_announcement(model_path, host, version):
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_command_words_are_not_counted_as_wake_words(tmp_path, capsys):
+    models = find_models(tmp_path, installed=True)
+    assert f"{tmp_path} holds no .kws file" in capsys.readouterr().err
+    counted = Catalogue(models).counted()
+    assert re.fullmatch(r"\d+ wake words and 16 command words", counted), counted
+    assert Catalogue(models[:1]).counted() == "1 wake word"

@@ -69,6 +69,19 @@ def opening_scores(model: Model, features: batch.Int16Array) -> NDArray[np.int16
     return np.stack([batch.smooth(model, one).max(0) for one in logits])
 
 
+def moved_in_silence(model: Model) -> float:
+    """How far 20 s of silence lead from the state at rest, at most, of a state's range of 1.
+
+    A network with another place to settle in hears otherwise after a silence than after a start.
+    """
+    frames = round(20_000 / model.features.hop_ms)
+    silence = np.tile(batch.silence(model.features), (1, frames, 1))
+    _, states = batch.network_batch(model, silence, hidden=True, threads=1)
+    assert states is not None
+    last = states[0, -frames // 4 :].astype(np.int32)
+    return float(np.abs(last - batch.rest(model)).max() / 32768)
+
+
 def missed_soon_after_start(
     model: Model, stream: Stream, threshold: float, cache: Path | None
 ) -> dict[str, int]:

@@ -22,6 +22,8 @@ class ScheduleConfig:
     With "step", the paper's, it is constant and falls to a tenth after two thirds of the float
     stage, or where there are sparse stages, when the support is found.
     `optimizer`: adamw, or soap, which turns the gradient of each matrix to its eigenvectors first.
+    `averaging`: of the weights over the quantized stage's steps, which is what is judged and kept:
+    0.999 is of the last thousand, 0 takes them as each step leaves them.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     `dropout`: share of the units that the float stage hides from the classifier, others in every
     clip. `masked_frames` and `masked_bands`: SpecAugment's widest masks in the float stage, 0 for
@@ -41,6 +43,7 @@ class ScheduleConfig:
     annealing: str = "one-cycle"
     quantized_learning_rate: float = 3e-3
     quantized_annealing: str = "cosine"
+    averaging: float = 0.0
     weight_decay: float = 1e-4
     dropout: float = 0.0
     masked_frames: int = 0
@@ -56,6 +59,10 @@ class ScheduleConfig:
             value = getattr(self, name)
             check(0 < value < math.inf, f"{name} is {value}; give a positive number.")
         _check_dropout(self.dropout)
+        check(
+            0 <= self.averaging < 1,
+            f"averaging is {self.averaging}; choose 0 (none) to below 1, such as 0.999.",
+        )
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("annealing", self.ANNEALINGS),

@@ -14,6 +14,7 @@ class Stage:
     learning_rate: float
     density_w: float = 1.0
     density_u: float = 1.0
+    averaging: float = 0.0
     drop_at: float = 1.0  # share of the epochs after which a stepped rate falls to a tenth
 
     @property
@@ -38,7 +39,8 @@ def stages_of(recipe: Recipe) -> list[Stage]:
         stages.append(Stage("fixed support", schedule.fixed_support_epochs, rate / 10, *densities))
     if is_fast:
         rate = schedule.quantized_learning_rate
-        stages.append(Stage("quantized", schedule.quantized_epochs, rate, *densities))
+        stage = Stage("quantized", schedule.quantized_epochs, rate, *densities, schedule.averaging)
+        stages.append(stage)
     return [stage for stage in stages if stage.epochs]
 
 

@@ -21,6 +21,7 @@ WAKE_SCHEDULE = ScheduleConfig(
     learning_rate=0.01,
     quantized_learning_rate=0.006,
     quantized_annealing="cosine-cubed",
+    averaging=0.999,
     weight_decay=0.01,
     versions=16,
 )

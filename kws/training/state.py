@@ -1,6 +1,7 @@
 """What a training changes and a checkpoint holds: weights, their support, the best epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ class TrainingState:
 
     masks: which weights of each factor stay. history: a row an epoch. best: the epoch of this stage
     with the highest score, with `figures`, `state` and `model`. seconds: of training so far.
+    averages: of the parameters over the `steps` of this stage, where it asks for them.
     """
 
     network: Network
@@ -31,6 +33,8 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    averages: dict[str, Tensor] = field(default_factory=dict)
+    steps: int = 0
 
     @property
     def module(self) -> nn.Module:
@@ -55,9 +59,34 @@ class TrainingState:
 
     def begin(self, stage: Stage) -> None:
         """Begin a stage: its best epoch is yet to come."""
-        self.best = {}
+        self.best, self.averages, self.steps = {}, {}, 0
         if stage.quantized and self.quantized is None:
             self.quantized = self.quantizer()
+
+    def after_step(self, stage: Stage) -> None:
+        """Keep the support of the weights, and follow them with their average."""
+        self.sparsify(stage)
+        if stage.averaging:
+            self.steps += 1
+            kept = min(stage.averaging, 1 - 1 / self.steps)
+            for name, value in self.module.named_parameters():
+                average = self.averages.setdefault(name, value.detach().clone())
+                average.lerp_(value.detach(), 1 - kept)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network with its averages in the place of its weights, where there are any."""
+        own = {name: value.detach().clone() for name, value in self.module.named_parameters()}
+        self._set(self.averages)
+        try:
+            yield
+        finally:
+            self._set(own)
+
+    def _set(self, values: Mapping[str, Tensor]) -> None:
+        parameters = dict(self.module.named_parameters())
+        for name, value in values.items():
+            parameters[name].data.copy_(value)
 
     def sparsify(self, stage: Stage) -> None:
         """Iterative hard thresholding; afterwards the support that it found stays fixed."""
@@ -86,13 +115,14 @@ class TrainingState:
     def remember_best(self, epoch: int, figures: dict[str, float]) -> None:
         """Keep this epoch of the stage where none scored as high before it."""
         if not self.best or figures["score"] > self.best["figures"]["score"]:
-            weights = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
-            self.best = {
-                "epoch": epoch,
-                "figures": figures,
-                "state": weights,
-                "model": self.encode(),
-            }
+            with self.averaged():
+                weights = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
+                self.best = {
+                    "epoch": epoch,
+                    "figures": figures,
+                    "state": weights,
+                    "model": self.encode(),
+                }
 
     def restore_best(self, stage: Stage) -> None:
         """End a stage: go back to its best epoch."""
@@ -114,6 +144,8 @@ class TrainingState:
             "state": self.module.state_dict(),
             "optimizer": optimizer.state_dict(),
             "masks": self.masks,
+            "averages": self.averages,
+            "steps": self.steps,
             "best": self.best,
             "history": self.history,
             "seconds": self.seconds,
@@ -123,6 +155,7 @@ class TrainingState:
         """Go back to where a checkpoint was written; the optimizer is its stage's to restore."""
         self.history, self.best = content["history"], content["best"]
         self.masks, self.seconds = content["masks"], content["seconds"]
+        self.averages, self.steps = content["averages"], content["steps"]
         if content["is_quantized"]:
             self.quantized = self.quantizer()
         self.module.load_state_dict(content["state"])

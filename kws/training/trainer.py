@@ -198,7 +198,7 @@ class Trainer:
                 )
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
             optimizer.step()
-            self.state.sparsify(stage)
+            self.state.after_step(stage)
         return self.group.sum(total) / max(1, len(order) // size)
 
     def _loss(
@@ -224,9 +224,10 @@ class Trainer:
         def run(features: np.ndarray) -> np.ndarray:
             return run_in_pieces(lambda part: self._logits(stage, part), features)
 
-        model = self.state.encode() if stage.quantized else None
         self.network.eval()  # a peer's batch normalization
-        figures = self.task.validate(run, model)
+        with self.state.averaged():
+            model = self.state.encode() if stage.quantized else None
+            figures = self.task.validate(run, model)
         self.network.train()
         return figures
 

@@ -69,7 +69,7 @@ def test_the_phrase_and_its_near_misses_are_spoken_by_what_is_installed(one_engi
 def test_who_has_mechanical_voices_alone_is_told_of_a_natural_one(monkeypatch, tmp_path, engines):
     monkeypatch.setattr(wake_data, "installed_engines", lambda: engines)
     monkeypatch.setattr(wake_data, "_speak_each", lambda jobs: None)
-    said = []
+    said: list[str] = []
     wake_data.speak("hey robin", tmp_path, say=said.append)
     assert any("with Kokoro beside them" in line for line in said) == (engines == ["flite"])
 

@@ -14,6 +14,7 @@ from kws.evaluation.openings import (
     BEFORE_S,
     SILENCE_S,
     SILENCED,
+    moved_in_silence,
     opening_scores,
     opening_streams,
     silenced_streams,
@@ -49,6 +50,18 @@ def test_some_phrases_come_after_seconds_of_zeros():
     assert len(streams) == SILENCED
     begin = round(SILENCE_S * RATE)
     assert not streams[:, :begin].any() and (np.abs(streams[:, begin:]).max(axis=1) > 3000).all()
+
+
+@pytest.mark.parametrize("path", model_file.shipped(), ids=lambda path: path.stem)
+def test_what_ships_stays_at_rest_in_silence(path):
+    assert moved_in_silence(model_file.load(path)) < 0.3
+
+
+def test_how_far_silence_leads_is_what_a_trace_says():
+    model = model_file.load("jarvis")
+    states = batch.trace(model, np.zeros(25 * RATE, np.int16)).hidden[-200:].astype(int)
+    moved = np.abs(states - batch.rest(model)).max() / 32768
+    assert moved_in_silence(model) == pytest.approx(moved, abs=0.03) and moved > 0.1
 
 
 def test_silent_recordings_are_no_phrases():

@@ -22,12 +22,14 @@ from kws.training.checkpoint import write_checkpoint
 from kws.training.run_folder import CHECKPOINT
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("compression", [CompressionConfig(), SPARSE], ids=["dense", "sparse"])
 def test_a_run_that_ends_after_any_epoch_goes_on_to_the_same_bytes(
-    compression, optimizer, tmp_path
+    compression, optimizer, averaging, tmp_path
 ):
-    recipe = recipe_of(dataclasses.replace(SHORT, optimizer=optimizer), compression)
+    schedule = dataclasses.replace(SHORT, optimizer=optimizer, averaging=averaging)
+    recipe = recipe_of(schedule, compression)
     unbroken = make(recipe, tmp_path / "unbroken")
     data = unbroken.run()
     epochs = len(unbroken.state.history)

@@ -103,6 +103,42 @@ def test_the_model_is_that_of_the_best_quantized_epoch(tmp_path):
     assert (model.hidden, model.ranks, model.classes) == (8, (3, 4), ("rising", "falling"))
 
 
+def test_the_average_of_the_quantized_stage_is_judged_and_kept(tmp_path):
+    """An average of all steps but few differs from the last one by what these steps moved."""
+    schedule = dataclasses.replace(SHORT, quantized_epochs=4)
+    plain = make(recipe_of(schedule), tmp_path / "plain", task := Toy())
+    plain.run()
+    lasting = make(
+        recipe_of(dataclasses.replace(schedule, averaging=0.999)), tmp_path / "mean", mean := Toy()
+    )
+    kept = lasting.run()
+    assert [m is None for m in task.validated] == [m is None for m in mean.validated]
+    assert task.validated[:2] == mean.validated[:2]  # the float stage has no average
+    quantized = list(zip(task.validated[2:], mean.validated[2:], strict=True))
+    assert all(one != other for one, other in quantized)
+    assert kept in mean.validated and lasting.state.encode() == kept
+    steps = lasting.state.steps
+    assert steps == 4 * lasting.batches and set(lasting.state.averages) == {
+        name for name, _ in lasting.state.module.named_parameters()
+    }
+
+
+def test_an_average_is_the_mean_of_the_steps_until_it_forgets_the_first(tmp_path):
+    state = make(recipe_of(), tmp_path).state
+    stage = dataclasses.replace(stages_of(recipe_of())[0], averaging=0.75)
+    value = state.network.classifier.bias
+    for step in range(1, 6):
+        value.data.fill_(step)
+        state.after_step(stage)
+        mean = state.averages["classifier.bias"]
+        # The mean of 1 to 4, and then three quarters of it and one of the fifth.
+        wanted = (1 + step) / 2 if step < 5 else 0.75 * 2.5 + 0.25 * 5
+        assert torch.allclose(mean, torch.full_like(mean, wanted))
+    with state.averaged():
+        assert torch.equal(value, mean)
+    assert value[0].item() == 5
+
+
 def test_the_first_of_equally_good_epochs_is_kept(tmp_path):
     task = Toy(scores=[1.0] * 5)
     assert make(recipe_of(), tmp_path, task).run() == task.validated[2]

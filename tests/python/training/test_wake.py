@@ -458,6 +458,18 @@ def test_phrases_soon_after_a_start_count_as_those_in_the_stream_do(tmp_path, mo
     )  # after silence, too
 
 
+def test_a_model_that_settles_elsewhere_in_silence_costs_what_it_moved(tmp_path, monkeypatch):
+    task = with_cost(WakeTask(wake_recipe(wake_corpus(tmp_path)), None), 0.0)
+    pretend(monkeypatch, lambda p: 0, lambda p: 0)
+    costs = []
+    for moved in (0.2, 0.3, 0.8):
+        monkeypatch.setattr(wake, "moved_in_silence", lambda model, moved=moved: moved)
+        blind = task.validate(lambda f: np.zeros((*f.shape[:2], 1), np.float32), a_model())
+        costs.append((blind["validation_cost"], blind["score"]))
+    assert costs[0] == costs[1] and costs[0][0] == 0
+    assert costs[2][0] == pytest.approx(0.5) and costs[2][1] == pytest.approx(costs[1][1] - 0.5)
+
+
 def test_the_threshold_weighs_misses_against_false_accepts_by_the_recipes_cost(
     tmp_path, monkeypatch
 ):

@@ -116,11 +116,17 @@ class DistillationConfig:
         check_not_negative(self)
 
     def schedule_of(self, schedule: ScheduleConfig) -> ScheduleConfig:
-        """Return the schedule of a FastGRNN that teaches, from that of its pupil."""
+        """Return the schedule of a FastGRNN that teaches, from that of its pupil.
+
+        How the pupil is quantized is no part of it: pupils that differ in that share teachers.
+        """
         return replace(
             schedule,
             float_epochs=self.epochs,
             quantized_epochs=0,
+            quantized_learning_rate=ScheduleConfig.quantized_learning_rate,
+            quantized_annealing=ScheduleConfig.quantized_annealing,
+            averaging=ScheduleConfig.averaging,
             dropout=self.dropout,
             masked_frames=self.masked_frames,
             masked_bands=self.masked_bands,

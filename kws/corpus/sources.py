@@ -37,6 +37,11 @@ _TALKER = re.compile(rf"{_ENGINES}_")
 Sources = dict[str, list[Path]]  # the name of each, and its files
 
 
+def is_near_miss(path: Path) -> bool:
+    """Whether a recording lies in a folder of near misses."""
+    return NEAR_MISSES in path.parent.parts
+
+
 def refuse_near_misses(positives: Iterable[Path | str]) -> None:
     """Raise CorpusError for a folder of positives that holds a folder of near misses.
 

@@ -17,6 +17,7 @@ from kws.corpus.texts import checked, foreign_letter, plausible_seconds, slug_of
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.names import ENGINES
+from kws.support.files import make_folder
 from kws.support.notices import Notice, tell
 from kws.support.progress import progress
 
@@ -70,10 +71,7 @@ def synthesize(
     speaker = open_engine(engine, model_dir) if isinstance(engine, str) else engine
     _refuse_foreign(speaker, phrases)
     voices = part_voices(speaker, part)
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CorpusError(f"cannot make the folder {to} ({error.strerror}): give another") from None
+    make_folder(to, CorpusError)
     kept = {found[1]: path for path in to.iterdir() if (found := _NAME.match(path.name))}
     paths, unsaid = [], set[str]()
     index: int

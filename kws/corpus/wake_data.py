@@ -13,6 +13,7 @@ from kws.corpus.synthesize import open_engine, part_voices, synthesize
 from kws.corpus.texts import checked, lines_of
 from kws.errors import ConfigError, CorpusError, ToolError
 from kws.settings.names import ENGINES
+from kws.support.files import make_folder
 from kws.support.notices import Notice, tell
 from kws.support.parallel import run_each
 
@@ -80,7 +81,7 @@ def speak(phrase: str, to: Path, *, say: Callable[[str], None] = print) -> tuple
                 jobs.append((name, [phrase], said, count, seed, part, ".flac"))
                 jobs.append((name, texts, near_misses, few, seed, part, ".flac"))
     mark = to / _UNFINISHED
-    to.mkdir(parents=True, exist_ok=True)
+    make_folder(to, CorpusError)
     mark.touch()
     _speak_each(sorted((job for job in jobs if job[3]), key=lambda j: -j[3] * (j[0] in _SEEDS)))
     mark.unlink(missing_ok=True)

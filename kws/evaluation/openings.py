@@ -33,7 +33,7 @@ def opening_streams(
     before_s: Sequence[float] = BEFORE_S,
     rms: float = JOIN_RMS,
 ) -> Samples:
-    """Each phrase cut out of its recording, and a second of low noise at most before it.
+    """Each phrase cut out of its recording, and noise before it.
 
     before_s, rms: how long the noise is, in turn, and how loud. Recordings whose samples are all 0
     are left out; CorpusError where all are. Returns (phrases, samples) int16, the noise going on to

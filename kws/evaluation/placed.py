@@ -6,13 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kws.audio.samples import Samples
-from kws.corpus.sources import NEAR_MISSES
+from kws.corpus.sources import is_near_miss
 from kws.settings.front_end import SAMPLE_RATE_HZ
-
-
-def is_near_miss(path: Path) -> bool:
-    """Whether a recording lies in a folder of near misses."""
-    return NEAR_MISSES in path.parent.parts
 
 
 class PlacedClip(NamedTuple):

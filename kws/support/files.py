@@ -44,6 +44,14 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
             raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
 
 
+def make_folder(folder: Path, error: type[KwsError] = KwsError) -> None:
+    """Make a folder where it is not there; `error` where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as refusal:
+        raise error(f"cannot make the folder {folder} ({refusal.strerror}): give another") from None
+
+
 def is_pipe_or_device(path: Path | str) -> bool:
     """Tell whether something is there that is no file and no folder, and may never end."""
     try:

@@ -17,6 +17,7 @@ from kws.corpus.augment import Augment
 from kws.corpus.decoded import key_of, read_streams
 from kws.corpus.sources import (
     engine_of,
+    is_near_miss,
     refuse_near_misses,
     sources_of,
     split_negatives,
@@ -34,7 +35,7 @@ from kws.evaluation.openings import (
     silenced_streams,
 )
 from kws.evaluation.operating_points import cheapest_threshold
-from kws.evaluation.placed import Stream, is_near_miss
+from kws.evaluation.placed import Stream
 from kws.evaluation.recording_stream import build_stream
 from kws.evaluation.stream import evaluate_stream
 from kws.report.training import detection_curve
@@ -140,8 +141,7 @@ class WakeTask:
     @cached_property
     def _validation_windows(self) -> Examples:
         """Every validation positive, and of the negatives windows cut at equal distances."""
-        stream = self.stream("validation")
-        length = self._cutter.length
+        stream, length = self.stream("validation"), self._cutter.length
         samples = np.concatenate([stream.samples, np.zeros(length, np.int16)])
         phrases = [
             max(0, clip.end - length + self._rate_hz // 4) for clip in stream.clips if clip.word

@@ -1,7 +1,8 @@
 """The commands that make models: fetch a corpus, speak one, train."""
 
+import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +23,6 @@ from kws.support.text import count_of, shown
 
 download_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 train_app = typer.Typer(cls=RecipeGroup, no_args_is_help=True, rich_markup_mode=None)
-_LEFT_OUT = (None, None, None, None, 16_000, 1024, 1)  # the defaults of what --improve decides
 
 
 @download_app.command("speech-commands")
@@ -191,9 +191,7 @@ def train_wake(
                  --false-accepts kws_clips/false_accepts --out runs/here
     """
     if improve is not None:
-        given = (phrase, positives, negatives, noise, sample_rate, max_bytes, seeds)
-        heard = missed or [], false_accepts or []
-        _improve(*heard, model=improve, out=out, seed=seed, given=given)
+        _improve(**locals())
         return
     if phrase is None or missed or false_accepts:
         raise typer.BadParameter(
@@ -215,16 +213,18 @@ def train_wake(
 
 
 def _improve(
-    *heard: list[Path], model: str, out: Path | None, seed: int, given: tuple[object, ...]
+    improve: str, missed: Any, false_accepts: Any, out: Path | None, seed: int, **given: object
 ) -> None:
-    if given != _LEFT_OUT:
+    """Improve a model; `given` are the arguments of `train_wake` that the model itself decides."""
+    defaults = inspect.signature(train_wake).parameters
+    if any(value != defaults[name].default for name, value in given.items()):
         which = "phrase, data, rate and size from the model, and trains one seed"
         raise typer.BadParameter(f"--improve takes {which}: leave them out")
     if out is None:
         raise typer.BadParameter("--improve needs --out DIR: the model itself stays as it is")
-    from kws.training.improve import improve
+    from kws.training.improve import improve as go_on
 
-    improve(model, out, missed=heard[0], false_accepts=heard[1], seed=seed)
+    go_on(improve, out, missed=missed or [], false_accepts=false_accepts or [], seed=seed)
 
 
 @train_app.command("recipe", hidden=True)

@@ -1,6 +1,6 @@
 """What a training changes and a checkpoint holds: weights, their support, the best epoch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,17 +76,15 @@ class TrainingState:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """The network with its averages in the place of its weights, where there are any."""
-        own = {name: value.detach().clone() for name, value in self.module.named_parameters()}
-        self._set(self.averages)
+        parameters = dict(self.module.named_parameters())
+        own = {name: parameters[name].detach().clone() for name in self.averages}
+        for name, average in self.averages.items():
+            parameters[name].data.copy_(average)
         try:
             yield
         finally:
-            self._set(own)
-
-    def _set(self, values: Mapping[str, Tensor]) -> None:
-        parameters = dict(self.module.named_parameters())
-        for name, value in values.items():
-            parameters[name].data.copy_(value)
+            for name, value in own.items():
+                parameters[name].data.copy_(value)
 
     def sparsify(self, stage: Stage) -> None:
         """Iterative hard thresholding; afterwards the support that it found stays fixed."""

@@ -194,23 +194,35 @@ class QuantizedNetwork(nn.Module):
 
     def forward(self, clip_features: np.ndarray) -> Tensor:
         """Engine features (clips, frames, n_features) int16 to the engine's logits, as float32."""
+        logits, states = self._run(clip_features, is_trained=torch.is_grad_enabled())
+        if states is None:
+            return logits
+        estimate = torch.nn.functional.linear(
+            states, self.v(self.network.classifier.weight), self.network.classifier.bias
+        )
+        return straight_through(estimate, logits)
+
+    def states(self, clip_features: np.ndarray) -> Tensor:
+        """The engine's states instead: (clips, frames, hidden) float32, with their gradient."""
+        states = self._run(clip_features, is_trained=True)[1]
+        assert states is not None
+        return states
+
+    def _run(self, clip_features: np.ndarray, *, is_trained: bool) -> tuple[Tensor, Tensor | None]:
+        """The engine's logits, and its states where they are trained."""
         model = model_file.parse(self.encode())
-        is_trained = torch.is_grad_enabled()
         logits_q10, states_q15 = batch.network_batch(
             model, clip_features, hidden=is_trained, threads=torch.get_num_threads()
         )
         logits = torch.from_numpy(logits_q10).float().div_(LOGIT_ONE)
         if states_q15 is None:
-            return logits
+            return logits, None
         given = torch.from_numpy(states_q15).float().div_(32768)
         w = [q(f) for q, f in zip(self.w, self.cell.W, strict=True)]
         u = [q(f) for q, f in zip(self.u, self.cell.U, strict=True)]
         initial = torch.from_numpy(batch.rest(model)).float().div_(32768)
-        h = self.cell.scan_with(self.normalization(clip_features), w, u, given, initial=initial)
-        estimate = torch.nn.functional.linear(
-            h, self.v(self.network.classifier.weight), self.network.classifier.bias
-        )
-        return straight_through(estimate, logits)
+        inputs = self.normalization(clip_features)
+        return logits, self.cell.scan_with(inputs, w, u, given, initial=initial)
 
 
 def _steps(value: Tensor, one: int, limit: int) -> np.ndarray:

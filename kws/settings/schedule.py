@@ -24,6 +24,7 @@ class ScheduleConfig:
     `optimizer`: adamw, or soap, which turns the gradient of each matrix to its eigenvectors first.
     `averaging`: of the weights over the quantized stage's steps, which is what is judged and kept:
     0.999 is of the last thousand, 0 takes them as each step leaves them.
+    `settling`: the weight in the loss of how far a state stays from rest in silence; 0 is none.
     `patience` ends a stage after so many epochs without a better validation score; 0 never does.
     `dropout`: share of the units that the float stage hides from the classifier, others in every
     clip. `masked_frames` and `masked_bands`: SpecAugment's widest masks in the float stage, 0 for
@@ -44,6 +45,7 @@ class ScheduleConfig:
     quantized_learning_rate: float = 3e-3
     quantized_annealing: str = "cosine"
     averaging: float = 0.0
+    settling: float = 0.0
     weight_decay: float = 1e-4
     dropout: float = 0.0
     masked_frames: int = 0
@@ -127,6 +129,7 @@ class DistillationConfig:
             quantized_learning_rate=ScheduleConfig.quantized_learning_rate,
             quantized_annealing=ScheduleConfig.quantized_annealing,
             averaging=ScheduleConfig.averaging,
+            settling=ScheduleConfig.settling,
             dropout=self.dropout,
             masked_frames=self.masked_frames,
             masked_bands=self.masked_bands,

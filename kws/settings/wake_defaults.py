@@ -22,6 +22,7 @@ WAKE_SCHEDULE = ScheduleConfig(
     quantized_learning_rate=0.006,
     quantized_annealing="cosine-cubed",
     averaging=0.999,
+    settling=0.1,
     weight_decay=0.01,
     versions=16,
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import optim
 
+from kws.errors import ConfigError
 from kws.settings.schedule import ScheduleConfig
 from kws.settings.stages import Stage
 from kws.training.soap import Soap
@@ -96,3 +97,12 @@ def annealing_of(schedule: ScheduleConfig, stage: Stage) -> str:
     if stage.name == "float" or (schedule.annealing == "step" and not stage.quantized):
         return schedule.annealing
     return schedule.quantized_annealing if stage.quantized else "cosine"
+
+
+def refuse_divergence(loss: float, epoch: int) -> None:
+    """ConfigError where the loss of an epoch, counted from 0, is no number."""
+    if not math.isfinite(loss):
+        raise ConfigError(
+            f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
+            "lower learning_rate or quantized_learning_rate."
+        )

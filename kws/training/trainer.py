@@ -5,7 +5,6 @@ is drawn from (seed, epoch), so a run that was killed and resumed ends with the 
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from kws.engine import batch
 from kws.engine.weights import Weights
-from kws.errors import ConfigError, CorpusError
+from kws.errors import CorpusError
 from kws.network import restored
 from kws.network.fastgrnn import FastCell
 from kws.network.network import Network
@@ -30,9 +29,10 @@ from kws.training.checkpoint import fingerprint, is_stalled, read_checkpoint, wr
 from kws.training.copies import Versions
 from kws.training.distributed import Group, device_of
 from kws.training.feature_store import FeatureStore
-from kws.training.optimizers import ScheduledOptimizer, annealing_of
+from kws.training.optimizers import ScheduledOptimizer, annealing_of, refuse_divergence
 from kws.training.pieces import run_in_pieces
 from kws.training.run_folder import CHECKPOINT
+from kws.training.settling import SETTLE_EVERY, settling_loss
 from kws.training.spec_augment import masked
 from kws.training.state import TrainingState
 from kws.training.task import Task, Teacher
@@ -188,14 +188,13 @@ class Trainer:
             if len(rows):
                 given = None if answers is None else answers[rows]
                 loss = self._loss(stage, features[rows], labels[rows], given)
+                if first // size % SETTLE_EVERY == 0:
+                    some = features[rows]
+                    loss += settling_loss(self.state.module, self.normalization, some, self.recipe)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.item() * len(rows) / size
             self.group.sum_gradients(self.state.parameters, len(rows) / size)
-            if not math.isfinite(total):
-                raise ConfigError(
-                    f"The loss of epoch {epoch + 1} is no longer a number: the training diverged; "
-                    "lower learning_rate or quantized_learning_rate."
-                )
+            refuse_divergence(total, epoch)
             nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
             optimizer.step()
             self.state.after_step(stage)

@@ -29,6 +29,7 @@ from kws.engine import batch
 from kws.engine.model_file import parse
 from kws.errors import CorpusError
 from kws.evaluation.openings import (
+    microphone_streams,
     moved_in_silence,
     opening_scores,
     opening_streams,
@@ -165,11 +166,11 @@ class WakeTask:
 
     @cached_property
     def _opening_features(self) -> list[batch.Int16Array]:
-        """Of the validation phrases soon after a start, and of some after a long silence."""
+        """Of the validation phrases soon after a start, after a long silence, by microphones."""
         phrases = self._read(self.positives["validation"])
         return [
             batch.features_batch(streams(phrases, self._rate_hz), self.recipe.features)
-            for streams in (opening_streams, silenced_streams)
+            for streams in (opening_streams, silenced_streams, microphone_streams)
         ]
 
     def stream(self, split: str) -> Stream:

@@ -29,6 +29,7 @@ MICROPHONES = AugmentConfig(
     gain_db=(-10.0, 0.0),
     noise_probability=0.0,
     speed=(1.0, 1.0),
+    reverb_probability=0.3,
     equalizer_db=6.0,
     floor_probability=1.0,
     floor_snr_db=(10.0, 30.0),
@@ -73,8 +74,8 @@ def silenced_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
 def microphone_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
     """Each phrase as of `opening_streams` through a microphone of its own, drawn at random.
 
-    Synthetic phrases have no colour and no floor of noise. Of models that hear them alike, those
-    that hear them through microphones too hear people better (docs/experiments/wake-words.md).
+    Synthetic phrases have no colour, no floor of noise and no room. Of models that hear them alike,
+    those that hear them so, too, hear people better (docs/experiments/wake-words.md).
     """
     streams = opening_streams(positives, rate_hz, before_s=(1.0,))
     return Augment(MICROPHONES, sample_rate_hz=rate_hz)(streams, np.random.default_rng(0))

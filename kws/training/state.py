@@ -37,7 +37,7 @@ class TrainingState:
     steps: int = 0
 
     @property
-    def module(self) -> nn.Module:
+    def module(self) -> Network | QuantizedNetwork:
         """The network as it is trained now: quantized from that stage on."""
         return self.quantized if self.quantized is not None else self.network
 

@@ -82,6 +82,7 @@ UNUSUAL = Recipe(
         quantized_learning_rate=1e-7,
         quantized_annealing="cosine-cubed",
         averaging=0.75,
+        settling=0.5,
         weight_decay=0.0,
         dropout=0.5,
         masked_frames=8,

@@ -11,13 +11,15 @@ from pathlib import Path
 from kws.device.engine_sources import licence
 from kws.device.formats import FORMATS, readme
 from kws.device.identifiers import checksum, identifier
+from kws.device.manifest import MANIFEST, Manifest, noted, remove, sum_of
 from kws.device.parts import Parts
 from kws.engine import model_file
 from kws.engine.model_file import Model
 from kws.errors import ConfigError, KwsError
 from kws.support.files import unsaved
+from kws.support.notices import Notice, tell
 
-# Files that are yours once they are written: a second export leaves them as they are.
+# Files that are yours to change: a second export leaves them as they are once you have.
 YOURS = ("main.c", "Makefile", "examples/", "samples/")
 Given = str | Path | Model
 
@@ -34,9 +36,10 @@ def export(
 
     model: what `model_file.load` takes; second and others: more, for a program that listens with
     several: they share the engine, whose limits hold each. Examples in C use the first. The folder
-    must be new, empty, or an earlier export of the same model in the same format, of which examples
-    stay as they are, for they may be yours by now. All files are written before the first takes its
-    place, so a full disk changes nothing.
+    must be new, empty, or an earlier export of the same model in the same format: what that wrote
+    and this one does not (the files of another model) is removed, unless you have changed it, and
+    examples that you have changed stay as they are. All files are written before the first takes
+    its place, so a full disk changes nothing.
     ConfigError on the format or the folder, ModelError on the model, KwsError on the disk.
     """
     check_format(format)
@@ -44,15 +47,57 @@ def export(
     _check_names([loaded, *more])
     folder = Path(to)
     _check_folder(folder, format, loaded)
-    new = {
-        name: content
-        for name, content in files_of(loaded, format, more).items()
-        if not (name.startswith(YOURS) and (folder / name).exists())
-    }
+    files = {name: _bytes(text) for name, text in files_of(loaded, format, more).items()}
     try:
-        return _write(folder, new)
+        return _renew(folder, files)
     except OSError as refusal:
         raise KwsError(unsaved(folder, refusal)) from refusal
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def _renew(folder: Path, files: dict[str, bytes]) -> list[Path]:
+    """Write the files but those that a person has changed; remove what is no longer written."""
+    before = Manifest.read(folder)
+    yours = [
+        name
+        for name in files
+        if name.startswith(YOURS)
+        and os.path.lexists(folder / name)
+        and not before.is_as_written(folder, name)
+    ]
+    gone = [name for name in before if name not in files and os.path.lexists(folder / name)]
+    stale = [name for name in gone if before.is_as_written(folder, name)]
+    changed = [name for name in gone if name not in stale]
+    new = {name: content for name, content in files.items() if name not in yours}
+    written = _write(folder, new | noted(new, [*yours, *changed], before), stale)
+    outdated = [name for name in yours if before.get(name, "") not in ("", sum_of(files[name]))]
+    _tell(folder, stale, changed, outdated)
+    return written
+
+
+def _tell(folder: Path, removed: list[str], changed: list[str], outdated: list[str]) -> None:
+    """Say what became of the files of an earlier export."""
+    texts = []
+    if removed:
+        what = ", ".join(removed)
+        texts.append(
+            f"{folder}: removed {what}, which the export before wrote and this one does not"
+        )
+    texts += [
+        f"{folder / name} is of an earlier export and stays, since you have changed it: delete it "
+        "unless your project is to have it"
+        for name in changed
+    ]
+    texts += [
+        f"{folder / name} stays, since you have changed it, and no longer fits this export: move "
+        "it away and export again for a new one"
+        for name in outdated
+    ]
+    for text in texts:
+        tell(Notice("export", text))
 
 
 def _check_names(models: Sequence[Model]) -> None:
@@ -106,8 +151,11 @@ def _check_folder(folder: Path, format: str, model: Model) -> None:
     )
 
 
-def _write(folder: Path, files: dict[str, str | bytes]) -> list[Path]:
-    """Write the files beside their places, then rename them into these."""
+def _write(folder: Path, files: dict[str, bytes], stale: Sequence[str]) -> list[Path]:
+    """Write the files beside their places, then rename them into these, the manifest last.
+
+    Before that the stale ones go: until the manifest is renewed, the one before knows them.
+    """
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{os.getpid()}.{secrets.token_hex(4)}.part"
@@ -117,10 +165,12 @@ def _write(folder: Path, files: dict[str, str | bytes]) -> list[Path]:
             file = staged / name
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("xb") as stream:
-                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
         for name in files:
+            if name == MANIFEST:
+                remove(folder, stale)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
         done = True

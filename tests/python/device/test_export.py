@@ -1,6 +1,7 @@
 """`kws export`: what it writes where, and `--format c`, two plain files that build anywhere."""
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -15,7 +16,9 @@ from random_models import LARGE
 import kws
 from kws.audio.files import read_audio
 from kws.device import engine_sources, export, parts
+from kws.device.formats import FORMATS
 from kws.device.identifiers import identifier
+from kws.device.manifest import MANIFEST
 from kws.engine import model_file
 from kws.errors import ConfigError, KwsError, ModelError, ToolError
 
@@ -169,6 +172,62 @@ def test_a_second_export_renews_the_model_and_leaves_your_example(saved, tmp_pat
     assert "untangle" in (folder / "kws.c").read_text()
 
 
+def held(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("format", [*FORMATS])
+def test_an_export_of_fewer_models_is_as_if_it_were_the_first(format, saved, tmp_path, capsys):
+    if format == "onnx":
+        pytest.importorskip("onnx")
+    small = tmp_path / "small.kws"
+    small.write_bytes(wake_word())
+    folder = tmp_path / "out"
+    export.export(saved, folder, format, others=[small, "athena_8k"])
+    (folder / "notes.txt").write_text("mine")
+    assert capsys.readouterr().err == ""
+    export.export(saved, folder, format)
+    said = capsys.readouterr().err
+    assert f"{folder}: removed " in said and "small" in said and said.count("warning") == 1
+    export.export(saved, tmp_path / "new", format)
+    assert held(folder) == held(tmp_path / "new") | {"notes.txt": b"mine"}
+    assert capsys.readouterr().err == ""
+
+
+def test_folders_and_examples_of_another_rate_go_along(tmp_path):
+    path = tmp_path / "mine.kws"
+    for name in ("hey_cortana", "athena_8k"):
+        shutil.copy(model_file.find(name), path)
+        export.export(path, tmp_path / "out", "arduino")
+        assert (tmp_path / "out/examples/PdmMicrophone").exists() == (name == "hey_cortana")
+
+
+def test_what_you_have_changed_of_an_earlier_export_stays_and_is_told(saved, tmp_path, capsys):
+    folder = tmp_path / "out"
+    export.export(saved, folder, "c", others=["athena"])
+    for name in ("athena.c", "Makefile"):
+        (folder / name).write_text("mine")
+    export.export(saved, folder, "c")
+    said = capsys.readouterr().err
+    assert (folder / "athena.c").read_text() == (folder / "Makefile").read_text() == "mine"
+    assert not (folder / "athena.h").exists() and "removed athena.h, which" in said
+    assert f"{folder / 'athena.c'} is of an earlier export and stays, since you have" in said
+    assert f"{folder / 'Makefile'} stays, since you have changed it, and no longer fits" in said
+
+
+@pytest.mark.parametrize("line", ["{sum}  ../mine", "{sum}  {mine}", "{sum}  link/mine", "odd", ""])
+def test_a_manifest_removes_nothing_outside_its_folder(saved, tmp_path, line):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    export.export(saved, tmp_path / "out", "c")
+    (tmp_path / "out" / "link").symlink_to(tmp_path)
+    digest = hashlib.sha256(b"mine").hexdigest()
+    (tmp_path / "out" / MANIFEST).write_text(line.format(sum=digest, mine=mine))
+    export.export(saved, tmp_path / "out", "c")
+    assert mine.read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("held", "sentence"),
     [
@@ -306,5 +365,5 @@ def test_a_model_without_a_file_can_be_exported(tmp_path):
     names = {path.name for path in export.export(model, tmp_path / "out", "c")}
     assert names == {
         *("model.c", "model.h", "kws.c", "kws.h", "main.c", "Makefile", "LICENSE", "README.md"),
-        *("CMakeLists.txt", "conanfile.py"),
+        *("CMakeLists.txt", "conanfile.py", MANIFEST),
     }

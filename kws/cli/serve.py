@@ -55,8 +55,9 @@ def serve(
     from kws.serving import server
     from kws.serving.address import parse_networks
     from kws.serving.catalogue import Catalogue, find_models
+    from kws.support.refusals import each
 
-    served = [model_file.load(model) for model in models or ()]
+    served = each(model_file.load, models or ())
     served += find_models(folder, installed=not served, named=served)
     settings = server.Settings(
         uri=uri,

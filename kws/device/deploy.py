@@ -15,6 +15,7 @@ from kws.engine.model_file import Model, load
 from kws.errors import ConfigError, KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
+from kws.support.refusals import each
 from kws.support.text import in_shell
 
 MICROPHONES = ("analog", "i2s")
@@ -86,16 +87,10 @@ def deploy(
         raise ConfigError(
             f"There is no microphone {microphone!r}: choose {' or '.join(MICROPHONES)}."
         )
-    chosen, loaded = BOARDS[board], [load(model) for model in models]
-    for model in loaded:
-        rate_hz = model.features.sample_rate_hz
-        if rate_hz != chosen.sample_rate_hz:
-            raise ConfigError(
-                f"{model.name} listens at {rate_hz} Hz and {board} at {chosen.sample_rate_hz}: "
-                f"train a model for {chosen.sample_rate_hz // 1000} kHz."
-            )
-    if not 1 <= len(loaded) <= PLACES:
-        raise ConfigError(f"A board has room for {PLACES} models: {len(loaded)} were given.")
+    if not 1 <= len(models) <= PLACES:
+        raise ConfigError(f"A board has room for {PLACES} models: {len(models)} were given.")
+    chosen, loaded = BOARDS[board], each(load, models)
+    each(lambda model: _check_rate(model, board), loaded)
     if len({model.data for model in loaded}) < len(loaded):
         raise ConfigError(f"{loaded[0].name} is given twice: name two models, or one.")
     if Path(to).exists() and not Path(to).is_dir():
@@ -103,6 +98,15 @@ def deploy(
     file = Path(to) / f"{file_stem(loaded[0].name)}_{board}.{chosen.suffix}"
     _write(file, chosen.image(loaded, microphone))
     return Deployment(file=file, instructions=chosen.instructions(file, microphone))
+
+
+def _check_rate(model: Model, board: str) -> None:
+    is_hz, needed_hz = model.features.sample_rate_hz, BOARDS[board].sample_rate_hz
+    if is_hz != needed_hz:
+        raise ConfigError(
+            f"{model.name} listens at {is_hz} Hz and {board} at {needed_hz}: "
+            f"train a model for {needed_hz // 1000} kHz."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from kws.device.board_image import Part, intel_hex, prebuilt
 from kws.engine.model_file import Model
 from kws.errors import ConfigError, ModelError
+from kws.support.refusals import each
 
 # firmware/ports/arduino_uno/main.c has the same, and its Makefile the limits.
 MODEL_AT = 0x6400
@@ -31,29 +32,30 @@ def image(models: list[Model], microphone: str) -> bytes:
         raise ConfigError(f"The Uno has an analog microphone, not {microphone!r}.")
     if not 1 <= len(models) <= PLACES:
         raise ConfigError(f"The Uno has room for {PLACES} models: {len(models)} were given.")
+    each(check_fits, models)
     parts = [Part(address=0, data=prebuilt("arduino_uno", "uno.bin"))]
     for place, model in enumerate(models):
-        check_fits(model)
         parts.append(Part(address=MODEL_AT + place * MODEL_CAPACITY, data=model.data))
     return intel_hex(parts)
 
 
 def check_fits(model: Model) -> None:
-    """Raise ModelError, naming what is too large, unless the Uno's program takes this model."""
+    """Raise ModelError, naming all that is too large, unless the Uno's program takes this model."""
     if model.features.hop_ms != HOP_MS:
         raise ModelError(
             f"{model.name} has a hop of {model.features.hop_ms} ms: the Uno needs the time of "
             f"{HOP_MS} ms for a frame; train it with hop_length = 160."
         )
-    for name, value, most in (
+    limits = (
         ("features a frame", model.features.n_features, MAX_FEATURES),
         ("hidden units", model.hidden, MAX_HIDDEN),
         ("the rank of a matrix", max(model.ranks), MAX_RANK),
         ("classes", len(model.classes), MAX_CLASSES),
         ("bytes", len(model.data), MODEL_CAPACITY),
-    ):
-        if value > most:
-            raise ModelError(
-                f"{model.name} is too large for the Uno: {name} {value}, at most {most}; "
-                "train a smaller one (models/athena_8k/config.toml fits)."
-            )
+    )
+    over = [f"{name} {value}, at most {most}" for name, value, most in limits if value > most]
+    if over:
+        raise ModelError(
+            f"{model.name} is too large for the Uno: {'; '.join(over)}; "
+            "train a smaller one (models/athena_8k/config.toml fits)."
+        )

@@ -18,6 +18,7 @@ from kws.engine.model_file import Model
 from kws.errors import ConfigError, KwsError
 from kws.support.files import unsaved
 from kws.support.notices import Notice, tell
+from kws.support.refusals import each
 
 # Files that are yours to change: a second export leaves them as they are once you have.
 YOURS = ("main.c", "Makefile", "examples/", "samples/")
@@ -43,7 +44,7 @@ def export(
     ConfigError on the format or the folder, ModelError on the model, KwsError on the disk.
     """
     check_format(format)
-    loaded, *more = map(model_file.load, (model, *([second] if second else []), *others))
+    loaded, *more = each(model_file.load, (model, *([second] if second else []), *others))
     _check_names([loaded, *more])
     folder = Path(to)
     _check_folder(folder, format, loaded)
@@ -102,8 +103,11 @@ def _tell(folder: Path, removed: list[str], changed: list[str], outdated: list[s
 
 def _check_names(models: Sequence[Model]) -> None:
     names = [identifier(model.name) for model in models]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ConfigError(f"Two models come to the name {twice[0]}: rename one of the files.")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        what = (
+            f"the name {twice[0]}" if len(twice) == 1 else f"each of the names {', '.join(twice)}"
+        )
+        raise ConfigError(f"Two models come to {what}: rename one of the files.")
 
 
 def check_format(format: str) -> None:

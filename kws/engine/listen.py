@@ -16,6 +16,7 @@ from kws.listening.hearing import Hearing
 from kws.listening.lasting import LastingMicrophone
 from kws.listening.live import steps
 from kws.support.notices import Notice, tell
+from kws.support.refusals import each
 
 
 def ears_of(
@@ -29,14 +30,12 @@ def ears_of(
     names. ConfigError for a name that none of them has.
     """
     own = of_models or {}
-    spotters = [Spotter(model, threshold=threshold) for model in models]
+    spotters = each(lambda model: Spotter(model, threshold=threshold), models)
     names = [spotter.model.name for spotter in spotters]
-    for name in own:
-        if name not in names:
-            raise ConfigError(
-                f"--threshold {name}={own[name]:g}: no model of this name listens; name "
-                f"{' or '.join(names)}"
-            )
+    if unknown := [f"--threshold {name}={own[name]:g}" for name in own if name not in names]:
+        raise ConfigError(
+            f"{', '.join(unknown)}: no model of this name listens; name {' or '.join(names)}"
+        )
     for spotter in spotters:
         if spotter.model.name in own:
             spotter.threshold = own[spotter.model.name]

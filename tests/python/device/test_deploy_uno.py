@@ -84,9 +84,21 @@ def test_a_model_that_does_not_fit_is_refused_with_what_to_change(settings, word
         deploy_uno.image([model(**settings)], "analog")
 
 
+def test_all_that_does_not_fit_is_named_at_once():
+    models = [model(hidden=49, ranks=(5, 13)), model(classes=("a", "b", "_unknown_"))]
+    all_of_it = (
+        "units 49, at most 48; the rank of a matrix 13, at most 12;.*; .*classes 3, at most 2"
+    )
+    with pytest.raises(ModelError, match=all_of_it):
+        deploy_uno.image(models, "analog")
+
+
 def test_what_the_board_has_not_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="athena listens at 16000 Hz and uno at 8000"):
         deploy([str(MODELS / "athena")], "uno", tmp_path)
+    twice = "athena listens at 16000 Hz.*; hey_cortana listens at 16000 Hz"
+    with pytest.raises(ConfigError, match=twice):
+        deploy([str(MODELS / "athena"), str(MODELS / "hey_cortana")], "uno", tmp_path)
     with pytest.raises(ConfigError, match="an analog microphone, not 'i2s'"):
         deploy([str(MODELS / "athena_8k")], "uno", tmp_path, "i2s")
     with pytest.raises(ConfigError, match="room for 2 models: 3 were given"):

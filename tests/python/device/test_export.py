@@ -107,6 +107,21 @@ def test_two_models_of_one_name_are_refused(saved, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_every_model_that_cannot_be_exported_is_named(saved, tmp_path):
+    (tmp_path / "cut.kws").write_bytes(two_words()[:-9])
+    (tmp_path / "twin").mkdir()
+    for name in ("hey-noise 2", "athena"):
+        (tmp_path / "twin" / f"{name}.kws").write_bytes(two_words())
+    with pytest.raises(
+        ModelError, match=r"no model 'hey_cortan'.*hey_cortana.*; .*cut\.kws cannot"
+    ):
+        export.export("hey_cortan", tmp_path / "out", "c", others=[saved, tmp_path / "cut.kws"])
+    twins = list((tmp_path / "twin").iterdir())
+    with pytest.raises(ConfigError, match="each of the names hey_noise_2, athena: rename"):
+        export.export(saved, tmp_path / "out", "c", others=["athena", *twins])
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_engine_of_other_limits_refuses_the_program(tmp_path):
     """Two exports in one program: the header of one, the engine of the other."""
     needs("cc")

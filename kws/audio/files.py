@@ -89,6 +89,13 @@ def write_audio(
         file.write(encoded.getbuffer())
 
 
+def check_folder(folder: Path) -> None:
+    """Raise CorpusError unless a folder is there."""
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise CorpusError(f"{folder} {what}: give a folder of sound files")
+
+
 def find_audio(folder: Path | str) -> list[Path]:
     """List the sound files of a folder and of all folders below it, sorted by path.
 
@@ -98,9 +105,7 @@ def find_audio(folder: Path | str) -> list[Path]:
     missing or holds no sound file.
     """
     root = Path(folder)
-    if not root.is_dir():
-        what = "is no folder" if root.exists() else "does not exist"
-        raise CorpusError(f"{root} {what}: give a folder of sound files")
+    check_folder(root)
     found: list[Path] = []
     others: Counter[str] = Counter()
     seen: set[str] = set()

@@ -73,12 +73,13 @@ def monitor(
     numpy_alone()
     from kws.device import monitor
     from kws.device.line import RATES, BoardLine
+    from kws.device.monitor_settings import Settings
     from kws.device.serial_port import SerialPort
     from kws.listening.ending import ended_by_signals
     from kws.listening.timeline import Printer
 
     prepare_outputs(csv, png, [])
-    settings = monitor.Settings(
+    settings = Settings(
         threshold=threshold,
         refractory_frames=refractory,
         model=model,

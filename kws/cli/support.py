@@ -15,6 +15,7 @@ from kws.cli import streams
 from kws.errors import ConfigError, KwsError
 from kws.support.files import check_outputs
 from kws.support.notices import gathered
+from kws.support.refusals import each
 from kws.support.text import shown
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -49,6 +50,14 @@ def prepare_outputs(csv: Path | None, png: Path | None, read: Iterable[Path]) ->
         from kws.report.drawing import require_plots
 
         require_plots()
+
+
+def prepare_training(out: Path | None, *folders: list[Path] | None) -> None:
+    """Refuse folders that are not there, and one that cannot be written, before hours of work."""
+    from kws.audio.files import check_folder
+
+    each(check_folder, [folder for given in folders for folder in given or ()])
+    check_outputs([out / "model.kws"] if out else [], [])
 
 
 def _is_named_otherwise(path: Path, suffix: str) -> bool:

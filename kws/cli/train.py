@@ -18,7 +18,7 @@ from kws.cli.options import (
     Seed,
     Seeds,
 )
-from kws.cli.support import ListCommand, RecipeGroup
+from kws.cli.support import ListCommand, RecipeGroup, prepare_training
 from kws.support.text import count_of, shown
 
 download_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -51,8 +51,7 @@ def download_wake_data(to: OutputFolder = Path("data/raw")) -> None:
     """
     from kws.corpus.corpora import download_wake_data
 
-    for folder in download_wake_data(to):
-        print(shown(folder))
+    print(*map(shown, download_wake_data(to)), sep="\n")
 
 
 def synthesize(
@@ -199,6 +198,7 @@ def train_wake(
         )
     from kws.training import wake_word
 
+    prepare_training(out, positives, negatives, noise)
     wake_word.train_wake(
         phrase=phrase,
         positives=positives or [],

@@ -3,16 +3,16 @@
 import contextlib
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from kws.device.board_view import BoardLines, BoardScreen
 from kws.device.line import AUDIO_RATE, RATES, BoardLine
+from kws.device.monitor_settings import Settings
 from kws.device.protocol import MICROPHONES, PROTOCOL, audio_of
 from kws.errors import KwsError
 from kws.listening.clips import HIT, NEAR, Clips
-from kws.listening.ears import Wishes, refuse_near
+from kws.listening.ears import refuse_near
 from kws.listening.near_misses import Near
 from kws.listening.reaction import Reaction
 from kws.listening.record import Curve, Table
@@ -23,16 +23,6 @@ from kws.support.text import clock, count_of
 
 POLL_S = 0.1
 REPORT_S = 1.0  # between two notes on what was lost
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings(Wishes):
-    """What a person asks of `kws monitor`; thresholds are posteriors, None leaves the board's."""
-
-    threshold: float | None = None
-    refractory_frames: int | None = None
-    model: int | None = None
-    save: bool = False
 
 
 class Monitor:

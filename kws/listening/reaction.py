@@ -74,6 +74,28 @@ class _Command:
         return False
 
 
+def words_of(command: str) -> list[str]:
+    """Return a command's words; ConfigError where it is none that can be run."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(f"--on-detect {command!r}: {error}; close every quote") from error
+    if not words:
+        raise ConfigError("--on-detect is empty: give a command, such as 'notify-send kws'")
+    name = words[0]
+    if shutil.which(name) is None:
+        if os.path.dirname(name) and os.path.isfile(name):
+            raise ConfigError(
+                f"--on-detect: {name!r} may not be run; make it executable (chmod +x), or give "
+                "the program that runs it, such as 'python3 FILE'"
+            )
+        raise ConfigError(
+            f"--on-detect: there is no command {name!r}; give its path, and write "
+            "`sh -c '...'` for what a shell is to do"
+        )
+    return words
+
+
 class Reaction:
     """Runs a command without a shell, with the detection in its environment.
 
@@ -85,23 +107,7 @@ class Reaction:
     """
 
     def __init__(self, command: str, tell: Callable[[str], None]) -> None:
-        try:
-            self._words = shlex.split(command)
-        except ValueError as error:
-            raise ConfigError(f"--on-detect {command!r}: {error}; close every quote") from error
-        if not self._words:
-            raise ConfigError("--on-detect is empty: give a command, such as 'notify-send kws'")
-        name = self._words[0]
-        if shutil.which(name) is None:
-            if os.path.dirname(name) and os.path.isfile(name):
-                raise ConfigError(
-                    f"--on-detect: {name!r} may not be run; make it executable (chmod +x), or give "
-                    "the program that runs it, such as 'python3 FILE'"
-                )
-            raise ConfigError(
-                f"--on-detect: there is no command {name!r}; give its path, and write "
-                "`sh -c '...'` for what a shell is to do"
-            )
+        self._words = words_of(command)
         self._tell = tell
         self._running: set[_Command] = set()
         self._alive: set[_Command] = set()  # or what they have left running is

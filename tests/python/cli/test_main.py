@@ -243,7 +243,10 @@ def test_devices_are_listed(monkeypatch):
     assert run("devices").output == "no microphone found\n"
 
 
-def test_train_wake_passes_its_folders_on(fake_train):
+def test_train_wake_passes_its_folders_on(fake_train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "abcde":
+        Path(name).mkdir()
     args = "--positives a b --negatives c d --noise e --out o --max-bytes 900 --seed 7 --seeds 3"
     args += " --sample-rate 8000"
     assert run("train", "wake", "hey cortana", *args.split()).exit_code == 0

@@ -119,7 +119,17 @@ def test_a_recipe_of_a_thousand_lists_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("phrase", "options", "said"),
-    [("\x1b[31m", (), "cannot be a word"), ("hey robin", ("--max-bytes", "-1"), "max_bytes")],
+    [
+        ("\x1b[31m", (), "cannot be a word"),
+        ("hey robin", ("--max-bytes", "-1"), "max_bytes"),
+        (
+            "hey robin",
+            ("--noise", "no_a", "no_b"),
+            "no_a does not exist; no_b does not exist: give",
+        ),
+        ("hey robin", ("--negatives", __file__), "is no folder: give a folder of sound files"),
+        ("hey robin", ("--out", f"{__file__}/runs"), "is no folder; choose another place"),
+    ],
 )
 def test_nothing_is_spoken_for_a_training_that_cannot_be(phrase, options, said, monkeypatch):
     monkeypatch.setattr(wake_data, "speak", lambda *_, **__: pytest.fail("it was spoken"))

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from kws.device import line as line_module
 from kws.device import serial_port
 from kws.device.line import BoardLine
-from kws.device.monitor import Monitor, Settings
+from kws.device.monitor import Monitor
+from kws.device.monitor_settings import Settings
 from kws.device.protocol import LONGEST_LINE, Board, audio_of, numbers_of, text_of
 from kws.device.serial_port import SerialPort
 from kws.errors import KwsError

@@ -14,7 +14,8 @@ import pytest
 from host_board import MODELS, Deaf, build, speech
 
 from kws.audio.files import read_audio
-from kws.device.monitor import Monitor, Settings
+from kws.device.monitor import Monitor
+from kws.device.monitor_settings import Settings
 from kws.device.protocol import Board
 from kws.engine import batch, model_file
 from kws.errors import ConfigError
@@ -162,6 +163,28 @@ def test_what_is_refused_changes_no_board_and_leaves_it_quiet(board, tmp_path):
 def test_an_empty_command_is_refused_as_kws_listen_refuses_it():
     with pytest.raises(ConfigError, match="--on-detect is empty"):
         Monitor(Deaf(Board()), Settings(on_detect=""), Printer(io.StringIO(), as_json=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--threshold", "3"], "threshold is 3; choose"),
+        (["--threshold", "0"], "threshold is 0; choose"),
+        (["--near", "nan"], "--near is nan; choose"),
+        (["--near", "0.9", "--threshold", "0.8"], "--near 0.9 is not below the threshold 0.800"),
+        (["--on-detect", "no-such-command"], "there is no command 'no-such-command'"),
+        (["--save-clips", f"{__file__}/clips"], "is no folder; choose another place"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_port_is_opened(options, told):
+    ours, theirs = os.openpty()  # opened, it would get a `?`
+    done = monitor(os.ttyname(theirs), *options)
+    assert done.returncode == 1 and told in done.stderr and done.stderr.count("\n") == 1
+    os.set_blocking(ours, False)
+    with pytest.raises(BlockingIOError):
+        os.read(ours, 1)
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_silent_port_is_no_board():

@@ -92,7 +92,7 @@ def read_length(path: Path | str) -> Length | None:
         if head[:4] == b"caff":
             return _caf_length(file, size)
         if head[:7] == b"NIST_1A":
-            return _nist_length(head + file.read(_NIST_BYTES), size)
+            return nist_length(head + file.read(_NIST_BYTES), size)
     return None
 
 
@@ -196,7 +196,7 @@ def _caf_length(file: BinaryIO, size: int) -> Length | None:
     return Length(said, min(said, there), cut_short=said > there)
 
 
-def _nist_length(head: bytes, size: int) -> Length | None:
+def nist_length(head: bytes, size: int) -> Length | None:
     """Of a NIST SPHERE file, as TIMIT has them: a header of text, then the samples."""
     text = head.partition(b"end_head")[0]
     if b",embedded-" in text:  # and packed

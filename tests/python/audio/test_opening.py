@@ -1,6 +1,7 @@
 """Files joined end to end: every recording in them is heard, or the file is refused."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from kws.audio.opening import kind_of
 from kws.audio.recording import decode
 from kws.errors import AudioError
 
+OTHERS = [".aiff", ".au", ".caf", ".flac", ".w64", ".nist", ".rf64"]
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 
 
@@ -67,7 +69,7 @@ def test_a_chain_that_lacks_a_page_is_refused(chain: Path) -> None:
         decode(chain)
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", *OTHERS])
 def test_a_recording_behind_another_is_not_left_out_in_silence(tmp_path: Path, suffix: str) -> None:
     one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
     soundfile.write(one, tone(), 16_000)
@@ -75,6 +77,29 @@ def test_a_recording_behind_another_is_not_left_out_in_silence(tmp_path: Path, s
     with pytest.raises(AudioError, match="holds another recording behind the first"):
         decode(two)
     assert len(decode(one)[0]) == pytest.approx(16_000, abs=100)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", [".m4a", ".wma"])
+def test_a_recording_that_ffmpeg_reads_is_not_left_out_either(tmp_path: Path, suffix: str) -> None:
+    one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.wav", one], check=True)
+    two.write_bytes(2 * one.read_bytes())
+    with pytest.raises(AudioError, match="holds another recording behind the first"):
+        decode(two)
+    assert len(decode(one)[0]) == pytest.approx(16_000, abs=600)
+
+
+@pytest.mark.parametrize("length", [16_000, 15_999])
+def test_a_second_recording_of_8_bits_is_found_behind_a_byte_of_padding(
+    tmp_path: Path, length: int
+) -> None:
+    one = tmp_path / "one.aiff"
+    soundfile.write(one, tone()[:length], 16_000, subtype="PCM_S8")
+    (tmp_path / "two.aiff").write_bytes(2 * one.read_bytes())
+    with pytest.raises(AudioError, match="holds another recording behind the first"):
+        decode(tmp_path / "two.aiff")
 
 
 def test_an_mp3_whose_second_part_has_a_tag_of_its_own_is_refused(tmp_path: Path) -> None:
@@ -88,7 +113,7 @@ def test_an_mp3_whose_second_part_has_a_tag_of_its_own_is_refused(tmp_path: Path
 
 
 @pytest.mark.parametrize("tail", [b"TAG" + bytes(125), b"LIST\4\0\0\0INFO", b""])
-@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".aiff", ".au"])
 def test_what_else_lies_behind_the_sound_is_no_recording(
     tmp_path: Path, suffix: str, tail: bytes
 ) -> None:

@@ -5,10 +5,12 @@ A FastGRNN's frames come one after another, so that a second thread takes its ti
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Any
 
 from kws.support.progress import progress
@@ -27,14 +29,15 @@ def run_each(
     `apart`: whether other processes are worth the seconds that they take to start.
 
     The function and its arguments must be such as other processes can import and be given. What it
-    raises is raised here; what they tell is not shown.
+    raises is raised here; what they tell is not shown. SIGTERM ends them and raises SystemExit.
     """
     workers = min(len(arguments), os.cpu_count() or 1) if apart else 1
     if workers <= 1:
         return [function(*each) for each in progress(arguments, label=label)]
     # spawn: torch's threads do not survive a fork
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet)
+    with _ended_by_sigterm(), pool:
         waiting = [pool.submit(function, *each) for each in arguments]
         done = progress(as_completed(waiting), label=label, total=len(waiting))
         try:
@@ -44,6 +47,27 @@ def run_each(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [each.result() for each in waiting]
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end other processes and then this one in order: a kill leaks their semaphores."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        for process in multiprocessing.active_children():
+            process.kill()
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _quiet() -> None:

@@ -50,14 +50,18 @@ def test_who_is_killed_takes_its_processes_along(tmp_path, number):
     script.write_text(PROGRAM)
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(parallel.__file__).parents[2])])
     environment = {**os.environ, "PYTHONPATH": paths}
-    with subprocess.Popen([sys.executable, script, tmp_path], env=environment) as parent:
+    command = [sys.executable, script, tmp_path]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as parent:
         wait_for(lambda: (tmp_path / "a").exists() or parent.poll() is not None)
         assert parent.poll() is None
         child = int((tmp_path / "a").read_text())
         assert child != parent.pid and is_alive(child)
         parent.send_signal(number)
-        parent.wait()
+        _, said = parent.communicate()
     wait_for(lambda: not is_alive(child))
+    if number == signal.SIGTERM:
+        assert parent.returncode == 128 + number
+        assert "leaked" not in said and "Traceback" not in said
 
 
 def test_an_error_of_a_process_is_raised_here():

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from kws.errors import KwsError, MicrophoneError, ToolError
-from kws.support.text import shown
+from kws.support.text import labelled, shown
 
 OLDEST_PYTHON = (3, 10)
 IMPORT_TIMEOUT_S = 120
@@ -71,9 +71,9 @@ def to_text(checks: list[Check]) -> str:
         lines.append(purpose)
         for check in (check for check in checks if check.purpose == purpose):
             mark = "ok" if check.ok else "MISSING" if check.required else "optional"
-            lines.append(f"  {mark:<9} {check.name:<20} {shown(check.detail)}")
+            lines.append(labelled(f"  {mark:<9} {check.name:<20} ", check.detail))
             if not check.ok:
-                lines.append(f"  {'':<9} {'':<20} -> {shown(check.remedy)}")
+                lines.append(f"    -> {shown(check.remedy)}")  # whole, for it may be a command
     lacks = sum(not check.ok and check.required for check in checks)
     lines.append(f"{lacks} required part(s) missing" if lacks else "everything required is there")
     return "\n".join(lines)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kws.listening.microphone import Device
-from kws.support.text import count_of, shown, table
+from kws.support.text import count_of, labelled, shown, table
 
 
 def clips(result: dict[str, Any]) -> str:
@@ -144,10 +144,10 @@ def model(info: dict[str, Any]) -> str:
     for key, value in info.items():
         if isinstance(value, dict):
             inner = ", ".join(f"{name} {_plain(entry)}" for name, entry in value.items())
-            lines.append(f"{key:<16} {shown(inner)}")
+            lines.append(labelled(f"{key:<16} ", inner))
         elif not _is_rows(value):
             text = ", ".join(map(str, value)) if isinstance(value, list) else _plain(value)
-            lines.append(f"{key:<16} {shown(text)}")
+            lines.append(labelled(f"{key:<16} ", text))
     for key, value in info.items():
         if _is_rows(value):
             rows = [[_plain(cell) for cell in row.values()] for row in value]

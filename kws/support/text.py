@@ -4,11 +4,14 @@ import json
 import os
 import re
 import shlex
+import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TextIO
 
 # They do not print by themselves and harm nothing: spaces, and what joins letters and emoji.
 HARMLESS = frozenset("\u00a0\u200c\u200d\u3000")
+TERMINAL_COLUMNS = 80
 
 
 def shown(text: object) -> str:
@@ -95,6 +98,17 @@ def reason_of(refusal: OSError) -> str:
 def cell_text(text: str) -> str:
     """Return text for a cell of CSV that no spreadsheet takes for a formula."""
     return f"'{text}" if re.match(r"\s*[=+\-@\t\r|]", text) else text
+
+
+def labelled(label: str, text: object) -> str:
+    """Return a line that fits a terminal: a text, which goes on in further lines below itself.
+
+    What others wrote in it is safe to print; a word that is longer, a path say, stays whole.
+    """
+    width = max(20, TERMINAL_COLUMNS - len(label))
+    wrap = partial(textwrap.wrap, break_long_words=False, break_on_hyphens=False)
+    lines = wrap(shown(text), width) or [""]
+    return label + f"\n{' ' * len(label)}".join(lines)
 
 
 def clock(seconds: float) -> str:

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from kws.cli import doctor
+from kws.cli import doctor, summaries
 from kws.cli.doctor import Check, examine, is_healthy, to_json, to_text
+from kws.engine import model_file
 from kws.errors import MicrophoneError
 from kws.listening import microphone
 
@@ -134,3 +135,15 @@ def test_the_text_groups_by_purpose_and_puts_the_remedy_under_each_lack():
         "-> pip install torch",
         "1 required part(s) missing",
     ]
+
+
+def test_prose_and_tables_fit_a_terminal():
+    long = "arm-none-eabi-gcc (15:12.2.rel1-1) 12.2.1 20221205, of a distribution"
+    lack = "Kokoro needs kokoro_onnx, which is not installed"
+    remedy = "plug one in; recordings and pipes work without"
+    kokoro = Check("kokoro", "To speak", False, False, lack, remedy)
+    text = to_text([Check("gcc", "To build", True, False, long), kokoro])
+    assert max(map(len, text.splitlines())) <= 80 and f"-> {remedy}" in text
+    lines = summaries.model(model_file.inspect("commands_5k")).splitlines()
+    own = [line for line in lines if not line.startswith("file ")]
+    assert max(map(len, own)) <= 80 and "energy delta" in " ".join(own)

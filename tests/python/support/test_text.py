@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kws.support.text import cell_text, count_of, json_text, shown, table
+from kws.support.text import cell_text, count_of, json_text, labelled, shown, table
 
 HOSTILE = [
     ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
@@ -61,3 +61,12 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(text):
 
 def test_other_cells_stay():
     assert [cell_text(text) for text in ("a=b", "hey-you", "")] == ["a=b", "hey-you", ""]
+
+
+def test_a_long_text_goes_on_below_itself_and_a_path_stays_whole():
+    assert labelled("features  ", "sample_rate_hz 16000") == "features  sample_rate_hz 16000"
+    said = labelled("ok  ", " ".join(["a-b"] * 40)).splitlines()
+    assert max(map(len, said)) <= 80 and len(said) == 3 and said[1].startswith("    a-b a-b")
+    path = "/a" * 50
+    assert labelled("ok  ", f"{path} (1)").splitlines() == [f"ok  {path}", "    (1)"]
+    assert labelled("ok  ", "") == "ok  " and "\x1b" not in labelled("", "\x1b[2J")

@@ -12,7 +12,7 @@ import numpy as np
 from kws.audio.samples import Samples
 from kws.errors import KwsError
 from kws.listening.near_misses import Sound
-from kws.support.files import replacing
+from kws.support.files import make_folder, replacing
 from kws.support.text import shown
 
 BEFORE_S, AFTER_S = 1.5, 0.5
@@ -58,11 +58,7 @@ class Clips:
         self._is_marked = self._is_to_be_marked = False
         self._is_failing = False
         if keeps_all:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                reason = "it is a file" if folder.exists() else str(error.strerror).lower()
-                raise KwsError(f"cannot make {folder}: {reason}; choose another place") from error
+            make_folder(folder)
 
     def want(self, kind: str, sample: int, time_s: float, posterior: float, word: str = "") -> None:
         """Ask for the sound around a sample, a word's end; it is cut once it has been heard."""

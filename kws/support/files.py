@@ -44,12 +44,20 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
             raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ConfigError where a folder is a file, or cannot be written to; it is not made yet."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"cannot make the folder {folder} (it is a file): give another")
+    check_outputs([folder / "clip.wav"], [])
+
+
 def make_folder(folder: Path, error: type[KwsError] = KwsError) -> None:
     """Make a folder where it is not there; `error` where it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as refusal:
-        raise error(f"cannot make the folder {folder} ({refusal.strerror}): give another") from None
+        reason = "it is a file" if folder.exists() else refusal.strerror
+        raise error(f"cannot make the folder {folder} ({reason}): give another") from None
 
 
 def is_pipe_or_device(path: Path | str) -> bool:

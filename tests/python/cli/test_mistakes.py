@@ -154,7 +154,7 @@ def test_a_link_to_nowhere_is_left_out_and_named(tmp_path):
 
 def test_save_clips_into_a_file_says_so(model, recording):
     done = run("listen", model, recording, "--save-clips", model)
-    assert done.exit_code == 1 and "it is a file; choose another place" in done.stderr
+    assert done.exit_code == 1 and "(it is a file): give another" in done.stderr
 
 
 @pytest.mark.parametrize(

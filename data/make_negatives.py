@@ -5,116 +5,40 @@
 
 Needs Kokoro, espeak-ng, flite and Festival; data/negatives/README.md tells how to get them.
 Spoken files are kept in the work folder, so a run that was interrupted goes on where it stopped.
+What the pack has already is not spoken again: to make it longer, add rows at the end
+of SHARES in negatives_plan.py.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from make_sample import make_noise, write_opus
+from negatives_pack import HEADER, Row, held_rows
+from negatives_plan import SHARES, plan
 from negatives_text import read_sentences
 from noises import GENERATORS
 from talks import Talk, speak
 
-from kws.audio.files import find_audio, read_audio, write_audio
+from kws.audio.files import read_audio, write_audio
 from kws.corpus.speech_engines import PARTS, Engine
-from kws.corpus.synthesize import open_engine, part_voices
-from kws.errors import KwsError, ToolError
+from kws.corpus.synthesize import open_engine
+from kws.errors import KwsError
 from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.support.files import replacing
 
 HERE = Path(__file__).parent
 OPUS_COMPRESSION = 0.965  # libsndfile's scale: about 14 kbit/s
-SENTENCES_A_FILE = 30
 NOISE_SECONDS = {"train": 20, "validation": 15, "test": 15}
 NOISES = {
     "train": tuple(GENERATORS),
     "validation": ("pink", "rumble", "clicks", "melody"),
     "test": ("rain", "fan", "sweeps", "melody"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """What an engine says in a part: so many voices, so many sentences each."""
-
-    part: str
-    engine: str
-    voices: int
-    sentences: int
-
-
-# The voices are in the parts that `kws synthesize --part` has them in.  Festival is kept for
-# the test: a make of sound that no training hears. Piper's voice is left out: it was fine-tuned
-# from one whose recordings have a licence of their own.
-SHARES = (
-    Share(part="validation", engine="kokoro", voices=6, sentences=14),
-    Share(part="validation", engine="flite", voices=1, sentences=32),
-    Share(part="validation", engine="espeak", voices=4, sentences=12),
-    Share(part="train", engine="flite", voices=2, sentences=40),
-    Share(part="train", engine="espeak", voices=24, sentences=8),
-    Share(part="train", engine="kokoro", voices=27, sentences=5),
-    Share(part="test", engine="festival", voices=1, sentences=30),
-    Share(part="test", engine="flite", voices=1, sentences=30),
-    Share(part="test", engine="espeak", voices=4, sentences=8),
-    Share(part="test", engine="kokoro", voices=6, sentences=5),
-)
-
-
-def plan(engines: dict[str, Engine], sentences: int, seed: int) -> Iterator[Talk]:
-    """Who says what, in order: in each part its own sentences, all of them said equally often."""
-    queues = {part: _queue(part, sentences, seed) for part in PARTS}
-    for share in SHARES:
-        rng = np.random.default_rng([seed, PARTS.index(share.part), *share.engine.encode()])
-        for voice in choose_voices(engines[share.engine], share.part, share.voices, rng):
-            said = [next(queues[share.part]) for _ in range(share.sentences)]
-            files = np.array_split(said, -(-len(said) // SENTENCES_A_FILE))
-            for number, some in enumerate(files, start=1):
-                yield Talk(
-                    part=share.part,
-                    engine=share.engine,
-                    voice=voice,
-                    number=number,
-                    sentences=tuple(some.tolist()),
-                )
-
-
-def _queue(part: str, sentences: int, seed: int) -> Iterator[int]:
-    """The numbers of a part's sentences, shuffled anew each time that all were said."""
-    numbers = np.random.default_rng([seed, 3]).permutation(sentences) + 1
-    first, second = round(0.7 * sentences), round(0.85 * sentences)
-    mine = dict(zip(PARTS, np.split(numbers, [first, second]), strict=True))[part]
-    rng = np.random.default_rng([seed, 4, PARTS.index(part)])
-    while True:
-        yield from rng.permutation(mine).tolist()
-
-
-def choose_voices(engine: Engine, part: str, count: int, rng: np.random.Generator) -> list[str]:
-    """Voices of a part, sorted; Kokoro's English ones first, and blends in addition."""
-    names = part_voices(engine, part)
-    if engine.name == "espeak":  # the variant is the speaker: each once, in one accent
-        by_speaker: dict[str, list[str]] = {}
-        for name in names:
-            by_speaker.setdefault(name.partition("+")[2], []).append(name)
-        speakers = rng.permutation(sorted(by_speaker))[:count]
-        chosen = [by_speaker[who][i % len(by_speaker[who])] for i, who in enumerate(speakers)]
-    elif engine.name == "kokoro":
-        chosen = [name for name in names if name[0] in "ab"][:count]
-        while len(chosen) < count:
-            voice = engine.draw_voice(names, rng)
-            if "+" in voice and voice not in chosen:
-                chosen.append(voice)
-        return chosen
-    else:
-        chosen = names[:count]
-    if len(chosen) < count:
-        raise ToolError(f"{engine.name} has {len(chosen)} of {count} {part} voices: install more")
-    return sorted(chosen)
+BABBLE = ("babble_1", "babble_2")  # make_noise adds them to each part
 
 
 def speak_all(talks: Sequence[Talk], engines: dict[str, Engine], work: Path, seed: int) -> None:
@@ -150,35 +74,46 @@ def _json(flac: Path) -> Path:
     return flac.with_name(f"{flac.stem}.json")
 
 
-def make_noises(work: Path, seed: int) -> None:
-    """Write the noises of every part that lacks them, babble by the part's own voices."""
+def noise_names() -> list[Path]:
+    """The places of the noises without a suffix: noise/train/pink, ..."""
+    return [
+        Path("noise", part, kind) for part, kinds in NOISES.items() for kind in (*kinds, *BABBLE)
+    ]
+
+
+def make_noises(work: Path, to: Path, seed: int, held: Collection[Path]) -> None:
+    """Write the noises of every part that lacks some, babble by the part's own voices."""
     for part, kinds in NOISES.items():
-        if not all((work / "noise" / part / f"{kind}.flac").exists() for kind in kinds):
+        names = [name for name in noise_names() if name.parts[1] == part and name not in held]
+        if not all((work / f"{name}.flac").exists() for name in names):
+            speech = work / part if (work / part).exists() else to / part
             seconds = NOISE_SECONDS[part]
-            make_noise(work / part, work / "noise", part, kinds, seed, seconds=seconds)
+            make_noise(speech, work / "noise", part, kinds, seed, seconds=seconds)
 
 
-def encode(talks: Sequence[Talk], work: Path, to: Path) -> None:
-    """Write each FLAC as an Ogg Opus below `to`, remove those of another plan, list them all."""
-    noises = [path.relative_to(work).with_suffix("") for path in find_audio(work / "noise")]
-    wanted = [*(Path(talk.name) for talk in talks), *noises]
+def encode(talks: Sequence[Talk], work: Path, to: Path, held: Mapping[Path, Row]) -> None:
+    """Write each FLAC as an Ogg Opus below `to`, remove those of another plan, list them all.
+
+    What the pack holds stays, with its row.
+    """
+    wanted = [*(Path(talk.name) for talk in talks), *noise_names()]
     for folder in (*PARTS, "noise"):
         for old in (to / folder).rglob("*.opus"):
             if old.relative_to(to).with_suffix("") not in wanted:
                 old.unlink()
     rows = []
     for name in sorted(wanted):
+        if name in held:
+            rows.append(held[name])
+            continue
         samples = read_audio(work / f"{name}.flac")
-        opus = to / f"{name}.opus"
-        if not opus.exists():
-            write_opus(opus, samples, OPUS_COMPRESSION)
+        write_opus(to / f"{name}.opus", samples, OPUS_COMPRESSION)
         rows.append(_row(work, name, len(samples) / SAMPLE_RATE_HZ))
-    header = ("file", "engine", "voice", "split", "seconds", "sentences", "starts_s")
     with replacing(to / "manifest.csv") as file:
-        file.write("".join(f"{','.join(row)}\n" for row in (header, *rows)).encode())
+        file.write("".join(f"{','.join(row)}\n" for row in (HEADER, *rows)).encode())
 
 
-def _row(work: Path, name: Path, seconds: float) -> tuple[str, ...]:
+def _row(work: Path, name: Path, seconds: float) -> Row:
     """A file's line of the manifest; a noise is the engine `noise` and a voice of its kind."""
     if name.parts[0] == "noise":
         engine, voice, part, starts = "noise", name.name, name.parts[1], []
@@ -206,12 +141,14 @@ def main() -> None:
             name: open_engine(name, options.kokoro_dir if name == "kokoro" else None)
             for name in names
         }
-        talks = list(plan(engines, len(read_sentences()), options.seed))
-        slowest_last = sorted(talks, key=lambda talk: talk.engine == "kokoro")
+        talks = list(plan(SHARES, engines, len(read_sentences()), options.seed))
+        held = held_rows(options.to, talks, noise_names())
+        new = [talk for talk in talks if Path(talk.name) not in held]
+        slowest_last = sorted(new, key=lambda talk: talk.engine == "kokoro")
         speak_all(slowest_last[: options.files], engines, options.work, options.seed)
         if options.files is None:
-            make_noises(options.work, options.seed)
-            encode(talks, options.work, options.to)
+            make_noises(options.work, options.to, options.seed, held)
+            encode(talks, options.work, options.to, held)
     except KwsError as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -5,13 +5,15 @@ import importlib
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 import soundfile
+from talks import Talk
 
 from kws.audio.files import find_audio, read_audio
 from kws.audio.samples import Samples
@@ -28,6 +30,16 @@ Row = dict[str, str]
 @pytest.fixture
 def recipe() -> ModuleType:
     return importlib.import_module("make_negatives")
+
+
+@pytest.fixture
+def planning() -> ModuleType:
+    return importlib.import_module("negatives_plan")
+
+
+@pytest.fixture
+def holding() -> ModuleType:
+    return importlib.import_module("negatives_pack")
 
 
 @pytest.fixture
@@ -219,41 +231,83 @@ class Stand(Engine):
 
 
 @pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch, recipe: ModuleType) -> dict[str, Engine]:
-    """Two stand-ins and a small plan of seven files."""
-    shares = [("kokoro", part, 3, 3) for part in PARTS] + [("flite", "train", 1, 40)]
-    monkeypatch.setattr(
-        recipe,
-        "SHARES",
-        [recipe.Share(engine=e, part=p, voices=v, sentences=s) for e, p, v, s in shares],
-    )
+def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, Engine]:
+    """Three stand-ins."""
     held = Kokoro.held_out
     kokoro = ["af_bella", "am_puck", "zf_xiaoni", *held["validation"], *held["test"]]
     monkeypatch.setattr(Stand, "held_out", held)
     return {
         "kokoro": Stand("kokoro", sorted(kokoro)),
         "flite": Stand("flite", ["slt"]),
+        "espeak": Stand("espeak", ["en-gb+m1", "en-gb+m2", "en-us+m1", "en-us+m2"]),
     }
 
 
+Shares = list[tuple[str, str, int, int]]
+SMALL: Shares = [*(("kokoro", part, 3, 3) for part in PARTS), ("flite", "train", 1, 40)]
+
+
+@pytest.fixture
+def plan(planning: ModuleType, engines: dict[str, Engine]) -> Callable[..., list[Talk]]:
+    """The plan of some shares, of 50 sentences; a small one of eleven files if none are named."""
+
+    def planned(shares: Shares = SMALL, seed: int = 0, **more: int) -> list[Talk]:
+        rows = [
+            planning.Share(engine=engine, part=part, voices=voices, sentences=sentences, **more)
+            for engine, part, voices, sentences in shares
+        ]
+        return list(planning.plan(rows, engines, 50, seed))
+
+    return planned
+
+
 def test_the_plan_is_the_same_for_a_seed_and_gives_each_part_its_own_sentences(
-    recipe: ModuleType, engines: dict[str, Engine]
+    plan: Callable[..., list[Talk]],
 ) -> None:
-    plan = list(recipe.plan(engines, 50, 0))
-    assert plan == list(recipe.plan(engines, 50, 0)) != list(recipe.plan(engines, 50, 1))
-    said = {part: [n for t in plan if t.part == part for n in t.sentences] for part in PARTS}
+    talks = plan()
+    assert talks == plan() != plan(seed=1)
+    said = {part: [n for t in talks if t.part == part for n in t.sentences] for part in PARTS}
     assert [len(set(said[part])) for part in PARTS] == [35, 7 + (50 * 85 // 100 - 42), 8]
     assert set(said["train"]).isdisjoint(said["test"] + said["validation"])
     assert max(map(said["train"].count, said["train"])) == 2  # 49 sentences from 35
-    assert plan[0].voice == "af_bella" and "+" in plan[2].voice
-    assert [talk.number for talk in plan if talk.engine == "flite"] == [1, 2]
+    assert talks[0].voice == "af_bella" and "+" in talks[2].voice
+    assert [talk.number for talk in talks if talk.engine == "flite"] == [1, 2]
+
+
+def test_a_longer_plan_keeps_every_file_and_goes_on_with_voices_numbers_and_sentences(
+    plan: Callable[..., list[Talk]],
+) -> None:
+    first: Shares = [*SMALL, ("espeak", "train", 1, 3)]
+    second: Shares = [("kokoro", part, 1, 9) for part in PARTS]
+    second += [("flite", "train", 1, 40), ("espeak", "train", 3, 3)]
+    before, talks = plan(first), plan([*first, *second])
+    assert talks[: len(before)] == before
+    assert len({talk.name for talk in talks}) == len(talks)
+    more = talks[len(before) :]
+    kokoro = [talk.voice for talk in talks if talk.engine == "kokoro"]
+    assert len(set(kokoro)) == len(kokoro) == 12
+    assert [talk.number for talk in more if talk.engine == "flite"] == [3, 4]
+    espeak = [talk.voice for talk in talks if talk.engine == "espeak"]
+    assert len(set(espeak)) == 4  # both speakers in both accents
+    test = [number for talk in talks if talk.part == "test" for number in talk.sentences]
+    assert set(map(test.count, test)) == {2, 3}  # 18 of 8 sentences
+
+
+def test_sentences_of_a_share_that_was_taken_out_stay_unsaid(
+    plan: Callable[..., list[Talk]],
+) -> None:
+    gone, other = ("kokoro", "train", 1, 5), ("flite", "train", 1, 7)
+    assert plan([other], skipped=5)[0].sentences == plan([gone, other])[1].sentences
 
 
 def test_an_interrupted_run_goes_on_and_the_manifest_tells_what_is_said_when(
-    recipe: ModuleType, engines: dict[str, Engine], tmp_path: Path
+    recipe: ModuleType,
+    plan: Callable[..., list[Talk]],
+    engines: dict[str, Engine],
+    tmp_path: Path,
 ) -> None:
     work, to = tmp_path / "work", tmp_path / "to"
-    talks = list(recipe.plan(engines, 50, 0))
+    talks = plan()
     recipe.speak_all(talks[:4], engines, work, 0)
     before = {path: path.stat().st_mtime_ns for path in find_audio(work)}
     recipe.speak_all(talks, engines, work, 0)
@@ -261,12 +315,12 @@ def test_an_interrupted_run_goes_on_and_the_manifest_tells_what_is_said_when(
     assert all(path.stat().st_mtime_ns == changed for path, changed in before.items())
     assert engines["kokoro"].spoken == 27  # type: ignore[attr-defined]
 
-    recipe.make_noises(work, 0)
+    recipe.make_noises(work, to, 0, {})
     old = to / "train" / "kokoro_gone" / "1.opus"
     old.parent.mkdir(parents=True)
     old.write_bytes(b"of another plan")
     (to / "README.md").write_text("kept")
-    recipe.encode(talks, work, to)
+    recipe.encode(talks, work, to, {})
     assert not old.exists() and (to / "README.md").read_text() == "kept"
     with (to / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -277,6 +331,104 @@ def test_an_interrupted_run_goes_on_and_the_manifest_tells_what_is_said_when(
         for start in (round(float(s) * SAMPLE_RATE_HZ) for s in row["starts_s"].split()):
             speech = samples[start + 1600 : start + 3200]
             assert speech.std() > 5 * samples[start - 1600 : start].std(), row["file"]
+
+
+@pytest.fixture
+def pack(
+    recipe: ModuleType,
+    holding: ModuleType,
+    plan: Callable[..., list[Talk]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Path:
+    """A pack of the small plan, a second of sound in every file, without its work folder."""
+    monkeypatch.setattr(recipe, "NOISE_SECONDS", dict.fromkeys(PARTS, 1))
+    to = tmp_path / "pack"
+    sound = np.random.default_rng(0).integers(-3000, 3000, SAMPLE_RATE_HZ).astype(np.int16)
+    rows = [holding.HEADER]
+    for talk in plan():
+        said = " ".join(map(str, talk.sentences))
+        rows.append((f"{talk.name}.opus", talk.engine, talk.voice, talk.part, "1.00", said, ""))
+    for noise in recipe.noise_names():
+        rows.append((f"{noise}.opus", "noise", noise.name, noise.parts[1], "1.00", "", ""))
+    recipe.write_opus(to / rows[1][0], sound, 0.9)
+    for row in rows[2:]:
+        (to / row[0]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(to / rows[1][0], to / row[0])
+    (to / "manifest.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    return to
+
+
+def test_what_the_pack_has_is_neither_spoken_nor_encoded_again(
+    recipe: ModuleType,
+    holding: ModuleType,
+    plan: Callable[..., list[Talk]],
+    engines: dict[str, Engine],
+    pack: Path,
+    tmp_path: Path,
+) -> None:
+    rows = (pack / "manifest.csv").read_text().splitlines()
+    before = {path: path.stat().st_mtime_ns for path in find_audio(pack)}
+    talks = plan([*SMALL, ("kokoro", "test", 2, 3)])
+    held = holding.held_rows(pack, talks, recipe.noise_names())
+    new = [talk for talk in talks if Path(talk.name) not in held]
+    assert new == talks[-2:] and len(held) == len(before)
+
+    recipe.speak_all(new, engines, tmp_path / "work", 0)
+    recipe.make_noises(tmp_path / "work", pack, 0, held)
+    assert not (tmp_path / "work" / "noise").exists()
+    recipe.encode(talks, tmp_path / "work", pack, held)
+    assert len(find_audio(pack)) == len(before) + 2
+    assert set(rows) < set((pack / "manifest.csv").read_text().splitlines())
+    assert all(path.stat().st_mtime_ns == changed for path, changed in before.items())
+
+
+def test_a_noise_that_the_pack_lacks_is_added_alone_with_the_packs_voices(
+    recipe: ModuleType,
+    holding: ModuleType,
+    plan: Callable[..., list[Talk]],
+    pack: Path,
+    tmp_path: Path,
+) -> None:
+    lacking = pack / "noise" / "validation" / "babble_1.opus"
+    lacking.unlink()
+    before = {path: path.stat().st_mtime_ns for path in find_audio(pack)}
+    held = holding.held_rows(pack, plan(), recipe.noise_names())
+    recipe.make_noises(tmp_path / "work", pack, 0, held)
+    recipe.encode(plan(), tmp_path / "work", pack, held)
+    assert set(find_audio(pack)) == {lacking, *before}
+    assert len(read_audio(lacking)) == SAMPLE_RATE_HZ
+    assert all(path.stat().st_mtime_ns == changed for path, changed in before.items())
+
+
+def test_a_talk_is_held_with_sentences_left_out_and_not_with_others(
+    holding: ModuleType, plan: Callable[..., list[Talk]], pack: Path
+) -> None:
+    talk = plan()[0]
+    for said, is_held in (
+        (talk.sentences[1:], True),  # the first one failed
+        (talk.sentences[::-1], False),
+        ((*talk.sentences, 50), False),
+        ((), False),
+        (talk.sentences, True),
+    ):
+        numbers = " ".join(map(str, said))
+        row = f"{talk.name}.opus,{talk.engine},{talk.voice},{talk.part},9.00,{numbers},"
+        manifest = ",".join(holding.HEADER) + f"\n{row}\n"
+        (pack / "manifest.csv").write_text(manifest)
+        assert bool(holding.held_rows(pack, [talk], [])) is is_held, said
+    other = replace(talk, voice="af-bella")  # whose file has the same name
+    assert other.name == talk.name and holding.held_rows(pack, [other], []) == {}
+
+
+def test_without_its_sound_or_a_manifest_nothing_is_held(
+    holding: ModuleType, plan: Callable[..., list[Talk]], pack: Path
+) -> None:
+    talks = plan()
+    (pack / f"{talks[0].name}.opus").unlink()
+    assert set(holding.held_rows(pack, talks, [])) == {Path(talk.name) for talk in talks[1:]}
+    (pack / "manifest.csv").unlink()
+    assert holding.held_rows(pack, talks, []) == {}
 
 
 def test_a_sentence_that_the_engine_fails_to_say_is_left_out_and_named(
@@ -290,7 +442,7 @@ def test_a_sentence_that_the_engine_fails_to_say_is_left_out_and_named(
 
     plain = engines["flite"]._spoken
     monkeypatch.setattr(engines["flite"], "_spoken", stumbling)
-    talk = recipe.Talk(part="train", engine="flite", voice="slt", number=1, sentences=(1, 2))
+    talk = Talk(part="train", engine="flite", voice="slt", number=1, sentences=(1, 2))
     samples, starts = recipe.speak(engines["flite"], talk, ["A mute one.", "One that is said."], 0)
     assert [number for number, _ in starts] == [2] and len(samples) > SAMPLE_RATE_HZ
     assert "left out 'A mute one.'" in capsys.readouterr().err

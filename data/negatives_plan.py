@@ -41,6 +41,11 @@ SHARES = (
     Share(part="test", engine="flite", voices=1, sentences=30),
     Share(part="test", engine="espeak", voices=4, sentences=8),
     Share(part="test", engine="kokoro", voices=6, sentences=5),
+    # The second round is above all for validation, by which thresholds are set.
+    Share(part="validation", engine="kokoro", voices=20, sentences=13),
+    Share(part="validation", engine="flite", voices=1, sentences=92),
+    Share(part="validation", engine="espeak", voices=28, sentences=9),
+    Share(part="train", engine="flite", voices=2, sentences=40),
 )
 
 

@@ -131,7 +131,7 @@ def test_a_sentence_is_in_one_part_only(talks: list[Row], rules: ModuleType) -> 
     for row in talks:
         said[row["split"]] |= {int(number) for number in row["sentences"].split()}
     together = set.union(*said.values())
-    assert sum(map(len, said.values())) == len(together) >= 650
+    assert sum(map(len, said.values())) == len(together) >= 800
     assert min(together) >= 1 and max(together) <= len(rules.read_sentences())
 
 

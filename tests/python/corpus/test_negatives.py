@@ -304,8 +304,10 @@ def test_an_interrupted_run_goes_on_and_the_manifest_tells_what_is_said_when(
     recipe: ModuleType,
     plan: Callable[..., list[Talk]],
     engines: dict[str, Engine],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
+    monkeypatch.setattr(recipe, "NOISE_SECONDS", dict.fromkeys(PARTS, 1))
     work, to = tmp_path / "work", tmp_path / "to"
     talks = plan()
     recipe.speak_all(talks[:4], engines, work, 0)

@@ -11,30 +11,17 @@ from numpy.typing import NDArray
 
 from kws.audio.samples import Samples
 from kws.audio.word import phrases
-from kws.corpus.augment import Augment
 from kws.corpus.decoded import read_streams
 from kws.engine import batch
 from kws.engine.model_file import Model
 from kws.evaluation.clip_stream import JOIN_RMS
 from kws.evaluation.placed import Stream
 from kws.evaluation.verdict import GRACE_S
-from kws.settings.augment import AugmentConfig
 from kws.settings.model import log_odds_q10
 
 BEFORE_S = (0.0, 0.1, 0.5, 1.0)  # of low noise, in turn from phrase to phrase
 SILENCE_S = 6.0  # of digital silence: a state that settles elsewhere than it began is there by then
 SILENCED = 200  # phrases after silence at most, which tell whether it does
-MICROPHONES = AugmentConfig(
-    shift_ms=0.0,
-    gain_db=(-10.0, 0.0),
-    noise_probability=0.0,
-    speed=(1.0, 1.0),
-    reverb_probability=0.3,
-    equalizer_db=6.0,
-    floor_probability=1.0,
-    floor_snr_db=(10.0, 30.0),
-    band_probability=0.3,
-)
 LONGEST_S = 3.0  # of a phrase: more is not played
 LONGEST_RECORDING_S = 20
 AT_ONCE = 256  # streams of up to 5 s each
@@ -69,16 +56,6 @@ def silenced_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
     heard = [samples for samples in positives if samples.any()]
     some = heard[:: max(1, -(-len(heard) // SILENCED))]
     return opening_streams(some, rate_hz, before_s=(SILENCE_S,), rms=0.0)
-
-
-def microphone_streams(positives: Sequence[Samples], rate_hz: int) -> Samples:
-    """Each phrase as of `opening_streams` through a microphone of its own, drawn at random.
-
-    Synthetic phrases have no colour, no floor of noise and no room. Of models that hear them alike,
-    those that hear them so, too, hear people better (docs/experiments/wake-words.md).
-    """
-    streams = opening_streams(positives, rate_hz, before_s=(1.0,))
-    return Augment(MICROPHONES, sample_rate_hz=rate_hz)(streams, np.random.default_rng(0))
 
 
 def opening_scores(model: Model, features: batch.Int16Array) -> NDArray[np.int16]:

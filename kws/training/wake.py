@@ -29,7 +29,6 @@ from kws.engine import batch
 from kws.engine.model_file import parse
 from kws.errors import CorpusError
 from kws.evaluation.openings import (
-    microphone_streams,
     moved_in_silence,
     opening_scores,
     opening_streams,
@@ -166,16 +165,12 @@ class WakeTask:
 
     @cached_property
     def _opening_features(self) -> list[batch.Int16Array]:
-        """Of the validation phrases soon after a start, after a long silence, by microphones.
-
-        The last of synthetic phrases alone: people's have microphones and rooms of their own.
-        """
-        paths = self.positives["validation"]
-        phrases, spoken = self._read(paths), self._read(list(filter(engine_of, paths)))
-        played = [opening_streams(phrases, self._rate_hz), silenced_streams(phrases, self._rate_hz)]
-        if any(samples.any() for samples in spoken):
-            played.append(microphone_streams(spoken, self._rate_hz))
-        return [batch.features_batch(streams, self.recipe.features) for streams in played]
+        """Of the validation phrases soon after a start, and of some after a long silence."""
+        phrases = self._read(self.positives["validation"])
+        return [
+            batch.features_batch(streams(phrases, self._rate_hz), self.recipe.features)
+            for streams in (opening_streams, silenced_streams)
+        ]
 
     def stream(self, split: str) -> Stream:
         """All clips of a split as one stream, as `kws evaluate` plays them."""

@@ -14,7 +14,6 @@ from kws.evaluation.openings import (
     BEFORE_S,
     SILENCE_S,
     SILENCED,
-    microphone_streams,
     moved_in_silence,
     opening_scores,
     opening_streams,
@@ -70,21 +69,3 @@ def test_silent_recordings_are_no_phrases():
     assert len(opening_streams([loud, silent], RATE)) == 1
     with pytest.raises(CorpusError, match="all 2 positives are silent"):
         opening_streams([silent, silent], RATE)
-
-
-def test_phrases_are_heard_through_microphones_of_their_own():
-    phrases = [read_audio(path) for path in find_audio(SPOKEN)[:12]]
-    heard = microphone_streams(phrases, RATE)
-    plain = opening_streams(phrases, RATE, before_s=(1.0,))
-    assert heard.shape == plain.shape
-    np.testing.assert_array_equal(heard, microphone_streams(phrases, RATE))
-    floors = np.sqrt(np.square(heard[:, : RATE // 2].astype(float)).mean(1))
-    assert floors.min() > 5 and floors.max() > 3 * floors.min()  # the plain ones' is 4
-    assert np.std(_slope_db(heard) - _slope_db(plain)) > 2
-
-
-def _slope_db(streams: np.ndarray) -> np.ndarray:
-    """The power below 1 kHz over that above 2 kHz."""
-    power = np.abs(np.fft.rfft(streams.astype(float))) ** 2
-    hertz = np.fft.rfftfreq(streams.shape[1], 1 / RATE)
-    return 10 * np.log10(power[:, hertz < 1000].sum(1) / power[:, hertz > 2000].sum(1))

@@ -457,17 +457,6 @@ def test_phrases_soon_after_a_start_count_as_those_in_the_stream_do(tmp_path, mo
     assert miss_rate == pytest.approx(2 / 9)  # after silence, too
 
 
-def test_synthetic_phrases_are_heard_through_microphones_too(tmp_path):
-    folder = wake_corpus(tmp_path)
-    of_people = WakeTask(wake_recipe(folder), None)._opening_features
-    for number in (0, 1):
-        path = folder / f"positives/validation/up_{number}.wav"
-        path.rename(path.with_name(f"up_flite_validation_s0_{number:05}_rms_x1.00_p1.00.wav"))
-    spoken = WakeTask(wake_recipe(folder), None)._opening_features
-    assert [len(each) for each in of_people] == [3, 3]
-    assert [len(each) for each in spoken] == [3, 3, 2]
-
-
 def test_a_model_that_settles_elsewhere_in_silence_costs_what_it_moved(tmp_path, monkeypatch):
     task = with_cost(WakeTask(wake_recipe(wake_corpus(tmp_path)), None), 0.0)
     pretend(monkeypatch, lambda p: 0, lambda p: 0)

@@ -26,13 +26,11 @@ def is_joined(file: BinaryIO, kind: str | None) -> bool:
     """Tell whether a second recording of its kind lies behind the first."""
     if kind in _WHOLE:
         return _WHOLE[kind](file)
-    return kind in _ENDS and _follows(file, _ENDS[kind](file))
+    return kind in _ENDS and _follows(file, kind, _ENDS[kind](file))
 
 
-def _follows(file: BinaryIO, end: int) -> bool:
-    """Tell whether a recording of the same kind opens here, or a few bytes of padding later."""
-    file.seek(0)
-    kind = sound_kind(file.read(LONGEST_HEAD))
+def _follows(file: BinaryIO, kind: str, end: int) -> bool:
+    """Tell whether a recording of this kind opens here, or a few bytes of padding later."""
     if end <= 8:
         return False
     file.seek(end)
@@ -49,7 +47,7 @@ def _is_joined_wav(file: BinaryIO) -> bool:
             return False
         if number == 0 and chunk[:4] in (b"RF64", b"BW64"):
             # of the chunk ds64, which comes first
-            return _follows(file, 8 + _number(file, 20, "<Q"))
+            return _follows(file, "WAV", 8 + _number(file, 20, "<Q"))
         if chunk[:4] in (b"RIFF", b"RIFX") and chunk[8:] == b"WAVE":
             if number:
                 return True

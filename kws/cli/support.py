@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from kws.cli import streams
 from kws.errors import ConfigError, KwsError
-from kws.support.files import check_outputs
+from kws.support.files import check_output_folder, check_outputs
 from kws.support.notices import gathered
 from kws.support.refusals import each
 from kws.support.text import shown
@@ -57,7 +57,8 @@ def prepare_training(out: Path | None, *folders: list[Path] | None) -> None:
     from kws.audio.files import check_folder
 
     each(check_folder, [folder for given in folders for folder in given or ()])
-    check_outputs([out / "model.kws"] if out else [], [])
+    if out:
+        check_output_folder(out)
 
 
 def _is_named_otherwise(path: Path, suffix: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kws.listening.ears import Wishes, refuse_near
 from kws.listening.reaction import words_of
 from kws.settings.model import log_odds_q10
-from kws.support.files import check_folder
+from kws.support.files import check_output_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,4 +28,4 @@ class Settings(Wishes):
         if self.on_detect is not None:
             words_of(self.on_detect)
         if self.save_clips:
-            check_folder(self.save_clips)
+            check_output_folder(self.save_clips)

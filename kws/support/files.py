@@ -44,11 +44,11 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> Non
             raise ConfigError(f"cannot save {path}: {folder} {trouble}; choose another place")
 
 
-def check_folder(folder: Path) -> None:
+def check_output_folder(folder: Path) -> None:
     """Raise ConfigError where a folder is a file, or cannot be written to; it is not made yet."""
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"cannot make the folder {folder} (it is a file): give another")
-    check_outputs([folder / "clip.wav"], [])
+        make_folder(folder, ConfigError)
+    check_outputs([folder / "new"], [])
 
 
 def make_folder(folder: Path, error: type[KwsError] = KwsError) -> None:

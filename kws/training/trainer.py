@@ -187,9 +187,9 @@ class Trainer:
             optimizer.zero_grad()
             if len(rows):
                 given = None if answers is None else answers[rows]
-                loss = self._loss(stage, features[rows], labels[rows], given)
+                some = features[rows]
+                loss = self._loss(stage, some, labels[rows], given)
                 if first // size % SETTLE_EVERY == 0:
-                    some = features[rows]
                     loss += settling_loss(self.state.module, self.normalization, some, self.recipe)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.item() * len(rows) / size

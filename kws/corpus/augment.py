@@ -19,7 +19,6 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 
 SILENT_RMS = 10.0  # int16 steps, -70 dBFS: below it a clip counts as silence
 SILENCE_NOISE_DBFS = (-70.0, -30.0)  # RMS of the noise that a silent clip gets
-DIRECT_TO_REVERB_DB = (0.0, 12.0)  # a talker near the microphone ... across the room
 FULL_SCALE = 32_768.0
 SYNTHETIC_EXPONENTS = (0.0, 0.5, 1.0, 1.5)  # power falls as 1/f**exponent: white ... beyond pink
 SYNTHETIC_S = 16
@@ -81,7 +80,8 @@ class Augment:
         if reverb < config.reverb_probability:
             decay_s = _between(config.reverb_s, reverb_s)
             tail = round(decay_s * self.sample_rate_hz)
-            samples = _reverberate(samples, tail, _between(DIRECT_TO_REVERB_DB, direct), rng)
+            ratio_db = _between(config.direct_to_reverb_db, direct)
+            samples = _reverberate(samples, tail, ratio_db, rng)
         if noise < config.noise_probability:
             level = active_rms(samples, self.sample_rate_hz)
             if level < SILENT_RMS:

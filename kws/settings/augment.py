@@ -6,13 +6,17 @@ from dataclasses import dataclass, fields
 from kws.errors import ConfigError
 
 
+RANGES = ("gain_db", "snr_db", "speed", "reverb_s", "direct_to_reverb_db", "floor_snr_db")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
     """How strongly training clips are varied; a (low, high) pair is a range drawn from evenly.
 
     `shift_ms` is the largest shift either way.  `snr_db` is measured against the clip's active
     speech level (`active_rms`).  A `speed` of 1.1 is a tenth faster.  `reverb_s` is the time the
-    room needs to decay by 60 dB.  Probabilities are per clip; shift, speed and gain always apply.
+    room needs to decay by 60 dB, `direct_to_reverb_db` how much louder a talker's own sound is than
+    all echoes: 12 at arm's length, -14 at 3 m in a hard room.  Probabilities are per clip; shift, speed and gain always apply.
     A microphone's own colour: `equalizer_db` is how far its gain strays over frequency (a standard
     deviation), `floor_snr_db` how far below the speech its steady noise lies, of any colour, and
     `band_probability` the share of clips whose band ends short of the sound's.
@@ -26,6 +30,7 @@ class AugmentConfig:
     speed: tuple[float, float] = (0.9, 1.1)
     reverb_probability: float = 0.0
     reverb_s: tuple[float, float] = (0.1, 0.4)
+    direct_to_reverb_db: tuple[float, float] = (0.0, 12.0)
     equalizer_db: float = 0.0
     floor_probability: float = 0.0
     floor_snr_db: tuple[float, float] = (5.0, 35.0)
@@ -33,7 +38,7 @@ class AugmentConfig:
     sample_bits: int = 16
 
     def __post_init__(self) -> None:
-        for name in ("gain_db", "snr_db", "speed", "reverb_s", "floor_snr_db"):
+        for name in RANGES:
             low, high = getattr(self, name)
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise ConfigError(f"{name} is ({low}, {high}): give a lower and then a higher end")

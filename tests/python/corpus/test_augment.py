@@ -192,6 +192,15 @@ def test_reverb_keeps_the_start_and_the_loudness_and_decays_as_asked():
     assert 10 * math.log10(early / late) == pytest.approx(0.1 / 0.4 * 60.0, abs=1.0)
 
 
+@pytest.mark.parametrize("ratio_db", [-14.0, 0.0, 12.0])
+def test_an_echo_is_as_much_weaker_or_stronger_than_the_direct_sound_as_asked(ratio_db):
+    clips = np.zeros((40, SAMPLES), np.int16)
+    clips[:, 1000] = 30_000
+    echoes = apply(only(reverb_probability=1.0, direct_to_reverb_db=(ratio_db, ratio_db)), clips)
+    power = np.square(echoes.astype(np.float64)).sum(axis=0)
+    assert 10 * math.log10(power[1000] / power[1001:].sum()) == pytest.approx(ratio_db, abs=0.3)
+
+
 def test_reverb_equals_convolution_in_the_time_domain():
     """One generator draws the same room for an impulse and for a clip: linearity tells the rest."""
     config = only(reverb_probability=1.0)
@@ -265,6 +274,7 @@ def test_mix_leaves_a_silent_clip_alone():
         ({"shift_ms": -1.0}, "shift_ms is -1.0"),
         ({"speed": (0.0, 1.0)}, "speed"),
         ({"reverb_s": (0.0, 0.4)}, "reverb_s"),
+        ({"direct_to_reverb_db": (3.0, -3.0)}, "direct_to_reverb_db"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(settings, words):

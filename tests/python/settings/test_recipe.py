@@ -64,6 +64,7 @@ UNUSUAL = Recipe(
         speed=(0.95, 1.25),
         reverb_probability=0.5,
         reverb_s=(0.2, 0.3),
+        direct_to_reverb_db=(-3.0, 9.0),
         equalizer_db=6.0,
         floor_probability=0.4,
         floor_snr_db=(3.0, 40.0),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_PAGE = b"OggS"
 _HEAD_BYTES = 27
 _CRC = slice(22, 26)
 _FIRST = 2  # the flag of a stream's first page
@@ -19,7 +20,7 @@ def is_complete(path: Path | str) -> bool:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - largest_page))
         tail = file.read()
-    start = tail.rfind(b"OggS")
+    start = tail.rfind(_PAGE)
     page = tail[start:]
     if start < 0 or len(page) < 27 or len(page) < 27 + page[26]:
         return False
@@ -34,7 +35,7 @@ def is_chained(file: BinaryIO) -> bool:
     """
     file.seek(0)
     goes_on = False
-    while len(head := file.read(_HEAD_BYTES)) == _HEAD_BYTES and head[:4] == b"OggS":
+    while len(head := file.read(_HEAD_BYTES)) == _HEAD_BYTES and head[:4] == _PAGE:
         is_first = bool(head[5] & _FIRST)
         if is_first and goes_on:
             return True
@@ -58,14 +59,28 @@ def is_whole(path: Path | str) -> bool:
 
 
 def _pages(file: BinaryIO) -> Iterator[bytes | None]:
-    """Yield page after page; None, and no more, where there should be one and is none."""
+    """Yield page after page; None, and no more, where there should be one and is none.
+
+    What no page follows ends it, too: padding, or a tag that a player has put behind.
+    """
     while head := file.read(_HEAD_BYTES):
         lengths = file.read(head[-1]) if len(head) == _HEAD_BYTES else b""
         body = file.read(sum(lengths))
-        if head[:4] != b"OggS" or len(lengths) != head[-1] or len(body) != sum(lengths):
-            yield None
+        if head[:4] != _PAGE or len(lengths) != head[-1] or len(body) != sum(lengths):
+            if _is_page_in(head + lengths + body, file):
+                yield None
             return
         yield head + lengths + body
+
+
+def _is_page_in(read: bytes, file: BinaryIO) -> bool:
+    """Tell whether a page begins in what was read, or in what is left of the file."""
+    while _PAGE not in read:
+        block = file.read(1 << 16)
+        if not block:
+            return False
+        read = read[-3:] + block
+    return True
 
 
 def _checksum(page: bytes) -> int:

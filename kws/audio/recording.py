@@ -222,10 +222,20 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[Any]]:
     # instead of rounded. Only 16-bit files of one channel need no such care.
     plain = file.subtype == "PCM_16" and file.channels == 1
     dtype = "int16" if plain else "float32"
+    # What lies behind a FLAC's last frame may be a tag, which its decoder takes for a fault.
+    is_known = file.format == "FLAC" and 0 < file.frames < UNKNOWN_FRAMES
+    left = file.frames if is_known else 0
     while True:
-        block = np.empty((BLOCK_FRAMES, file.channels), dtype)
-        frames = file.buffer_read_into(block, dtype)
+        wanted = min(BLOCK_FRAMES, left) if left > 0 else BLOCK_FRAMES
+        block = np.empty((wanted, file.channels), dtype)
+        try:
+            frames = file.buffer_read_into(block, dtype)
+        except soundfile.SoundFileError:
+            if is_known and left <= 0:
+                return
+            raise
+        left -= frames
         if frames:
             yield block[:frames]
-        if frames < BLOCK_FRAMES:
+        if frames < wanted:
             return

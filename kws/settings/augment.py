@@ -16,7 +16,8 @@ class AugmentConfig:
     `shift_ms` is the largest shift either way.  `snr_db` is measured against the clip's active
     speech level (`active_rms`).  A `speed` of 1.1 is a tenth faster.  `reverb_s` is the time the
     room needs to decay by 60 dB, `direct_to_reverb_db` how much louder a talker's own sound is than
-    all echoes: 12 at arm's length, -14 at 3 m in a hard room.  Probabilities are per clip; shift, speed and gain always apply.
+    all echoes: 12 at arm's length, -14 at 3 m in a hard room.  Probabilities are per clip; shift,
+    speed and gain always apply.
     A microphone's own colour: `equalizer_db` is how far its gain strays over frequency (a standard
     deviation), `floor_snr_db` how far below the speech its steady noise lies, of any colour, and
     `band_probability` the share of clips whose band ends short of the sound's.

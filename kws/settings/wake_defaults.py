@@ -8,8 +8,11 @@ from kws.settings.schedule import DistillationConfig, ScheduleConfig
 
 WAKE_AUGMENT = AugmentConfig(
     shift_ms=50.0,
+    gain_db=(-26.0, 8.0),
     speed=(0.85, 1.15),
-    reverb_probability=0.3,
+    reverb_probability=0.5,
+    reverb_s=(0.15, 0.8),
+    direct_to_reverb_db=(-14.0, 10.0),
     equalizer_db=4.0,
     floor_probability=0.5,
     band_probability=0.2,

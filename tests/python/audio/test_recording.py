@@ -310,6 +310,22 @@ def test_an_ogg_file_that_is_damaged_within_is_refused(
         read_audio(path)
 
 
+@pytest.mark.parametrize("behind", ["ID3v1", "zeros"])
+@pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.opus", "a.mp3"])
+@pytest.mark.parametrize("frames", [16_000, BLOCK_FRAMES, 2 * BLOCK_FRAMES + 1])
+def test_a_tag_or_padding_behind_the_sound_is_passed_over(
+    tmp_path: Path, name: str, behind: str, frames: int
+) -> None:
+    """libsndfile takes what is behind the last frame of a FLAC for a frame that it lost."""
+    kind = {"a.opus": ("OGG", "OPUS"), "a.ogg": ("OGG", "VORBIS")}.get(name, (name[2:], None))
+    path = tmp_path / name
+    soundfile.write(path, tone(16_000, 6.0)[:frames], 16_000, format=kind[0], subtype=kind[1])
+    alone = read_audio(path)
+    tag = {"ID3v1": b"TAG" + b"a title".ljust(125, b"\0"), "zeros": bytes(40)}[behind]
+    path.write_bytes(path.read_bytes() + tag)
+    np.testing.assert_array_equal(read_audio(path), alone)
+
+
 @pytest.mark.recordings
 @pytest.mark.parametrize(
     ("name", "said"),

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 
 from kws.errors import ConfigError
 
-
 RANGES = ("gain_db", "snr_db", "speed", "reverb_s", "direct_to_reverb_db", "floor_snr_db")
 
 

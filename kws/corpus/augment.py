@@ -13,6 +13,7 @@ import numpy as np
 from kws.audio.level import active_rms, rms
 from kws.audio.samples import FloatArray, Samples, convolved
 from kws.corpus.coloration import Coloration
+from kws.corpus.splicing import Span, splice
 from kws.errors import AudioError, ConfigError
 from kws.settings.augment import AugmentConfig
 from kws.settings.front_end import SAMPLE_RATE_HZ
@@ -54,29 +55,31 @@ class Augment:
         self._synthetic = _synthetic_noises(sample_rate_hz)
         self._noises = list(noises) or self._synthetic
 
-    def __call__(self, clips: Samples, rng: np.random.Generator) -> Samples:
+    def __call__(
+        self, clips: Samples, rng: np.random.Generator, spans: Sequence[Span] | None = None
+    ) -> Samples:
         """Return varied copies of the clips.
 
         clips: (batch, samples) int16, left as they are; result: same shape and dtype.
+        spans: what counts in each, around which another background may be spliced in.
         Each clip draws in turn from `rng`, so a batch gives what its parts would give one by one.
         """
         _require_int16(clips, 2, "clips")
         varied = np.empty_like(clips)
         if clips.size == 0:
             return varied
-        for source, target in zip(clips, varied, strict=True):
-            _saturate(self._vary(source, rng), target, 16 - self.config.sample_bits)
+        each: Sequence[Span | None] = spans or [None] * len(clips)
+        for source, target, span in zip(clips, varied, each, strict=True):
+            _saturate(self._vary(source, span, rng), target, 16 - self.config.sample_bits)
         return varied
 
-    def _vary(self, clip: Samples, rng: np.random.Generator) -> FloatArray:
+    def _vary(self, clip: Samples, span: Span | None, rng: np.random.Generator) -> FloatArray:
         config = self.config
         # A fixed number of draws first: a setting changes its own effect and no other's.
         shift, speed, gain, noise, snr, reverb, reverb_s, direct = rng.random(8)
-        samples = _move(
-            clip.astype(np.float32),
-            round((2.0 * shift - 1.0) * config.shift_ms * self.sample_rate_hz / 1000.0),
-            _between(config.speed, speed),
-        )
+        moved_by = round((2.0 * shift - 1.0) * config.shift_ms * self.sample_rate_hz / 1000.0)
+        tempo = _between(config.speed, speed)
+        samples = _move(clip.astype(np.float32), moved_by, tempo)
         if reverb < config.reverb_probability:
             decay_s = _between(config.reverb_s, reverb_s)
             tail = round(decay_s * self.sample_rate_hz)
@@ -92,6 +95,11 @@ class Augment:
         if not self._coloration.is_plain:
             samples = self._coloration(samples, rng)
         samples *= np.float32(_ratio(_between(config.gain_db, gain)))
+        if span is not None and config.splice_probability > 0.0:
+            if rng.random() < config.splice_probability:
+                middle = (clip.size - 1) / 2.0
+                start, end = (round(middle + (at - middle) / tempo) + moved_by for at in span)
+                splice(samples, (start, end), self.sample_rate_hz, rng)
         return samples
 
     def _noise(self, length: int, wanted_rms: float, rng: np.random.Generator) -> FloatArray:

@@ -20,6 +20,8 @@ class AugmentConfig:
     A microphone's own colour: `equalizer_db` is how far its gain strays over frequency (a standard
     deviation), `floor_snr_db` how far below the speech its steady noise lies, of any colour, and
     `band_probability` the share of clips whose band ends short of the sound's.
+    `splice_probability` is the share of a wake word's windows that another background opens or
+    ends: digital silence, or faint noise.
     `sample_bits` below 16 rounds to what a board's converter tells apart.
     """
 
@@ -35,6 +37,7 @@ class AugmentConfig:
     floor_probability: float = 0.0
     floor_snr_db: tuple[float, float] = (5.0, 35.0)
     band_probability: float = 0.0
+    splice_probability: float = 0.0
     sample_bits: int = 16
 
     def __post_init__(self) -> None:

@@ -113,9 +113,10 @@ class WakeTask:
         ):
             for first in range(0, count, BATCH_WINDOWS):
                 cuts = [cut(rng) for _ in range(min(BATCH_WINDOWS, count - first))]
-                varied = self._augment(np.stack([window for window, _ in cuts]), rng)
+                windows, labels, spans = zip(*cuts, strict=True)
+                varied = self._augment(np.stack(windows), rng, spans)
                 features = batch.features_batch(varied, self.recipe.features)
-                yield features, np.array([frame for _, frame in cuts], np.int64)
+                yield features, np.array(labels, np.int64)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Tell how windows part: see `window_loss`."""

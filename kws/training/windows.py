@@ -13,6 +13,7 @@ import numpy as np
 from kws.audio.level import speech_span
 from kws.audio.samples import Samples
 from kws.audio.word import phrases as cut_phrases
+from kws.corpus.splicing import Span
 from kws.settings.data import DataConfig
 from kws.settings.model import FeatureConfig
 from kws.support.notices import Notice, tell
@@ -31,7 +32,10 @@ PHRASE_PIECE_LENGTH = (0.15, 0.55)  # of the phrase
 FEW_LONG = 0.1  # of the positives
 FADE_S = 0.005  # from one piece to the next
 
-Window = tuple[Samples, int]  # and its label: 0 without the phrase, else the phrase's middle frame
+OTHER_SPAN_S = (0.3, 1.2)  # of other sound: what counts as one recording, as a phrase does
+
+# With its label, 0 without the phrase, else the phrase's middle frame, and the span that counts.
+Window = tuple[Samples, int, Span]
 
 
 class Pools:
@@ -138,14 +142,19 @@ class WindowCutter:
             window[: start - pause] = self._crop(start - pause, rng)
         if rng.random() < TALK_AFTER:
             window[end:] = self._crop(self.length - end, rng)
-        return window, max(1, (start + end) // 2 // self._features.hop_length)
+        return window, max(1, (start + end) // 2 // self._features.hop_length), (start, end)
 
     def negative(self, rng: np.random.Generator) -> Window:
         """Cut a window of other sound, or of no more than parts of a phrase; label 0."""
+        size = round(rng.uniform(*OTHER_SPAN_S) * self._rate_hz)
+        start = int(rng.integers(max(1, self.length - size)))
+        return self._other(rng), 0, (start, start + size)
+
+    def _other(self, rng: np.random.Generator) -> Samples:
         if self._near and rng.random() < self._data.near_miss_share:
-            return self._crop(self.length, rng, self._near[rng.integers(len(self._near))]), 0
+            return self._crop(self.length, rng, self._near[rng.integers(len(self._near))])
         if rng.random() < self._data.shuffled_share:
-            return self._shuffled(rng), 0
+            return self._shuffled(rng)
         window = self._crop(self.length, rng)
         if rng.random() < PARTIAL_SHARE:
             phrase = self._phrase(rng)
@@ -153,7 +162,7 @@ class WindowCutter:
             start = rng.integers(self.length - len(part) + 1)
             window = np.zeros(self.length, np.int16)
             window[start : start + len(part)] = part
-        return window, 0
+        return window
 
     def _shuffled(self, rng: np.random.Generator) -> Samples:
         """Pieces of speech shorter than a word, in any order: its sounds, but other words.

@@ -69,6 +69,7 @@ UNUSUAL = Recipe(
         floor_probability=0.4,
         floor_snr_db=(3.0, 40.0),
         band_probability=0.2,
+        splice_probability=0.3,
         sample_bits=10,
     ),
     schedule=ScheduleConfig(

@@ -58,7 +58,7 @@ def test_shuffled_talk_holds_no_word_and_never_the_whole_phrase():
     rng = np.random.default_rng(2)
     parts = []
     for _ in range(50):
-        window, label = cutter.negative(rng)
+        window, label, _ = cutter.negative(rng)
         assert label == 0 and len(window) == 2 * RATE
         joints = np.flatnonzero(np.diff(window.astype(int)) != 1)
         pieces = np.split(window, joints + 1)

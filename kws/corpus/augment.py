@@ -95,11 +95,10 @@ class Augment:
         if not self._coloration.is_plain:
             samples = self._coloration(samples, rng)
         samples *= np.float32(_ratio(_between(config.gain_db, gain)))
-        if span is not None and config.splice_probability > 0.0:
-            if rng.random() < config.splice_probability:
-                middle = (clip.size - 1) / 2.0
-                start, end = (round(middle + (at - middle) / tempo) + moved_by for at in span)
-                splice(samples, (start, end), self.sample_rate_hz, rng)
+        if span is not None and 0.0 < config.splice_probability > rng.random():
+            middle = (clip.size - 1) / 2.0
+            start, end = (round(middle + (at - middle) / tempo) + moved_by for at in span)
+            splice(samples, (start, end), self.sample_rate_hz, rng)
         return samples
 
     def _noise(self, length: int, wanted_rms: float, rng: np.random.Generator) -> FloatArray:

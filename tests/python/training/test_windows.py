@@ -90,6 +90,20 @@ def test_a_phrase_comes_soon_after_the_start_of_a_tenth_of_the_windows():
     assert sum(start < 0.1 for start in soon) / len(soon) == pytest.approx(0.32, abs=0.08)
 
 
+def test_the_span_is_the_phrase_and_of_other_sound_as_long_as_one():
+    phrases, talk = {"a": [level(9000, 0.5)]}, {"talk": [level(1, 10.0)]}
+    cutter = WindowCutter(DataConfig(window_s=2.4), FeatureConfig(), phrases, talk)
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        window, label, (start, end) = cutter.positive(rng)
+        assert np.all(window[start:end] == 9000) and np.count_nonzero(window == 9000) == end - start
+        assert label == (start + end) // 2 // FeatureConfig().hop_length
+    spans = [cutter.negative(rng)[2] for _ in range(300)]
+    seconds = [(end - start) / RATE for start, end in spans]
+    assert 0.3 <= min(seconds) < 0.4 and 1.1 < max(seconds) <= 1.2
+    assert all(start >= 0 and end <= cutter.length for start, end in spans)
+
+
 def test_positives_that_are_talk_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     data, talk = DataConfig(window_s=1.0), {"talk": [hiss(3.0, 1)]}
     pause = level(0, 1.5)

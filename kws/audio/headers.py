@@ -82,6 +82,14 @@ class Patched(io.RawIOBase):
         return size
 
 
+def go_to(file: BinaryIO, at: int) -> None:
+    """Move to where a header says that something lies; to the end where the file is shorter.
+
+    What 64 bits can name is farther than any file system reaches, and its refusal is no answer.
+    """
+    file.seek(min(at, file.seek(0, os.SEEK_END)))
+
+
 def read_length(path: Path | str) -> Length | None:
     """Compare what a WAV, RF64, CAF or NIST header says with the file; None for other formats."""
     size = os.path.getsize(path)
@@ -180,7 +188,7 @@ def _chunks_follow(file: BinaryIO, at: int, size: int, order: str) -> bool:
 def _caf_length(file: BinaryIO, size: int) -> Length | None:
     at = 8
     while True:
-        file.seek(at)
+        go_to(file, at)
         chunk = file.read(12)
         if len(chunk) < 12:
             return None

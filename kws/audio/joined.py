@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from kws.audio import ogg
-from kws.audio.headers import UNKNOWN_BYTES, nist_length
+from kws.audio.headers import UNKNOWN_BYTES, go_to, nist_length
 from kws.audio.kinds import LONGEST_HEAD, id3_bytes, mpeg_frame_bytes, sound_kind
 
 _MOST_CHUNKS = 10_000
@@ -33,7 +33,7 @@ def _follows(file: BinaryIO, kind: str, end: int) -> bool:
     """Tell whether a recording of this kind opens here, or a few bytes of padding later."""
     if end <= 8:
         return False
-    file.seek(end)
+    go_to(file, end)
     data = file.read(_MOST_PADDING + LONGEST_HEAD)
     return any(sound_kind(data[n:]) == kind for n in range(_MOST_PADDING) if not any(data[:n]))
 
@@ -89,7 +89,7 @@ def _is_joined_mp3(file: BinaryIO) -> bool:
 
 def _number(file: BinaryIO, at: int, layout: str) -> int:
     """Return a number of the header, 0 where the file ends before it."""
-    file.seek(at)
+    go_to(file, at)
     data = file.read(struct.calcsize(layout))
     return int(struct.unpack(layout, data)[0]) if len(data) == struct.calcsize(layout) else 0
 
@@ -110,7 +110,7 @@ def _names(file: BinaryIO, at: int, layout: str, outside: int = 0) -> Iterator[b
     """Yield the names of chunks from `at` on, whose sizes leave out so many bytes of their own."""
     size = struct.calcsize(layout)
     for _ in range(_MOST_CHUNKS):
-        file.seek(at)
+        go_to(file, at)
         head = file.read(size)
         if len(head) < size:
             return

@@ -1,6 +1,7 @@
 """Files joined end to end: every recording in them is heard, or the file is refused."""
 
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -122,3 +123,27 @@ def test_what_else_lies_behind_the_sound_is_no_recording(
     path.write_bytes(path.read_bytes() + tail)
     kind_of(path)
     assert len(decode(path)[0]) == pytest.approx(16_000, abs=100)
+
+
+HUGE = [
+    (".w64", b"riff", 16, struct.pack("<Q", 2**64 - 1)),
+    (".rf64", b"ds64", 8, struct.pack("<Q", 2**64 - 1)),
+    (".caf", b"desc", 4, struct.pack(">q", 2**63 - 1)),
+    (".aiff", b"FORM", 4, struct.pack(">I", 2**32 - 1)),
+]
+
+
+@pytest.mark.parametrize(("suffix", "name", "behind", "size"), HUGE)
+def test_a_header_that_names_a_place_beyond_all_files_is_read_or_refused(
+    tmp_path: Path, suffix: str, name: bytes, behind: int, size: bytes
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    soundfile.write(path, tone(), 16_000)
+    data = bytearray(path.read_bytes())
+    at = data.index(name) + behind
+    data[at : at + len(size)] = size
+    path.write_bytes(data)
+    try:
+        assert len(decode(path)[0]) == pytest.approx(16_000, abs=100)
+    except AudioError as refusal:
+        assert "cut short" in str(refusal) or "cannot decode" in str(refusal)

@@ -1,8 +1,8 @@
 """Recordings joined end to end in one file, as `cat a.wav b.wav` and recorders of radio make them.
 
 Such a file opens like one; most decoders play the first alone and say nothing, others play the
-headers between them. Where the first ends is what its own header says: nothing is searched for but
-in FLAC, whose header does not tell.
+headers between them. Where the first ends is what its own header says. Where it does not tell, as
+in FLAC, the head of a second one is searched for.
 """
 
 import mmap
@@ -124,9 +124,15 @@ def _names(file: BinaryIO, at: int, layout: str, outside: int = 0) -> Iterator[b
         at += said + outside
 
 
-def _is_joined_flac(file: BinaryIO) -> bool:
+def _opens_again(file: BinaryIO, head: bytes) -> bool:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(_FLAC, len(_FLAC)) >= 0
+        return data.find(head, len(head)) >= 0
+
+
+def _head(file: BinaryIO, length: int) -> bytes:
+    """Return how a recording opens: so many bytes, as all of its kind and rate share them."""
+    file.seek(0)
+    return file.read(length)
 
 
 _BOXES = ">I4s"
@@ -140,7 +146,11 @@ _WHOLE: dict[str, Callable[[BinaryIO], bool]] = {
     "Ogg": ogg.is_chained,
     "MP3": _is_joined_mp3,
     "WAV": _is_joined_wav,
-    "FLAC": _is_joined_flac,
+    "FLAC": lambda file: _opens_again(file, _FLAC),
+    "IRCAM": lambda file: _opens_again(file, _head(file, 16)),
+    "PAF": lambda file: _opens_again(file, _head(file, 16)),
+    "TTA": lambda file: _opens_again(file, _head(file, 6)),
+    "VOC": lambda file: _opens_again(file, _head(file, 20)),
     "M4A": lambda file: [*_names(file, 0, _BOXES)].count(b"ftyp") > 1,
     "CAF": lambda file: b"caff" in _names(file, 8, ">4sq", 12),
     "WMA": lambda file: [*_names(file, 0, "<16sQ")].count(_WMA) > 1,

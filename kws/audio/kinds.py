@@ -24,10 +24,10 @@ _MAGIC = (
     (b"wvpk", "WavPack"),
     (b"MAC ", "Monkey's Audio"),
     (b"TTA1", "TTA"),
-    (b"\x64\xa3\x01\x00", "IRCAM"),
-    (b"\x64\xa3\x02\x00", "IRCAM"),
-    (b"\x00\x01\xa3\x64", "IRCAM"),
-    (b"\x00\x02\xa3\x64", "IRCAM"),
+    *((bytes((0x64, 0xA3, machine, 0)), "IRCAM") for machine in (1, 2, 3, 4)),
+    *((bytes((0, machine, 0xA3, 0x64)), "IRCAM") for machine in (1, 2, 3, 4)),
+    (b" paf", "PAF"),
+    (b"fap ", "PAF"),
     (b"MATLAB 5.0 MAT-file", "MATLAB"),
 )
 _ARCHIVES = (

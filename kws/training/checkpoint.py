@@ -30,8 +30,8 @@ def is_stalled(recipe: Recipe, best: dict[str, Any], epoch: int) -> bool:
     return bool(patience and best and epoch - best["epoch"] > patience)
 
 
-def completed_recipe(path: Path) -> Recipe | None:
-    """Return the recipe of a checkpoint whose training came to its end, else None."""
+def recipe_of(path: Path) -> tuple[Recipe, bool] | None:
+    """Return a checkpoint's recipe, and whether its training came to its end; None without one."""
     try:
         content = tensors_of(content_of(path) or b"")
         recipe = from_toml(content["recipe"])
@@ -40,7 +40,21 @@ def completed_recipe(path: Path) -> Recipe | None:
         return None
     stages = stages_of(recipe)
     is_over = epoch + 1 == stages[-1].epochs or is_stalled(recipe, best, epoch + 1)
-    return recipe if stage == len(stages) - 1 and is_over else None
+    return recipe, stage == len(stages) - 1 and is_over
+
+
+def completed_recipe(path: Path) -> Recipe | None:
+    """Return the recipe of a checkpoint whose training came to its end, else None."""
+    found = recipe_of(path)
+    return found[0] if found and found[1] else None
+
+
+def taken(path: Path, what: str) -> ConfigError:
+    """Return the refusal to train where a checkpoint of other settings or clips lies."""
+    return ConfigError(
+        f"{path.parent} holds a training with {what}; choose another --out, "
+        f"or delete {path} to train anew."
+    )
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -84,8 +98,5 @@ def read_checkpoint(path: Path, expected: dict[str, str]) -> dict[str, Any] | No
         return None
     for key, what in (("recipe", "other settings"), ("examples", "other clips")):
         if found[key] != expected[key]:
-            raise ConfigError(
-                f"{path.parent} holds a training with {what}; choose another --out, "
-                f"or delete {path} to train anew."
-            )
+            raise taken(path, what)
     return content

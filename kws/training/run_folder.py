@@ -23,7 +23,7 @@ from kws.report.model_card import model_card
 from kws.settings.recipe import Recipe
 from kws.settings.toml import load_recipe
 from kws.support.files import replacing
-from kws.training.checkpoint import completed_recipe, tensors_of
+from kws.training.checkpoint import completed_recipe, recipe_of, taken, tensors_of
 from kws.training.metrics import Metrics
 
 CHECKPOINT, NETWORK, CONFIG = "checkpoint.pt", "network.pt", "config.toml"
@@ -100,6 +100,19 @@ class RunFolder:
                 "folder."
             )
         return done
+
+    def check_free(self, recipe: Recipe, *, has_data: bool = True) -> None:
+        """Raise ConfigError where a training of another recipe has begun, and is not over.
+
+        To be asked before the long work that comes before a training: the trainer refuses it, too.
+        Without `has_data` it is not known yet what the recipe will be trained on.
+        """
+        found = recipe_of(self.path / CHECKPOINT)
+        if found is None or (found[1] and (self.path / METRICS).exists()):
+            return
+        kept = found[0] if has_data else dataclasses.replace(found[0], data=recipe.data)
+        if not is_run_of(kept, recipe):
+            raise taken(self.path / CHECKPOINT, "other settings")
 
     def make_way(self, recipe: Recipe, say: Callable[[str], None]) -> None:
         """Let a finished run of another recipe give way, and tell it.

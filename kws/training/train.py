@@ -122,6 +122,7 @@ def train(recipe: Recipe, out: Path, *, say: Say = print) -> Metrics | None:
         "A network without a quantized stage, which can only teach, trains in one process: start "
         "kws train without torchrun.",
     )
+    run.check_free(recipe)
     with run.made(), group.local_first():
         task: ShippedTask = kind(recipe, CACHE)
         if isinstance(task, WakeTask):

@@ -24,6 +24,7 @@ from kws.settings.wake_defaults import (
 from kws.training import seeds as several
 from kws.training import train
 from kws.training.metrics import Metrics
+from kws.training.run_folder import RunFolder
 
 RUNS = Path("runs")
 Folders = Sequence[Path | str]
@@ -49,38 +50,22 @@ def train_wake(
     other sound. `out` is runs/<name> unless given; `seeds` above 1 train so many and keep the
     best on validation. Errors are those of synthesis and training.
     """
-    recipe = wake_recipe(
-        phrase,
-        positives,
-        negatives,
-        noise,
-        sample_rate_hz=sample_rate_hz,
-        max_bytes=max_bytes,
-        seed=seed,
-        say=say,
-    )
-    folder = Path(out) if out else RUNS / recipe.name
+    draft = wake_draft(phrase, sample_rate_hz=sample_rate_hz, max_bytes=max_bytes, seed=seed)
+    folder = Path(out) if out else RUNS / draft.name
+    for number in range(seed, seed + seeds):  # before anything is spoken
+        run = RunFolder(folder / f"seed{number}" if seeds > 1 else folder)
+        run.check_free(replace(draft, seed=number), has_data=False)
+    recipe = wake_recipe(draft, positives, negatives, noise, say=say)
     if seeds > 1:
         return several.best_of_seeds(recipe, folder, seeds, say=say)
     return train.train(recipe, folder, say=say)
 
 
-def wake_recipe(
-    phrase: str,
-    positives: Folders,
-    negatives: Folders,
-    noise: Folders,
-    *,
-    sample_rate_hz: int,
-    max_bytes: int,
-    seed: int,
-    say: train.Say = print,
-) -> Recipe:
-    """Return the recipe, with what was not given spoken or found: see `train_wake`."""
-    name = train.name_of(phrase)
-    recipe = Recipe(  # refuses what is wrong with it before anything is spoken
+def wake_draft(phrase: str, *, sample_rate_hz: int, max_bytes: int, seed: int) -> Recipe:
+    """Return the recipe without its data, which refuses what is wrong with it."""
+    return Recipe(
         task="wake",
-        name=name,
+        name=train.name_of(phrase),
         words=(phrase,),
         seed=seed,
         max_bytes=max_bytes,
@@ -89,9 +74,21 @@ def wake_recipe(
         schedule=WAKE_SCHEDULE,
         distillation=WAKE_TEACHERS,
     )
+
+
+def wake_recipe(
+    draft: Recipe,
+    positives: Folders,
+    negatives: Folders,
+    noise: Folders,
+    *,
+    say: train.Say = print,
+) -> Recipe:
+    """Return the recipe, with what was not given spoken or found: see `train_wake`."""
+    phrase = draft.words[0]
     near: list[Path] = []
     if not positives:
-        spoken, near_misses = wake_data.speak(phrase, wake_data.RAW / name, say=say)
+        spoken, near_misses = wake_data.speak(phrase, wake_data.RAW / draft.name, say=say)
         positives, near = [spoken], [near_misses]
     if not negatives:
         clips = (clip for folder in positives for clip in find_audio(folder))
@@ -108,4 +105,4 @@ def wake_recipe(
         positive_windows=POSITIVE_WINDOWS,
         negative_windows=NEGATIVE_WINDOWS,
     )
-    return replace(recipe, data=data)
+    return replace(draft, data=data)

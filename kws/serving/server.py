@@ -92,11 +92,16 @@ class Server:
     async def serve(self, ready: Callable[[Address], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is told the address once clients can connect.
 
-        ServingError where the address cannot be had, or not be announced.
+        ServingError where the address cannot be had, or not be announced or guarded.
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.log.close)
             wanted = parse_uri(self.settings.uri)
+            if wanted.path and self.settings.allow:
+                raise ServingError(
+                    f"--allow names addresses, and who connects to {wanted} has none: leave it "
+                    "out, and let the rights of the socket's folder say who may come"
+                )
             server = await self._listen(wanted)
             if wanted.path:
                 stack.callback(_remove, wanted.path, os.stat(wanted.path).st_ino)

@@ -54,6 +54,9 @@ def test_what_cannot_be_served_is_said_in_one_sentence(model_path, taken, tmp_pa
     long = refusal(model_path, "--uri", f"unix:///tmp/{'a' * 120}")
     assert "a path of 125 bytes, where a socket's has at most 107: give a shorter one" in long
     assert "'x' is no address: give one" in refusal(model_path, "--allow", "x")
+    path = f"unix://{tmp_path}/s"
+    guarded = refusal(model_path, "--uri", path, "--allow", "10.0.0.1")
+    assert f"--allow names addresses, and who connects to {path} has none: leave it out" in guarded
     assert "There is no model 'x'" in refusal("x")
     assert "There is no folder" in refusal("--models", tmp_path / "none")
     assert "two models are called noise" in refusal(model_path, model_path)

@@ -1,6 +1,7 @@
 """Another background around what is said: it never touches what counts, and comes as asked."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def windows(count: int) -> np.ndarray:
     return some
 
 
-def spliced(count: int = 400, seed: int = 3, **settings: object) -> np.ndarray:
+def spliced(count: int = 400, seed: int = 3, **settings: Any) -> np.ndarray:
     config = dataclasses.replace(PLAIN, **settings)
     return Augment(config)(windows(count), np.random.default_rng(seed), [SPAN] * count)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kws.audio.samples import FloatArray
 
-LARGEST_MARGIN_S = 0.4  # of the recording's own background around what counts, mostly far less
+MARGIN_S = (0.0, 0.4)  # of the recording's own background, kept on either side of what counts
 ZEROS = 0.3  # share of the backgrounds that are digital silence
 FAINT_RMS = (1.0, 60.0)  # int16 steps, of the others: -90 to -55 dBFS
 
@@ -22,7 +22,7 @@ def splice(samples: FloatArray, span: Span, sample_rate_hz: int, rng: np.random.
     samples: (n,) float32 in int16 steps.
     """
     side = rng.integers(3)  # before, behind, both
-    margins = LARGEST_MARGIN_S * rng.random(2) ** 2 * sample_rate_hz
+    margins = rng.uniform(*MARGIN_S, 2) * sample_rate_hz
     first = max(0, round(span[0] - margins[0]))
     last = max(0, round(span[1] + margins[1]))
     for is_there, part in ((side != 1, samples[:first]), (side != 0, samples[last:])):

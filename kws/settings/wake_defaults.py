@@ -8,7 +8,7 @@ from kws.settings.schedule import DistillationConfig, ScheduleConfig
 
 WAKE_AUGMENT = AugmentConfig(
     shift_ms=50.0,
-    gain_db=(-26.0, 8.0),
+    gain_db=(-26.0, 12.0),
     speed=(0.85, 1.15),
     reverb_probability=0.5,
     reverb_s=(0.15, 0.8),
@@ -16,10 +16,11 @@ WAKE_AUGMENT = AugmentConfig(
     equalizer_db=4.0,
     floor_probability=0.5,
     band_probability=0.2,
+    splice_probability=0.3,
 )
 WAKE_SCHEDULE = ScheduleConfig(
     float_epochs=150,
-    quantized_epochs=200,
+    quantized_epochs=100,
     optimizer="soap",
     learning_rate=0.01,
     quantized_learning_rate=0.006,

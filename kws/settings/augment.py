@@ -5,8 +5,6 @@ from dataclasses import dataclass, fields
 
 from kws.errors import ConfigError
 
-RANGES = ("gain_db", "snr_db", "speed", "reverb_s", "direct_to_reverb_db", "floor_snr_db")
-
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
@@ -41,7 +39,7 @@ class AugmentConfig:
     sample_bits: int = 16
 
     def __post_init__(self) -> None:
-        for name in RANGES:
+        for name in (each.name for each in fields(self) if isinstance(each.default, tuple)):
             low, high = getattr(self, name)
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise ConfigError(f"{name} is ({low}, {high}): give a lower and then a higher end")

@@ -24,6 +24,7 @@ from kws.training.commands import CommandTask
 from kws.training.comparison import compare
 from kws.training.metrics import Metrics
 from kws.training.run_folder import CONFIG, METRICS, RunFolder
+from kws.training.seeds import folder_of
 from kws.training.train import train
 
 SIZES = (512, 768, 1024, 2048, 4096, 5632, 8192, 16_384)  # bytes of the whole file
@@ -145,7 +146,7 @@ def train_missing(
     for name in only or NAMES:
         for seed in range(seeds):
             recipe = recipe_of(name, template, seed, epochs_scale)
-            place = folder / name / f"seed{seed}"
+            place = folder_of(folder / name, seed)
             if RunFolder(place).finished_or_free(recipe) is not None:
                 continue
             if name in PEERS:

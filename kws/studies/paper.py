@@ -22,6 +22,7 @@ from kws.support.cache import CACHE
 from kws.training.comparison import compare
 from kws.training.metrics import Metrics
 from kws.training.run_folder import RunFolder
+from kws.training.seeds import folder_of
 
 FEATURES = FeatureConfig(hop_length=160, n_mels=32, n_mfcc=0, energy="absolute")
 UNCHANGED = AugmentConfig(shift_ms=0.0, gain_db=(0.0, 0.0), noise_probability=0.0, speed=(1.0, 1.0))
@@ -220,14 +221,14 @@ def _trained(
     entry: Entry, setting: Setting, seed: int, folder: Path, say: Callable[[str], None]
 ) -> Metrics:
     recipe = recipe_of(entry, setting, seed)
-    place = folder / entry.name / f"seed{seed}"
+    place = folder_of(folder / entry.name, seed)
     done = RunFolder(place).finished_or_free(recipe)
     if done is not None:
         return done
     start = None
     if entry.start:
         _trained(ENTRIES[entry.start], setting, seed, folder, say)
-        start = folder / entry.start / f"seed{seed}"
+        start = folder_of(folder / entry.start, seed)
     task = PaperTask(recipe, CACHE, readout=setting.readout)
     epochs = sum(stage.epochs for stage in stages_of(recipe))
     say(f"Training {entry.label}, seed {seed}: {epochs} epochs into {place}.")

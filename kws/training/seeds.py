@@ -29,6 +29,11 @@ def train_seeds(
     return best_of_seeds(load_recipe(path), Path(out) if out else Path(path).parent, count, say=say)
 
 
+def folder_of(out: Path, seed: int) -> Path:
+    """Return where one seed of a recipe is trained, of several."""
+    return out / f"seed{seed}"
+
+
 def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) -> Metrics | None:
     """Train seeds recipe.seed, +1, ... in out/seed<N>; put the best into `out`, with all figures.
 
@@ -46,7 +51,7 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
     runs = []
     for seed in range(recipe.seed, recipe.seed + count):
         seeded = dataclasses.replace(recipe, seed=seed)
-        run = RunFolder(out / f"seed{seed}")
+        run = RunFolder(folder_of(out, seed))
         metrics = run.finished(seeded) or train(seeded, run.path, say=say)
         if metrics is not None:
             runs.append((run, metrics))
@@ -68,8 +73,10 @@ def best_of_seeds(recipe: Recipe, out: Path, count: int, *, say: Say = print) ->
 def _train_together(recipe: Recipe, out: Path, count: int) -> None:
     """Train the seeds that are not there, a core each, on copies and by teachers made before."""
     seeded = [dataclasses.replace(recipe, seed=recipe.seed + more) for more in range(count)]
-    runs = [(each, out / f"seed{each.seed}") for each in seeded]
+    runs = [(each, folder_of(out, each.seed)) for each in seeded]
     wanted = [(each, folder) for each, folder in runs if not RunFolder(folder).finished(each)]
+    for each, folder in wanted:
+        RunFolder(folder).check_free(each)
     if len(wanted) > 1:
         prepare(recipe)
         run_each(_train_quietly, wanted, f"Training {recipe.name}", apart=is_long(recipe))

@@ -53,7 +53,7 @@ def train_wake(
     draft = wake_draft(phrase, sample_rate_hz=sample_rate_hz, max_bytes=max_bytes, seed=seed)
     folder = Path(out) if out else RUNS / draft.name
     for number in range(seed, seed + seeds):  # before anything is spoken
-        run = RunFolder(folder / f"seed{number}" if seeds > 1 else folder)
+        run = RunFolder(several.folder_of(folder, number) if seeds > 1 else folder)
         run.check_free(replace(draft, seed=number), has_data=False)
     recipe = wake_recipe(draft, positives, negatives, noise, say=say)
     if seeds > 1:

@@ -11,6 +11,7 @@ from kws.settings.front_end import SAMPLE_RATE_HZ
 from kws.settings.recipe import Recipe
 from kws.training.checkpoint import write_checkpoint
 from kws.training.run_folder import CHECKPOINT
+from kws.training.seeds import best_of_seeds
 from kws.training.train import train
 from kws.training.wake_word import train_wake, wake_draft, wake_recipe
 
@@ -37,6 +38,13 @@ def test_a_folder_of_another_begun_training_is_refused_before_anything_is_spoken
     begun(tmp_path / place, draft("hey marvin"))
     with pytest.raises(ConfigError, match=r"holds a training with other settings; choose another"):
         train_wake("hey robin", out=tmp_path / "one", seeds=seeds)
+
+
+def test_a_recipe_of_several_seeds_is_refused_before_what_they_share_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("kws.training.seeds.prepare", lambda _: pytest.fail("prepared"))
+    begun(tmp_path / "seed1", draft("hey marvin"))
+    with pytest.raises(ConfigError, match=r"seed1 holds a training with other settings"):
+        best_of_seeds(draft("hey robin"), tmp_path, 2)
 
 
 def test_a_folder_of_another_begun_training_is_refused_before_teachers_are_trained(tmp_path):

@@ -56,20 +56,20 @@ class Augment:
         self._noises = list(noises) or self._synthetic
 
     def __call__(
-        self, clips: Samples, rng: np.random.Generator, spans: Sequence[Span] | None = None
+        self, clips: Samples, rng: np.random.Generator, spans: Sequence[Span | None] = ()
     ) -> Samples:
         """Return varied copies of the clips.
 
         clips: (batch, samples) int16, left as they are; result: same shape and dtype.
-        spans: what counts in each, around which another background may be spliced in.
+        spans: what counts in each, around which another background may be spliced in; None, or no
+        spans at all, where that is not known.
         Each clip draws in turn from `rng`, so a batch gives what its parts would give one by one.
         """
         _require_int16(clips, 2, "clips")
         varied = np.empty_like(clips)
         if clips.size == 0:
             return varied
-        each: Sequence[Span | None] = spans or [None] * len(clips)
-        for source, target, span in zip(clips, varied, each, strict=True):
+        for source, target, span in zip(clips, varied, spans or [None] * len(clips), strict=True):
             _saturate(self._vary(source, span, rng), target, 16 - self.config.sample_bits)
         return varied
 

@@ -81,6 +81,7 @@ class WakeTask:
             self._by_source(self.positives["train"], data.positives),
             self._by_source([path for path in talk if not is_near_miss(path)], data.negatives),
             self._by_source([path for path in talk if is_near_miss(path)], data.negatives),
+            are_spliced=recipe.augment.splice_probability > 0.0,
         )
         self._augment = Augment(
             recipe.augment, self._read(self._noise_paths), sample_rate_hz=self._rate_hz

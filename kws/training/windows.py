@@ -35,7 +35,7 @@ FADE_S = 0.005  # from one piece to the next
 OTHER_SPAN_S = (0.3, 1.2)  # of other sound: what counts as one recording, as a phrase does
 
 # With its label, 0 without the phrase, else the phrase's middle frame, and the span that counts.
-Window = tuple[Samples, int, Span]
+Window = tuple[Samples, int, Span | None]
 
 
 class Pools:
@@ -63,12 +63,16 @@ class WindowCutter:
         phrases: Mapping[str, Sequence[Samples]],
         talk: Mapping[str, Sequence[Samples]],
         near: Mapping[str, Sequence[Samples]] | None = None,
+        *,
+        are_spliced: bool = True,
     ) -> None:
         """By source, recordings (samples,) int16: of the phrase, of all else, of near misses.
 
+        Windows of other sound have no span unless they `are_spliced`, and nothing is drawn for one.
+
         CorpusError where every phrase is silent.
         """
-        self._data, self._features = data, features
+        self._data, self._features, self._are_spliced = data, features, are_spliced
         self._rate_hz = features.sample_rate_hz
         self.length = round(data.window_s * self._rate_hz)  # of a window, in samples
         self._phrases = Pools(self._cut(phrases))
@@ -146,9 +150,13 @@ class WindowCutter:
 
     def negative(self, rng: np.random.Generator) -> Window:
         """Cut a window of other sound, or of no more than parts of a phrase; label 0."""
+        span = self._other_span(rng) if self._are_spliced else None
+        return self._other(rng), 0, span
+
+    def _other_span(self, rng: np.random.Generator) -> Span:
         size = round(rng.uniform(*OTHER_SPAN_S) * self._rate_hz)
         start = int(rng.integers(max(1, self.length - size)))
-        return self._other(rng), 0, (start, start + size)
+        return start, start + size
 
     def _other(self, rng: np.random.Generator) -> Samples:
         if self._near and rng.random() < self._data.near_miss_share:

@@ -95,13 +95,26 @@ def test_the_span_is_the_phrase_and_of_other_sound_as_long_as_one():
     cutter = WindowCutter(DataConfig(window_s=2.4), FeatureConfig(), phrases, talk)
     rng = np.random.default_rng(4)
     for _ in range(50):
-        window, label, (start, end) = cutter.positive(rng)
+        window, label, span = cutter.positive(rng)
+        assert span is not None
+        start, end = span
         assert np.all(window[start:end] == 9000) and np.count_nonzero(window == 9000) == end - start
         assert label == (start + end) // 2 // FeatureConfig().hop_length
-    spans = [cutter.negative(rng)[2] for _ in range(300)]
+    spans = [span for _ in range(300) if (span := cutter.negative(rng)[2])]
+    assert len(spans) == 300
     seconds = [(end - start) / RATE for start, end in spans]
     assert 0.3 <= min(seconds) < 0.4 and 1.1 < max(seconds) <= 1.2
     assert all(start >= 0 and end <= cutter.length for start, end in spans)
+
+
+def test_a_recipe_without_splicing_draws_nothing_for_it():
+    phrases, talk = {"a": [level(9000, 0.5)]}, {"talk": [hiss(10.0, 2)]}
+    cutter = WindowCutter(DataConfig(), FeatureConfig(), phrases, talk, are_spliced=False)
+    rng, same = np.random.default_rng(5), np.random.default_rng(5)
+    window, _, span = cutter.negative(rng)
+    assert span is None
+    np.testing.assert_array_equal(window, cutter._other(same))
+    assert rng.random() == same.random()
 
 
 def test_positives_that_are_talk_are_told(capsys: pytest.CaptureFixture[str]) -> None:
